@@ -167,13 +167,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class CertificateSettings:
-    """How certificates are made. All times in hours. `algorithm` is ECDSA (P-256) or RSA (2048)."""
+    """How certificates are made. All times in hours. `algorithm` is ECDSA (P-256) or RSA (2048).
+
+    `protect_ca` (configuration: certificates.protectCa) makes the engine refuse to delete the CA key.
+    """
 
     algorithm: str
     ca_subject: Subject
     ca_validity: int
     validity: int
     early_renewal: int
+    protect_ca: bool = True
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,80 @@
+# Plumbline: every task is one target. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+STACK ?= dev
+PYTHON := .venv/bin/python
+PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
+CHECKED := __main__.py cluster components provider lab toolchain tests
+
+.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-e2e clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+up: packages tools ## bring up STACK (dev, small, hosts) from nothing, and converge it; safe to repeat
+	$(PYTHON) -m lab up $(STACK)
+	@$(PULUMI) stack select --create $(STACK)
+	@if type=$$($(PYTHON) -m lab domain-type $(STACK)); then \
+	  $(PULUMI) config set --stack $(STACK) --path plumbline:machines.libvirt.domainType "$$type"; fi
+	@$(PULUMI) up --yes --stack $(STACK)
+	@$(MAKE) --no-print-directory status STACK=$(STACK)
+
+down: tools ## destroy STACK and stop the lab; leaves only the build cache
+	@if [ -e .lab/state ] && $(PULUMI) stack select $(STACK) 2>/dev/null; then \
+	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK); fi
+	$(PYTHON) -m lab down
+
+status: tools ## read every node of STACK live and print a table
+	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
+	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m provider.status
+
+preview: tools ## what `up` would change on STACK, to the line, drift included
+	@$(PULUMI) preview --diff --stack $(STACK)
+
+doctor: .venv/installed ## what was found, what will be used, what is missing
+	@$(PYTHON) -m toolchain doctor
+
+env: tools ## what to export so that plain `pulumi` works here: eval "$$(make env)"
+	@$(PYTHON) -m toolchain env
+	@$(PYTHON) -m lab env
+
+packages: .venv/installed ## install the Debian packages the lab needs
+	@$(PYTHON) -m lab packages --install
+
+tools: .venv/installed ## find or build the Pulumi engine and plugins
+	@$(PYTHON) -m toolchain install
+
+lab: packages tools ## build the lab's artifacts and images, start nothing
+	$(PYTHON) -m lab build
+
+.venv/installed: requirements-dev.txt
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Plumbline needs Python 3.11 or newer as python3")'
+	python3 -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+check: .venv/installed ## lint, types, layers
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/installed ## put the code into shape
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+test-fast: .venv/installed ## the inner loop: pure tests and golden files, under a minute
+	$(PYTHON) -m pytest -q tests/unit tests/golden
+
+test: packages tools check ## everything: unit, golden, engine, provider, and e2e on container hosts and VMs
+	$(PYTHON) -m lab build
+	cd toolchain/command && go vet ./... && go test ./...
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests
+
+test-e2e: packages tools ## only the real machines
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests/e2e
+
+clean: ## remove what this checkout made (not the build cache)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

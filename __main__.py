@@ -1,0 +1,16 @@
+"""The Pulumi program: configuration in, one cluster, its outputs."""
+
+from pathlib import Path
+
+import pulumi
+
+from components import settings
+from components.plumbline import Plumbline, PlumblineArgs
+
+cluster = settings.load(Path(__file__).parent)
+plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))
+
+pulumi.export("nodes", plumbline.nodes)
+pulumi.export("certificates", plumbline.certificates)
+pulumi.export("kubeconfig", plumbline.kubeconfig)
+pulumi.export("machines", plumbline.machines)

@@ -1,0 +1,70 @@
+"""The Kubernetes certificate authority."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+
+from cluster.model import CertificateSettings, Subject
+from components.component import Component
+
+
+@dataclass(frozen=True)
+class CertificateAuthorityArgs:
+    """`settings` gives subject, algorithm, validity and whether the key is protected."""
+
+    settings: CertificateSettings
+
+
+class CertificateAuthority(Component):
+    """A CA key and its self-signed certificate.
+
+    The key lives in the encrypted state only and goes to no node. `certificate_pem` is public, `private_key_pem` secret.
+    """
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str]
+
+    def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        settings = args.settings
+        # A deleted CA key orphans every certificate of the cluster.
+        key = private_key(f"{name}-key", settings.algorithm, self.child(protect=settings.protect_ca))
+        certificate = tls.SelfSignedCert(
+            f"{name}-certificate",
+            private_key_pem=key.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(**subject(settings.ca_subject)),
+            validity_period_hours=settings.ca_validity,
+            is_ca_certificate=True,
+            allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
+            opts=self.child(),
+        )
+        self.certificate_pem = certificate.cert_pem
+        self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
+        self.register_outputs({"certificatePem": self.certificate_pem})
+
+
+def private_key(name: str, algorithm: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+    """A new private key: ECDSA on P-256 (the provider's own default is P-224), RSA of 2048 bits, or ED25519."""
+    return tls.PrivateKey(
+        name,
+        algorithm=algorithm,
+        ecdsa_curve="P256" if algorithm == "ECDSA" else None,
+        rsa_bits=2048 if algorithm == "RSA" else None,
+        opts=opts,
+    )
+
+
+def subject(parts: Subject) -> dict[str, str]:
+    """A subject's non-empty parts, by the argument names of pulumi-tls."""
+    named = {
+        "common_name": parts.common_name,
+        "organization": parts.organization,
+        "organizational_unit": parts.organizational_unit,
+        "country": parts.country,
+        "province": parts.province,
+        "locality": parts.locality,
+    }
+    return {name: value for name, value in named.items() if value}

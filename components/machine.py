@@ -1,0 +1,55 @@
+"""The seam between where machines come from and everything after: one record, the same for VMs and existing hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a machine is reached by SSH. `private_key` is a secret; `host_key` is pinned, `<type> <base64>`."""
+
+    host: str
+    port: int
+    user: str
+    private_key: pulumi.Output[str]
+    host_key: pulumi.Input[str]
+
+    def for_command(self, dial_error_limit: int) -> command.remote.ConnectionArgs:
+        """The same for pulumi-command. A refused dial is tried `dial_error_limit` times, 5 s apart in the end."""
+        return command.remote.ConnectionArgs(
+            host=self.host,
+            port=self.port,
+            user=self.user,
+            private_key=self.private_key,
+            host_key=self.host_key,
+            dial_error_limit=dial_error_limit,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """The connection as data; secret, since it holds the key."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "privateKey": self.private_key,
+            "hostKey": self.host_key,
+        }
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine. `machine_id` changes when it becomes another machine under the same name.
+
+    `resource` is what makes the machine, where this program makes it: when that goes, nothing on it needs undoing.
+    """
+
+    name: str
+    address: str
+    connection: Connection
+    machine_id: pulumi.Input[str]
+    resource: pulumi.Resource | None = None

@@ -1,0 +1,110 @@
+"""One node: a machine made into a Kubernetes node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_command as command
+
+from cluster import kubelet, model, paths, runtime
+from components.certificate import Certificate
+from components.certificate_authority import CertificateAuthority
+from components.component import Component
+from components.machine import Machine
+from components.node_state import IssuedFile, NodeState, NodeStateArgs
+
+COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
+FIRST_BOOT_DIALS = 120
+"""About ten minutes: an emulated machine among others takes several to answer."""
+
+
+@dataclass(frozen=True)
+class NodeArgs:
+    """`certificates` are this node's leaves; the authority's certificate goes to the node, its key does not."""
+
+    cluster: model.Cluster
+    node: model.Node
+    machine: Machine
+    authority: CertificateAuthority
+    certificates: Sequence[Certificate]
+
+
+class Node(Component):
+    """Waits for the machine, brings its container runtime and kubelet to their state, and verifies the kubelet.
+
+    `version` and `state` are what the last verification found.
+    """
+
+    version: pulumi.Output[str]
+    state: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        machine = args.machine
+        first_boot = self._command(
+            f"{name}-first-boot", machine, "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
+        )
+        container_runtime = NodeState(
+            f"{name}-runtime",
+            NodeStateArgs(machine, runtime.state(args.cluster, args.node)),
+            # Nothing is written before Ignition and the first boot are through.
+            opts=self.child(depends_on=[first_boot], deleted_with=machine.resource),
+        )
+        node_kubelet = NodeState(
+            f"{name}-kubelet",
+            NodeStateArgs(machine, kubelet.state(args.cluster, args.node), _issued(args)),
+            # The kubelet fails without a container runtime to talk to.
+            opts=self.child(depends_on=[container_runtime], deleted_with=machine.resource),
+        )
+        verified = self._command(
+            f"{name}-verify",
+            machine,
+            "verify.sh",
+            [machine.machine_id, container_runtime.revision, node_kubelet.revision],
+            dials=10,
+            # It checks what the kubelet's state has just brought up.
+            depends_on=[node_kubelet],
+        )
+        found = verified.stdout.apply(_report)
+        self.version = found["version"]
+        self.state = found["state"]
+        self.register_outputs({"version": self.version, "state": self.state})
+
+    def _command(
+        self,
+        name: str,
+        machine: Machine,
+        script: str,
+        triggers: list[Any],
+        dials: int,
+        depends_on: list[pulumi.Resource],
+    ) -> command.remote.Command:
+        return command.remote.Command(
+            name,
+            connection=machine.connection.for_command(dials),
+            create=f"node={machine.name}\n{(COMMANDS / script).read_text()}",
+            triggers=triggers,
+            logging=command.remote.Logging.NONE,
+            add_previous_output_in_env=False,  # sshd accepts no environment by default
+            opts=self.child(depends_on=depends_on, deleted_with=machine.resource),
+        )
+
+
+def _issued(args: NodeArgs) -> Mapping[str, IssuedFile]:
+    """The files that come from this plan's certificates, by path. The authority's key is not among them."""
+    files = {paths.CA_CERTIFICATE: IssuedFile(args.authority.certificate_pem, mode="0644")}
+    for certificate in args.certificates:
+        files[certificate.leaf.certificate_path] = IssuedFile(certificate.certificate_pem, mode="0644")
+        files[certificate.leaf.key_path] = IssuedFile(certificate.private_key_pem, mode="0600")
+    return files
+
+
+def _report(stdout: str | None) -> dict[str, str]:
+    """The verification's JSON; empty where the provider has kept none."""
+    report = json.loads(stdout) if stdout else {}
+    return {"version": report.get("version", ""), "state": report.get("state", "")}

@@ -1,0 +1,113 @@
+"""The whole cluster as one component: certificates, machines and nodes in one dependency graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from cluster import certificates, kubeconfig
+from cluster.model import Cluster, Source
+from components.certificate import Certificate, CertificateArgs
+from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
+from components.component import Component
+from components.existing_machines import existing_machines
+from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
+from components.machine import Machine
+from components.node import Node, NodeArgs
+
+
+@dataclass(frozen=True)
+class PlumblineArgs:
+    """The validated configuration."""
+
+    cluster: Cluster
+
+
+class Plumbline(Component):
+    """A cluster from its configuration.
+
+    `certificates` lists every leaf, `nodes` every node with what its last verification found. `kubeconfig` (the
+    administrator's) and `machines` (how each node is reached) are secrets.
+    """
+
+    certificates: pulumi.Output[list[dict[str, Any]]]
+    nodes: pulumi.Output[list[dict[str, Any]]]
+    kubeconfig: pulumi.Output[str]
+    machines: pulumi.Output[dict[str, Any]]
+
+    def __init__(self, name: str, args: PlumblineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        cluster = args.cluster
+        authority = CertificateAuthority(
+            f"{name}-ca", CertificateAuthorityArgs(cluster.certificates), opts=self.child()
+        )
+        issued = {
+            leaf.name: Certificate(
+                leaf.name, CertificateArgs(leaf, cluster.certificates, authority), opts=self.child()
+            )
+            for leaf in certificates.plan(cluster).leaves
+        }
+        machines = self._machines(name, cluster)
+        nodes = {
+            node.name: Node(
+                node.name,
+                NodeArgs(
+                    cluster,
+                    node,
+                    machines[node.name],
+                    authority,
+                    [certificate for certificate in issued.values() if certificate.leaf.node == node.name],
+                ),
+                opts=self.child(),
+            )
+            for node in cluster.nodes
+        }
+        self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
+        self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued) for node in nodes.items()])
+        [administrator] = [certificate for certificate in issued.values() if certificate.leaf.node is None]
+        self.kubeconfig = pulumi.Output.secret(
+            pulumi.Output.all(
+                authority.certificate_pem, administrator.certificate_pem, administrator.private_key_pem
+            ).apply(lambda pems: kubeconfig.admin(cluster, *pems))
+        )
+        roles = {node.name: str(node.role) for node in cluster.nodes}
+        self.machines = pulumi.Output.secret(
+            pulumi.Output.from_input(
+                {
+                    machine.name: {
+                        "role": roles[machine.name],
+                        "address": machine.address,
+                        "connection": machine.connection.record(),
+                    }
+                    for machine in machines.values()
+                }
+            )
+        )
+        self.register_outputs({"nodes": self.nodes, "certificates": self.certificates})
+
+    def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
+        if cluster.source is Source.LIBVIRT:
+            return LibvirtMachines(f"{name}-machines", LibvirtMachinesArgs(cluster), opts=self.child()).machines
+        return existing_machines(cluster)
+
+    @staticmethod
+    def _summary(
+        cluster: Cluster, item: tuple[str, Node], issued: Mapping[str, Certificate]
+    ) -> pulumi.Output[dict[str, Any]]:
+        """One row of the `nodes` output. Days left are those of the node's certificate that expires first."""
+        name, node = item
+        [settings] = [settings for settings in cluster.nodes if settings.name == name]
+        own = [certificate.summary for certificate in issued.values() if certificate.leaf.node == name]
+        return pulumi.Output.all(node.version, node.state, *own).apply(
+            lambda found: {
+                "name": name,
+                "role": str(settings.role),
+                "address": settings.address,
+                "version": found[0],
+                "state": found[1],
+                "certificateDaysLeft": min(summary["daysLeft"] for summary in found[2:]),
+            }
+        )

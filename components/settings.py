@@ -1,0 +1,49 @@
+"""The stack's configuration, read once and handed to cluster.config as plain data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from cluster import classic, config
+from cluster.model import Cluster, Profile
+
+
+def load(root: Path) -> Cluster:
+    """The validated configuration of the current stack.
+
+    Raises pulumi.RunError, which ends the program without a traceback, with every error of the configuration at
+    once, before any resource is registered. Paths in configuration are relative to `root`.
+    """
+    try:
+        cluster = config.load(stack_values(pulumi.get_project()), root)
+    except config.ConfigError as error:
+        lines = "\n".join(f"  - {line}" for line in error.errors)
+        count = len(error.errors)
+        raise pulumi.RunError(
+            f"stack {pulumi.get_stack()}: {count} error{'s' if count > 1 else ''} in the configuration:\n{lines}"
+        ) from None
+    if cluster.profile is Profile.CLASSIC:
+        raise pulumi.RunError(classic.refusal())
+    return cluster
+
+
+def stack_values(namespace: str) -> dict[str, Any]:
+    """All configured values of one namespace, by key: objects and lists parsed, text as it stands."""
+    values: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
+    prefix = f"{namespace}:"
+    return {key.removeprefix(prefix): _parsed(value) for key, value in values.items() if key.startswith(prefix)}
+
+
+def _parsed(value: Any) -> Any:
+    """Objects and lists arrive as JSON text. Other text is left alone: a name such as `null` or `1e3` stays text."""
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

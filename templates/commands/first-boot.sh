@@ -1,0 +1,17 @@
+# Waits until the machine has booted for the first time and can be worked on; prints what it is as JSON.
+set -eu
+fail() { echo "$node: $1" >&2; exit 1; }
+
+# "degraded" means that some unit failed: the machine has booted all the same.
+state=$(timeout 300 systemctl is-system-running --wait) || true
+case "$state" in
+running | degraded) ;;
+*) fail "the first boot has not finished within 300 s (systemd says '$state'): look at its console, then run pulumi up again" ;;
+esac
+
+[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||
+  fail "$(id -un) may not use sudo without a password: allow it in /etc/sudoers.d, then run pulumi up again"
+command -v curl >/dev/null || fail "curl is missing: install it, then run pulumi up again"
+
+. /etc/os-release
+printf '{"os": "%s", "kernel": "%s", "architecture": "%s"}\n' "$PRETTY_NAME" "$(uname -r)" "$(uname -m)"
