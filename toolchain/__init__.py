@@ -1,0 +1,5 @@
+"""Finds a Pulumi engine with its plugins, or builds them from pinned Go modules into a cache. Standard library only."""
+
+from toolchain.environment import environment
+
+__all__ = ["environment"]

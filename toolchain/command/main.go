@@ -1,0 +1,34 @@
+// The command plugin: command:local:Command, command:remote:Command and command:remote:CopyToRemote with the
+// interface of pulumi-command 1.2, for machines that cannot download Pulumi's own.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+	"github.com/pulumi/pulumi-go-provider/infer"
+)
+
+// version is what the Python SDK pulumi-command asks for; the build sets it.
+var version = "1.2.1"
+
+func newProvider() (provider.Provider, error) {
+	return infer.NewProviderBuilder().WithResources(
+		infer.Resource(&LocalCommand{}),
+		infer.Resource(&RemoteCommand{}),
+		infer.Resource(&CopyToRemote{}),
+	).Build()
+}
+
+func main() {
+	plugin, err := newProvider()
+	if err == nil {
+		err = plugin.Run(context.Background(), "command", version)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
