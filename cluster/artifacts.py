@@ -1,0 +1,89 @@
+"""Where the binaries and images come from: upstream, by the pins of this release, or a mirror with its checksum file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cluster import pins, syntax
+from cluster.model import Artifacts, ContainerImage, Pinned
+from cluster.reader import Reader
+
+LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
+
+
+def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
+    """The artifacts of one Kubernetes version; None where an error was noted.
+
+    A mirror's tree is that of the lab: kubernetes/<version>/kubelet, containerd/<version>/..., runc/<version>/runc and
+    images/*.tar, with a sha256sum file over it. The file is read here: it is what pins the mirror.
+    """
+    source = reader.choice("source", ["upstream", "mirror"], "upstream")
+    if source == "upstream":
+        for key in ("url", "sha256sums"):
+            if reader.has(key):
+                reader.error(key, "is for artifacts.source mirror; upstream files are pinned by this release")
+        reader.finish()
+        return _upstream(version)
+    before = len(reader.errors)
+    url = reader.text("url", check=syntax.url, missing="where the mirror serves its tree").rstrip("/")
+    sums = reader.text("sha256sums", missing="the mirror's checksum file, in the form of sha256sum")
+    reader.finish()
+    if len(reader.errors) > before:
+        return None
+    names = {
+        "kubelet": f"kubernetes/{version}/kubelet",
+        "containerd": f"containerd/{pins.CONTAINERD}/containerd",
+        "containerd_shim": f"containerd/{pins.CONTAINERD}/containerd-shim-runc-v2",
+        "ctr": f"containerd/{pins.CONTAINERD}/ctr",
+        "runc": f"runc/{pins.RUNC}/runc",
+        "pause": f"images/pause-{pins.PAUSE}.tar",
+    }
+    pinned = {key: Pinned(f"{url}/{name}", checksum_from(reader, root, sums, name)) for key, name in names.items()}
+    if len(reader.errors) > before:
+        return None
+    return Artifacts(
+        kubelet=pinned["kubelet"],
+        containerd=pinned["containerd"],
+        containerd_shim=pinned["containerd_shim"],
+        ctr=pinned["ctr"],
+        runc=pinned["runc"],
+        pause_image=pins.PAUSE_IMAGE,
+        images=(ContainerImage(pins.PAUSE_IMAGE, pinned["pause"]),),
+    )
+
+
+def checksum_from(reader: Reader, root: Path, file: str, name: str) -> str:
+    """The sha256 that a checksum file lists for a name; notes an error and returns "" where there is none."""
+    try:
+        lines = (root / file).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        message = f"{file} cannot be read; run `make up` once, or build the lab's files with `make lab`"
+        if f"{reader.at('sha256sums')}: {message}" not in reader.errors:
+            reader.error("sha256sums", message)
+        return ""
+    for number, line in enumerate(lines, 1):
+        match = LINE.fullmatch(line.strip())
+        if match is None:
+            reader.error("sha256sums", f"{file}, line {number} is not '<sha256>  <name>', as sha256sum writes it")
+            return ""
+        if match[2].removeprefix("./") == name:
+            return match[1]
+    reader.error("sha256sums", f"{file} has no sha256 for {name}")
+    return ""
+
+
+def _upstream(version: str) -> Artifacts:
+    kubelet, containerd, runc = pins.kubelet(version), pins.CONTAINERD_ARCHIVE, pins.RUNC_BINARY
+
+    def member(name: str) -> Pinned:
+        return Pinned(containerd.url, containerd.sha256, extract=f"bin/{name}")
+
+    return Artifacts(
+        kubelet=Pinned(kubelet.url, kubelet.sha256),
+        containerd=member("containerd"),
+        containerd_shim=member("containerd-shim-runc-v2"),
+        ctr=member("ctr"),
+        runc=Pinned(runc.url, runc.sha256),
+        pause_image=pins.PAUSE_IMAGE,
+    )

@@ -1,0 +1,82 @@
+"""The Ignition configuration of a VM's first boot: login, host key, name and address. Nothing of the cluster's secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from cluster import addresses
+from cluster.model import Cluster, Libvirt, Node, OperatingSystem
+
+SPEC = "3.3.0"
+"""The newest specification that Debian's Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too."""
+
+FW_CFG_NAMES = {
+    OperatingSystem.DEBIAN: "opt/com.coreos/config",
+    OperatingSystem.FEDORA_COREOS: "opt/com.coreos/config",
+    OperatingSystem.FLATCAR: "opt/org.flatcar-linux/config",
+}
+ADMIN_GROUPS = {
+    OperatingSystem.DEBIAN: ["sudo"],
+    OperatingSystem.FEDORA_COREOS: ["sudo", "wheel"],
+    OperatingSystem.FLATCAR: ["sudo", "docker"],
+}
+
+
+def fw_cfg_name(system: OperatingSystem) -> str:
+    """The name under which QEMU hands the configuration to this system's Ignition."""
+    return FW_CFG_NAMES[system]
+
+
+def render(cluster: Cluster, node: Node, authorized_keys: Sequence[str], host_key: str, host_public_key: str) -> str:
+    """The configuration as JSON. `host_key` is the machine's private SSH host key, made by the plan to be pinned."""
+    assert cluster.libvirt is not None, "Ignition configures libvirt machines"
+    system = cluster.operating_system
+    files = [
+        _file("/etc/hostname", f"{node.name}\n"),
+        _file("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600),
+        _file("/etc/ssh/ssh_host_ed25519_key.pub", f"{host_public_key.strip()}\n"),
+        _file(f"/etc/sudoers.d/{cluster.login_user}", f"{cluster.login_user} ALL=(ALL) NOPASSWD:ALL\n", mode=0o440),
+        _network(cluster, cluster.libvirt, node),
+    ]
+    config = {
+        "ignition": {"version": SPEC},
+        "passwd": {
+            "users": [
+                {
+                    "name": cluster.login_user,
+                    "groups": ADMIN_GROUPS[system],
+                    "shell": "/bin/bash",
+                    "sshAuthorizedKeys": [key.strip() for key in authorized_keys],
+                }
+            ]
+        },
+        "storage": {"files": files},
+    }
+    return json.dumps(config, indent=2)
+
+
+def _network(cluster: Cluster, libvirt: Libvirt, node: Node) -> dict[str, Any]:
+    """A static address, bound to the MAC address: interface names differ between machine types."""
+    mac = addresses.mac(cluster.name, node.name)
+    address = f"{node.address}/{addresses.prefix_length(libvirt.network)}"
+    if cluster.operating_system is OperatingSystem.FEDORA_COREOS:
+        text = (
+            "[connection]\nid=plumbline\ntype=ethernet\nautoconnect=true\n\n"
+            f"[ethernet]\nmac-address={mac.upper()}\n\n"
+            f"[ipv4]\nmethod=manual\naddress1={address},{libvirt.gateway}\ndns={libvirt.gateway};\n\n"
+            "[ipv6]\nmethod=disabled\n"
+        )
+        return _file("/etc/NetworkManager/system-connections/plumbline.nmconnection", text, mode=0o600)
+    text = (
+        f"[Match]\nMACAddress={mac}\n\n"
+        f"[Network]\nAddress={address}\nGateway={libvirt.gateway}\nDNS={libvirt.gateway}\n"
+        "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+    )
+    return _file("/etc/systemd/network/10-plumbline.network", text)
+
+
+def _file(path: str, text: str, mode: int = 0o644) -> dict[str, Any]:
+    return {"path": path, "mode": mode, "overwrite": True, "contents": {"source": f"data:,{quote(text)}"}}

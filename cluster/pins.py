@@ -1,0 +1,41 @@
+"""Every version in one place, with the sha256 of what upstream serves for it (linux, amd64)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONTAINERD = "v2.2.1"
+RUNC = "v1.3.4"
+PAUSE = "3.10.1"
+PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """One upstream file: where it is and its sha256."""
+
+    url: str
+    sha256: str
+
+
+KUBELET = {
+    "v1.36.4": "cf2562db46c48ab84cc3791540778ee7fb1a0a008529adbb434723dd02ed8b4b",
+    "v1.36.3": "46707a53209f826ad0f0d62371ac69cd00e78fd9a8176cf5f6f87f18f7f8b718",
+    "v1.36.1": "7efa1780c73d9fb3a464002864e582eb2d15aa691e475eaae323093d08feae14",
+}
+SUPPORTED = ("v1.36.3", "v1.36.4", "v1.36.1")
+"""The Kubernetes versions a stack may ask for; the first is the default."""
+
+CONTAINERD_ARCHIVE = Upstream(
+    f"https://github.com/containerd/containerd/releases/download/{CONTAINERD}/containerd-2.2.1-linux-amd64.tar.gz",
+    "f5d8e90ecb6c1c7e33ecddf8cc268a93b9e5b54e0e850320d765511d76624f41",
+)
+RUNC_BINARY = Upstream(
+    f"https://github.com/opencontainers/runc/releases/download/{RUNC}/runc.amd64",
+    "5966ca40b6187b30e33bfc299c5f1fe72e8c1aa01cf3fefdadf391668f47f103",
+)
+
+
+def kubelet(version: str) -> Upstream:
+    """The kubelet of a supported version."""
+    return Upstream(f"https://dl.k8s.io/release/{version}/bin/linux/amd64/kubelet", KUBELET[version])
