@@ -1,0 +1,60 @@
+"""Started by the engine: serves the provider on a loopback port and prints that port."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from pulumi.provider.experimental.server import ProviderServicer
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from provider.engine import Engine
+from provider.model import NodeError
+from provider.servicer import NodeStateProvider
+
+VERSION = "0.1.0"
+
+
+class Servicer(ProviderServicer):
+    """Turns our errors into plain messages: the engine shows them as they are, without a traceback."""
+
+    async def Create(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Create, request, context)
+
+    async def Update(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Update, request, context)
+
+    async def Read(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Read, request, context)
+
+    async def Delete(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Delete, request, context)
+
+
+async def _plainly(call: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
+    try:
+        return await call(request, context)
+    except NodeError as error:
+        await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+
+async def serve(engine: str) -> None:
+    """Serves until the engine ends the process."""
+    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
+    servicer = Servicer(sys.argv[1:], VERSION, NodeStateProvider(Engine(engine)), engine_address=engine)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    print(port, flush=True)
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if not addresses:
+        sys.exit("this is a Pulumi plugin: the engine starts it")
+    asyncio.run(serve(addresses[0]))

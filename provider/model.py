@@ -1,0 +1,125 @@
+"""What one NodeState holds: the desired state from the program, and the observed one from the node or the state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class NodeError(Exception):
+    """A failure that the user must know of. The text names the node and what to do; it holds no secret."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file's text. `text` is None while it is unknown (preview of something made in the same run)."""
+
+    text: str | None
+    secret: bool = False
+
+    @property
+    def sha256(self) -> str | None:
+        """The checksum of the text as UTF-8, None while it is unknown."""
+        return None if self.text is None else hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A download: `sha256` of what `url` serves; `extract` names one member of that tar archive."""
+
+    url: str
+    sha256: str
+    extract: str | None = None
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: content or source, and its mode (octal digits) and ownership."""
+
+    content: Content | None
+    source: Source | None
+    mode: str
+    owner: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One directory's mode and ownership."""
+
+    mode: str
+    owner: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit's state; `masked` is only ever observed."""
+
+    enabled: bool
+    active: bool
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What `unit` needs when one of `files` changes: restart, reload or self-reload."""
+
+    unit: str
+    action: str
+    files: tuple[str, ...]
+    served_at: str | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What must hold within `timeout` seconds after `unit` was started or restarted."""
+
+    unit: str
+    http: str | None
+    timeout: int
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How the node is reached. Never shown: it holds the private key."""
+
+    host: str
+    port: int
+    user: str
+    private_key: str = field(repr=False)
+    host_key: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """One NodeState, desired or observed. `pending` (observed only) names units left unreacted by a broken run."""
+
+    node: str
+    machine_id: str | None
+    files: dict[str, File]
+    directories: dict[str, Directory]
+    units: dict[str, Unit]
+    reactions: tuple[Reaction, ...]
+    readiness: tuple[Readiness, ...]
+    pending: tuple[str, ...] = ()
+
+    @property
+    def revision(self) -> str | None:
+        """A checksum that changes exactly when this state does; None while part of it is unknown."""
+        contents = {path: file.content.sha256 if file.content else "" for path, file in self.files.items()}
+        if self.machine_id is None or None in contents.values():
+            return None
+        shape: dict[str, Any] = {
+            "machine": self.machine_id,
+            "files": {
+                path: [contents[path], vars(file.source) if file.source else None, file.mode, file.owner, file.group]
+                for path, file in self.files.items()
+            },
+            "directories": {path: vars(directory) for path, directory in self.directories.items()},
+            "units": {name: vars(unit) for name, unit in self.units.items()},
+        }
+        return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()
