@@ -45,9 +45,7 @@ class Plumbline(Component):
             f"{name}-ca", CertificateAuthorityArgs(cluster.certificates), opts=self.child()
         )
         issued = {
-            leaf.name: Certificate(
-                leaf.name, CertificateArgs(leaf, cluster.certificates, authority), opts=self.child()
-            )
+            leaf.name: Certificate(leaf.name, CertificateArgs(leaf, cluster.certificates, authority), opts=self.child())
             for leaf in certificates.plan(cluster).leaves
         }
         machines = self._machines(name, cluster)

@@ -34,7 +34,7 @@ class NodeStateProvider(api.Provider):
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        if request.type != NODE_STATE:
+        if request.type.rpartition("$")[2] != NODE_STATE:
             return api.CheckResponse(request.new_inputs, [api.CheckFailure("", f"{request.type} is not {NODE_STATE}")])
         found = [api.CheckFailure(key, reason) for key, reason in check.failures(request.new_inputs)]
         return api.CheckResponse(request.new_inputs, found)
