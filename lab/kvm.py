@@ -1,0 +1,58 @@
+"""Whether KVM really runs a guest here. A device that opens proves nothing: only a kernel that prints does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from lab.context import Lab, say
+
+SECONDS = 20
+"""A kernel under working KVM prints within one."""
+
+
+def domain_type(lab: Lab) -> str:
+    """`kvm` where a guest boots under it, else `qemu` (emulation). Needs the VM image; asked once a boot of the machine."""
+    answer = lab.state / "domain-type"
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    if answer.exists():
+        known, _, kind = answer.read_text().strip().partition(" ")
+        if known == boot:
+            return kind
+    kind = "kvm" if _boots(lab) else "qemu"
+    say("KVM boots a guest: VMs run on it" if kind == "kvm" else "KVM boots no guest here: VMs are emulated, and slow")
+    answer.parent.mkdir(parents=True, exist_ok=True)
+    answer.write_text(f"{boot} {kind}\n")
+    return kind
+
+
+def _boots(lab: Lab) -> bool:
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    image, console = lab.state / "image", lab.state / "kvm-probe.log"
+    console.unlink(missing_ok=True)
+    guest = subprocess.Popen(
+        [
+            *("qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "256", "-display", "none", "-no-reboot"),
+            *("-kernel", str(image / "vmlinuz"), "-append", "console=ttyS0 panic=-1"),
+            *("-serial", f"file:{console}"),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            if console.exists() and b"Linux version" in console.read_bytes():
+                return True
+            if guest.poll() is not None:
+                return False
+            time.sleep(0.2)
+        return False
+    finally:
+        guest.kill()
+        guest.wait()
+        console.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""What the stacks on libvirt need of the lab: the VM image, a libvirt, and the word whether KVM works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lab import kvm, libvirtd, vm_image
+from lab.context import Lab
+
+
+def up(project: Path, stack: dict[str, Any]) -> None:
+    """Makes image and libvirt ready. The VMs themselves are the Pulumi program's. Raises LabError."""
+    lab = Lab.of(project)
+    vm_image.ensure(lab)
+    kvm.domain_type(lab)
+    libvirtd.ensure(lab)
+
+
+def build(project: Path) -> None:
+    """Only builds the image."""
+    vm_image.ensure(Lab.of(project))
+
+
+def domain_type(project: Path) -> str:
+    """`kvm` or `qemu`, as probed."""
+    return kvm.domain_type(Lab.of(project))
+
+
+def down(project: Path) -> None:
+    """Ends what `up` started; leaves the image in the cache."""
+    libvirtd.stop(Lab.of(project))
