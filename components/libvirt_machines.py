@@ -6,13 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_command as command
 import pulumi_libvirt as libvirt
 import pulumi_tls as tls
 
 from cluster import addresses, ignition, model
 from components.certificate_authority import private_key
 from components.component import Component
-from components.machine import Connection, Machine
+from components.machine import COMMANDS, Connection, Machine
+
+GIB = 1 << 30
+# A direct kernel boot names its root, and tells Ignition that it is wanted and where its configuration is.
+KERNEL_ARGUMENTS = {
+    "root": "/dev/vda",
+    "rw": "",
+    "console": "ttyS0",
+    "net.ifnames": "0",
+    "ignition.firstboot": "1",
+    "ignition.platform.id": "qemu",
+    "quiet": "",
+}
 
 
 @dataclass(frozen=True)
@@ -25,14 +38,122 @@ class LibvirtMachinesArgs:
 class LibvirtMachines(Component):
     """A network, a pool, the base image, and for each node a disk over it, an Ignition configuration and a domain.
 
-    `machines` by node name: logged in to by a key of this stack's own, with a pinned host key made here.
+    `machines` by node name: logged in to with a key of this stack's own, each with a pinned host key made here.
+    A change that only a first boot can bring about replaces disk and domain.
     """
 
     machines: Mapping[str, Machine]
 
     def __init__(self, name: str, args: LibvirtMachinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        cluster = args.cluster
-        assert cluster.libvirt is not None, "the source is libvirt"
-        self._settings = cluster.libvirt
         super().__init__(name, opts)
+        cluster, settings = args.cluster, args.cluster.libvirt
+        assert settings is not None, "the source is libvirt"
+        self._name, self._cluster, self._settings = name, cluster, settings
+        provider = libvirt.Provider(f"{name}-provider", uri=settings.uri, opts=self.child())
+        # Names on a hypervisor are given, so the old one must go before the new one comes.
+        self._options = {"provider": provider, "delete_before_replace": True}
+        self._login = private_key(f"{name}-login", "ED25519", self.child())
+        self._network = libvirt.Network(
+            f"{name}-network",
+            name=cluster.name,
+            mode="nat",
+            addresses=[settings.network],
+            bridge=settings.bridge,
+            dhcp=libvirt.NetworkDhcpArgs(enabled=False),
+            autostart=True,
+            opts=self.child(**self._options),
+        )
+        self._pool = libvirt.Pool(
+            f"{name}-pool",
+            name=cluster.name,
+            type="dir",
+            target=libvirt.PoolTargetArgs(path=settings.pool),
+            opts=self.child(**self._options),
+        )
+        self._base = self._base_volume()
+        self.machines = {node.name: self._machine(node) for node in cluster.nodes}
         self.register_outputs({})
+
+    def _base_volume(self) -> libvirt.Volume:
+        """The image, uploaded once; its checksum is in its name, so that another image is another volume."""
+        image = self._settings.image
+        checked = command.local.Command(
+            f"{self._name}-image",
+            create=(COMMANDS / "image.sh").read_text(),
+            environment={"IMAGE": image.path, "SHA256": image.sha256},
+            logging=command.local.Logging.NONE,
+            add_previous_output_in_env=False,
+            opts=self.child(),
+        )
+        return libvirt.Volume(
+            f"{self._name}-base",
+            name=f"base-{image.sha256[:12]}.qcow2",
+            pool=self._pool.name,
+            source=checked.stdout,
+            format="qcow2",
+            opts=self.child(**self._options),
+        )
+
+    def _machine(self, node: model.Node) -> Machine:
+        settings, name = self._settings, f"{self._name}-{node.name}"
+        assert node.size is not None, f"{node.name}: a libvirt machine has a size"
+        host_key = private_key(f"{name}-host-key", "ED25519", self.child())
+        configuration = self._ignition(name, node, host_key)
+        disk = libvirt.Volume(
+            f"{name}-disk",
+            name=f"{node.name}.qcow2",
+            pool=self._pool.name,
+            base_volume_id=self._base.id,
+            format="qcow2",
+            size=node.size.disk * GIB,
+            # Ignition acts on a first boot only: another configuration takes a disk that has never booted.
+            opts=self.child(**self._options, replace_with=[configuration]),
+        )
+        image = settings.image
+        domain = libvirt.Domain(
+            f"{name}-domain",
+            name=f"{self._cluster.name}-{node.name}",
+            type=settings.domain_type,
+            vcpu=node.size.vcpus,
+            memory=node.size.memory,
+            cpu=libvirt.DomainCpuArgs(mode="host-passthrough" if settings.domain_type == "kvm" else "maximum"),
+            kernel=image.kernel,
+            initrd=image.initrd,
+            cmdlines=[KERNEL_ARGUMENTS] if image.kernel else None,
+            coreos_ignition=configuration.id,
+            fw_cfg_name=ignition.fw_cfg_name(self._cluster.operating_system),
+            disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],
+            network_interfaces=[
+                libvirt.DomainNetworkInterfaceArgs(
+                    network_id=self._network.id, mac=addresses.mac(self._cluster.name, node.name).upper()
+                )
+            ],
+            consoles=[libvirt.DomainConsoleArgs(type="pty", target_port="0", target_type="serial")],
+            graphics=libvirt.DomainGraphicsArgs(type="vnc", listen_type="address"),
+            autostart=True,
+            opts=self.child(**self._options),
+        )
+        connection = Connection(
+            host=node.address,
+            port=22,
+            user=self._cluster.login_user,
+            private_key=pulumi.Output.secret(self._login.private_key_openssh),
+            host_key=host_key.public_key_openssh.apply(lambda key: " ".join(key.split()[:2])),
+        )
+        return Machine(node.name, node.address, connection, machine_id=domain.id, resource=domain)
+
+    def _ignition(self, name: str, node: model.Node, host_key: tls.PrivateKey) -> libvirt.Ignition:
+        def content(keys: list[str]) -> str:
+            login, private, public = keys
+            return ignition.render(self._cluster, node, [login, *self._settings.authorized_keys], private, public)
+
+        rendered: pulumi.Output[str] = pulumi.Output.all(
+            self._login.public_key_openssh, host_key.private_key_openssh, host_key.public_key_openssh
+        ).apply(content)
+        return libvirt.Ignition(
+            f"{name}-ignition",
+            name=f"{node.name}.ign",
+            pool=self._pool.name,
+            content=pulumi.Output.secret(rendered),
+            opts=self.child(**self._options, additional_secret_outputs=["content"]),
+        )

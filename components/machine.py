@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_command as command
+
+COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
+"""The scripts of pulumi-command's steps."""
 
 
 @dataclass(frozen=True)

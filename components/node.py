@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -15,10 +14,9 @@ from cluster import kubelet, model, paths, runtime
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
 from components.component import Component
-from components.machine import Machine
+from components.machine import COMMANDS, Machine
 from components.node_state import IssuedFile, NodeState, NodeStateArgs
 
-COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
 FIRST_BOOT_DIALS = 120
 """About ten minutes: an emulated machine among others takes several to answer."""
 

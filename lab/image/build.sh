@@ -11,7 +11,7 @@ work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 packages=systemd,systemd-sysv,systemd-resolved,dbus,udev,kmod,util-linux,procps,iproute2,iptables,nftables,conntrack,\
-socat,ethtool,openssh-server,sudo,curl,openssl,ca-certificates,libseccomp2,linux-image-cloud-amd64,ignition,dracut,dracut-network
+socat,ethtool,openssh-server,sudo,curl,openssl,ca-certificates,libseccomp2,zstd,linux-image-cloud-amd64,ignition,dracut,dracut-network
 
 mmdebstrap --quiet --variant=minbase --include="$packages" \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
