@@ -154,6 +154,6 @@ class LibvirtMachines(Component):
             f"{name}-ignition",
             name=f"{node.name}.ign",
             pool=self._pool.name,
-            content=pulumi.Output.secret(rendered),
+            content=rendered,  # secret, as the keys in it are; and so in the state
             opts=self.child(**self._options, additional_secret_outputs=["content"]),
         )
