@@ -1,0 +1,167 @@
+"""A copy of the project with real machines of its own: what a user types, run and recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SUMMARY = re.compile(r"^\s+(?:[+\-~]|\+-)?\s*(\d+)\s+(\w+)", re.MULTILINE)
+
+
+@dataclass
+class Project:
+    """The project in a folder of its own with one stack. Everything that commands print is kept in `printed`."""
+
+    path: Path
+    stack: str
+    printed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def copy(cls, path: Path, stack: str) -> Project:
+        """Copies the files that git knows, and borrows this checkout's virtual environment."""
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for name in filter(None, listed.split("\0")):
+            if not (ROOT / name).exists():
+                continue
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        (path / ".venv").symlink_to(ROOT / ".venv")
+        return cls(path, stack)
+
+    def run(self, *command: str, timeout: int = 900, check: bool = True, stdin: str | None = None) -> str:
+        """Runs a command in the project; returns what it printed on both streams. With `check`, it must succeed."""
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=self._environment(),
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        self.printed.append(f"$ {' '.join(command)}\n{done.stdout}")
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-8000:]}")
+        return done.stdout
+
+    def make(self, target: str, timeout: int = 1500) -> str:
+        """One make target for this stack."""
+        return self.run("make", "--no-print-directory", target, f"STACK={self.stack}", timeout=timeout)
+
+    def pulumi(self, *arguments: str, timeout: int = 900, check: bool = True) -> str:
+        """Plain `pulumi` in the project folder, where it reaches the nodes. Adds the stack's name."""
+        return self.run(*self._pulumi(*arguments), timeout=timeout, check=check)
+
+    def secret_output(self, *arguments: str) -> str:
+        """What `pulumi` prints with --show-secrets: read, not kept."""
+        done = subprocess.run(
+            [*self._pulumi(*arguments), "--show-secrets"],
+            cwd=self.path,
+            env=self._environment(),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def set(self, key: str, value: str) -> None:
+        """Sets one configuration value by its path below `plumbline:`."""
+        self.pulumi("config", "set", "--path", f"plumbline:{key}", value)
+
+    def unset(self, key: str) -> None:
+        """Takes one configuration value back."""
+        self.pulumi("config", "rm", "--path", f"plumbline:{key}")
+
+    def output(self, name: str) -> Any:
+        """A public stack output."""
+        return json.loads(self.pulumi("stack", "output", name, "--json"))
+
+    def exported(self) -> str:
+        """The stack's state as it is stored, secrets encrypted."""
+        return self.pulumi("stack", "export")
+
+    def ssh(self, node: str, script: str, timeout: int = 120, check: bool = True) -> str:
+        """Runs a script as root on a node, with the stack's own connection and pinned host key."""
+        machine = json.loads(self.secret_output("stack", "output", "machines", "--json"))[node]["connection"]
+        folder = self.path / ".lab" / "test-ssh"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key, known = folder / f"{node}.key", folder / f"{node}.known"
+        key.touch(mode=0o600)
+        key.write_text(machine["privateKey"])
+        known.write_text(f"{machine['host']} {machine['hostKey']}\n")
+        options = [f"UserKnownHostsFile={known}", "StrictHostKeyChecking=yes", "BatchMode=yes", "ConnectTimeout=20"]
+        command = ["ssh", "-i", str(key), "-p", str(machine["port"])]
+        for option in options:
+            command += ["-o", option]
+        command += [f"{machine['user']}@{machine['host']}", "sudo -n sh -eu"]
+        return self.run(*self._lab("exec", "--", *command), stdin=script, timeout=timeout, check=check)
+
+    def started(self, node: str, unit: str = "kubelet.service") -> str:
+        """When the unit last became active: it changes exactly when the unit is restarted."""
+        return self.ssh(node, f"systemctl show -p ActiveEnterTimestampMonotonic --value {unit}").strip()
+
+    def _lab(self, *arguments: str) -> list[str]:
+        return [str(self.path / ".venv/bin/python"), "-m", "lab", *arguments]
+
+    def _pulumi(self, *arguments: str) -> list[str]:
+        return [
+            *self._lab("exec", "--"),
+            "pulumi",
+            "--non-interactive",
+            "--color",
+            "never",
+            *arguments,
+            "-s",
+            self.stack,
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        sys.path.insert(0, str(ROOT))
+        import toolchain
+
+        return {**os.environ, **toolchain.environment(self.path), "PLUMBLINE_TRACE": str(self.trace)}
+
+    @property
+    def trace(self) -> Path:
+        """Where the provider notes each of its remote operations."""
+        return self.path / "trace.jsonl"
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The provider's remote operations since the trace was last taken; takes it."""
+        if not self.trace.exists():
+            return []
+        lines = self.trace.read_text().splitlines()
+        self.trace.unlink()
+        return [json.loads(line) for line in lines]
+
+
+def counts(printed: str) -> dict[str, int]:
+    """The numbers of a preview's or update's closing summary, by word: created, updated, unchanged, ..."""
+    _, _, summary = printed.rpartition("Resources:")
+    return {word: int(number) for number, word in SUMMARY.findall(summary)}
+
+
+def wait_for(what: str, probe: Any, seconds: int = 120) -> None:
+    """Polls `probe` until it is true; fails naming `what` once the time is over."""
+    deadline = time.monotonic() + seconds
+    while not probe():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(1)

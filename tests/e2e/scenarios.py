@@ -1,0 +1,169 @@
+"""What holds for a running cluster, whatever its machines are: shared by the container hosts' and the VMs' tests."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.e2e.harness import Project, counts, wait_for
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: proof, namespace: default}
+spec:
+  hostNetwork: true
+  containers: [{name: pause, image: registry.k8s.io/pause:3.10.1, imagePullPolicy: Never}]
+"""
+
+
+def every_kubelet_runs(project: Project, names: set[str]) -> None:
+    """The `nodes` output names every node; on each, systemd and the kubelet itself agree with it."""
+    rows = {row["name"]: row for row in project.output("nodes")}
+    assert set(rows) == names
+    for name, row in rows.items():
+        assert (row["state"], row["version"]) == ("active", "v1.36.3"), row
+        seen = project.ssh(name, "systemctl is-active kubelet containerd; curl -fsS http://127.0.0.1:10248/healthz")
+        assert seen.split() == ["active", "active", "ok"], (name, seen)
+
+
+def a_second_up_writes_nothing(project: Project, seconds: int = 60) -> None:
+    """Nothing changed: no resource changes, the provider only reads, in under a minute."""
+    project.operations()
+    begun = time.monotonic()
+    done = counts(project.pulumi("up", "--yes"))
+    took = time.monotonic() - begun
+    assert set(done) == {"unchanged"}, done
+    operations = project.operations()
+    assert operations, "the trace shows that the nodes were read"
+    assert sum(operation["writes"] for operation in operations) == 0, operations
+    assert took < seconds, took
+
+
+def a_static_pod_runs(project: Project, node: str) -> None:
+    """A manifest in the static pod folder becomes a running container, and goes with the manifest."""
+    manifest = "/etc/kubernetes/manifests/proof.yaml"
+    listing = "/opt/bin/ctr -n k8s.io tasks ls | grep -c RUNNING || true"
+    assert project.ssh(node, listing).strip() == "0"
+    project.ssh(node, f"cat >{manifest} <<'END'{POD}END\n")
+    try:
+        # The pod's sandbox and its one container are two running tasks.
+        wait_for("a static pod's container", lambda: project.ssh(node, listing).strip() == "2", 240)
+    finally:
+        project.ssh(node, f"rm -f {manifest}")
+    wait_for("the static pod's end", lambda: project.ssh(node, listing).strip() == "0", 240)
+
+
+def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> None:
+    """The preview names node, file, key and restart; `up` restarts that kubelet and no other."""
+    before = {name: project.started(name) for name in [node, *others]}
+    project.set(f"nodes.{node}.kubelet.maxPods", "77")
+    try:
+        preview = project.pulumi("preview", "--diff")
+        assert f"{node}-kubelet" in preview
+        assert "/etc/kubernetes/kubelet.yaml" in preview
+        assert "maxPods: 77" in preview
+        assert f"{node}: kubelet.service will restart because /etc/kubernetes/kubelet.yaml changes" in preview
+        for name in others:
+            assert f"{name}: kubelet.service" not in preview
+        assert before == {name: project.started(name) for name in before}, "a preview touches nothing"
+        project.pulumi("up", "--yes")
+        after = {name: project.started(name) for name in before}
+        assert {name for name in before if before[name] != after[name]} == {node}
+        assert "maxPods: 77" in project.ssh(node, "cat /etc/kubernetes/kubelet.yaml")
+    finally:
+        project.unset(f"nodes.{node}.kubelet.maxPods")
+        project.pulumi("up", "--yes")
+
+
+def drift_is_shown_and_put_right(project: Project, node: str, others: list[str]) -> None:
+    """A hand-edited file, a chmod and a stopped unit: each shown by the preview, put back, nothing else restarted."""
+    before = {name: project.started(name) for name in others}
+    project.ssh(
+        node,
+        "sed -i 's/^maxPods: .*/maxPods: 13/; $a# edited by hand' /etc/kubernetes/kubelet.yaml\n"
+        "chmod 0644 /etc/kubernetes/kubelet.conf\n"
+        "systemctl stop kubelet.service\n",
+    )
+    preview = project.pulumi("preview", "--refresh", "--diff")
+    assert "# edited by hand" in preview
+    assert "/etc/kubernetes/kubelet.conf" in preview
+    assert "0644" in preview
+    assert "kubelet.service" in preview
+    assert f"{others[0]}-kubelet" not in preview
+    assert project.ssh(node, "systemctl is-active kubelet.service || true").strip() == "inactive"
+    project.pulumi("up", "--yes", "--refresh")
+    seen = project.ssh(
+        node,
+        "grep -c 'edited by hand' /etc/kubernetes/kubelet.yaml || true\n"
+        "stat -c %a /etc/kubernetes/kubelet.conf\n"
+        "systemctl is-active kubelet.service\n",
+    )
+    assert seen.split() == ["0", "600", "active"]
+    assert before == {name: project.started(name) for name in others}
+    a_second_up_writes_nothing(project)
+
+
+def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> None:
+    """Near its end, one node's serving certificate is replaced in the plan and reaches that node; its kubelet serves it."""
+    old = {row["name"]: row["serial"] for row in project.output("certificates")}
+    [name] = [name for name in old if name.startswith(f"{node}-") and "serving" in name]
+    _age(project, f"{name}-certificate")
+    preview = project.pulumi("preview", "--diff")
+    assert f"{name}-certificate" in preview
+    assert "/etc/kubernetes/pki/kubelet.crt" in preview
+    assert f"{node}: kubelet.service" in preview
+    for other in others:
+        assert f"{other}-kubelet" not in preview
+    project.pulumi("up", "--yes")
+    new = {row["name"]: row["serial"] for row in project.output("certificates")}
+    assert {name for name in old if old[name] != new[name]} == {name}
+    on_disk = project.ssh(node, "cat /etc/kubernetes/pki/kubelet.crt")
+    served = project.ssh(
+        node,
+        "true | openssl s_client -connect 127.0.0.1:10250 2>/dev/null | openssl x509 -noout -serial\n"
+        "openssl x509 -noout -serial -in /etc/kubernetes/pki/kubelet.crt\n",
+    ).split()
+    assert "BEGIN CERTIFICATE" in on_disk
+    assert served[0] == served[1], "the kubelet serves the new certificate"
+    assert int(served[1].removeprefix("serial="), 16) == int(new[name], 16)
+
+
+def _age(project: Project, certificate: str) -> None:
+    """Makes one certificate look, in the state, as if its validity ended in an hour: the clock cannot be moved."""
+    state = json.loads(project.secret_output("stack", "export"))
+    [resource] = [one for one in state["deployment"]["resources"] if one["urn"].endswith(f"::{certificate}")]
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    resource["outputs"]["validityEndTime"] = soon
+    aged = project.path / ".lab" / "aged.json"
+    aged.touch(mode=0o600)
+    try:
+        aged.write_text(json.dumps(state))
+        project.pulumi("stack", "import", "--file", str(aged))
+    finally:
+        aged.unlink()
+
+
+def no_secret_shows(project: Project) -> None:
+    """Neither what was printed, nor the trace, nor the stored state holds a secret of the stack."""
+    plain = project.exported()
+    state = json.loads(project.secret_output("stack", "export"))
+    lines = {line for text in _secrets(state) for line in text.splitlines() if len(line) >= 40 and "-----" not in line}
+    assert len(lines) > 20, "the stack has secrets to look for"
+    places = {"state": plain, "printed": "\n".join(project.printed)}
+    for file in [*project.path.glob(".lab/state/**/*.json*"), *project.path.glob(".lab/**/*.log")]:
+        places[str(file.relative_to(project.path))] = file.read_text(errors="replace")
+    for place, text in places.items():
+        assert "PRIVATE KEY" not in text, place
+        assert not [line for line in lines if line in text], place
+
+
+def _secrets(value: object) -> list[str]:
+    """The plain text of every secret in an exported state."""
+    if isinstance(value, dict):
+        if "plaintext" in value and "4dabf18193072939515e22adb298388d" in value:
+            return [str(json.loads(value["plaintext"]))]
+        return [text for one in value.values() for text in _secrets(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _secrets(one)]
+    return []

@@ -1,0 +1,121 @@
+"""The whole job on four container hosts: real systemd, containerd and kubelets, reached by SSH."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import scenarios
+from tests.e2e.harness import Project, counts
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
+NODES = {"m1", "m2", "m3", "w1"}
+OTHERS = ["m1", "m2", "m3"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project.copy(tmp_path_factory.mktemp("hosts") / "plumbline", "hosts")
+    try:
+        project.printed.append(project.make("up"))
+        yield project
+    finally:
+        project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "down", check=False)
+
+
+def test_up_ends_with_four_running_kubelets(project: Project) -> None:
+    scenarios.every_kubelet_runs(project, NODES)
+    table = project.make("status")
+    for name in NODES:
+        [row] = [line for line in table.splitlines() if line.split()[:1] == [name]]
+        assert "active" in row
+        assert "v1.36.3" in row
+
+
+def test_a_second_up_writes_nothing(project: Project) -> None:
+    scenarios.a_second_up_writes_nothing(project)
+
+
+def test_a_static_pod_runs(project: Project) -> None:
+    scenarios.a_static_pod_runs(project, "w1")
+
+
+def test_one_setting_restarts_one_kubelet(project: Project) -> None:
+    scenarios.one_setting_of_one_node(project, "w1", OTHERS)
+
+
+def test_drift_is_shown_and_put_right(project: Project) -> None:
+    scenarios.drift_is_shown_and_put_right(project, "w1", OTHERS)
+
+
+def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
+    scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
+
+
+def test_a_fifth_node_touches_only_itself(project: Project) -> None:
+    before = {name: project.started(name) for name in NODES}
+    project.set("nodes.w2.role", "worker")
+    project.set("nodes.w2.address", "10.78.0.22")
+    project.set("nodes.w2.ssh.hostKeyFile", ".lab/hosts/w2/ssh_host_ed25519_key.pub")
+    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "up", "hosts")
+
+    steps = _steps(project)
+    assert steps, "the fifth node is in the plan"
+    assert {op for _, op in steps} == {"create"}
+    assert all("w2" in name for name, _ in steps), steps
+    project.pulumi("up", "--yes")
+    scenarios.every_kubelet_runs(project, {*NODES, "w2"})
+
+    project.unset("nodes.w2")
+    steps = _steps(project)
+    assert {op for _, op in steps} == {"delete"}
+    assert all("w2" in name for name, _ in steps), steps
+    project.pulumi("up", "--yes")
+    assert before == {name: project.started(name) for name in NODES}
+    scenarios.a_second_up_writes_nothing(project)
+
+
+def _steps(project: Project) -> list[tuple[str, str]]:
+    """The plan's steps that change something, as (resource name, operation)."""
+    text = project.pulumi("preview", "--json")
+    plan = json.loads(text[text.index("{") :])
+    return [
+        (step["urn"].rpartition("::")[2], step["op"])
+        for step in plan["steps"]
+        if step["op"] not in ("same", "refresh", "read") and "pulumi:pulumi:Stack" not in step["urn"]
+    ]
+
+
+def test_refresh_and_outputs(project: Project) -> None:
+    assert set(counts(project.pulumi("refresh", "--yes"))) <= {"unchanged"}
+    kubeconfig = project.secret_output("stack", "output", "kubeconfig")
+    assert "client-key-data" in kubeconfig
+    assert "client-key-data" not in project.pulumi("stack", "output", "kubeconfig")
+    for row in project.output("certificates"):
+        assert set(row) == {"name", "subject", "sans", "serial", "expires", "daysLeft"}
+        assert row["daysLeft"] > 30
+
+
+def test_no_secret_shows(project: Project) -> None:
+    scenarios.no_secret_shows(project)
+
+
+def test_destroy_leaves_nothing(project: Project) -> None:
+    machines = json.loads(project.secret_output("stack", "output", "machines", "--json"))
+    checks = {
+        name: project.ssh(name, "ls -d /etc/kubernetes/kubelet.yaml /opt/bin/kubelet; id -un") for name in machines
+    }
+    assert all("kubelet.yaml" in text for text in checks.values()), "the check below can fail"
+    connections = {name: machine["connection"] for name, machine in machines.items()}
+    assert connections.keys() == NODES
+    project.pulumi("destroy", "--yes")
+    state = json.loads(project.exported())
+    assert not state["deployment"].get("resources"), "nothing is left in the state"
+    for name in NODES:
+        root = project.path / ".lab" / "hosts" / name
+        assert root.exists()
+    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "down")
+    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "check-clean")

@@ -1,0 +1,135 @@
+"""A monitor that invents nothing of substance and records what the program asks of the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from google.protobuf import json_format
+from pulumi.runtime import mocks as pulumi_mocks
+
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One registered resource: what was sent for it."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    inputs: dict[str, Any]
+    protect: bool
+    deleted_with: str
+    dependencies: tuple[str, ...]
+
+
+class _Mocks(pulumi_mocks.Mocks):
+    """Gives back the inputs, and for what only a provider can know a marked placeholder."""
+
+    def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        state = {key: _plain(value) for key, value in args.inputs.items()}
+        if args.typ == "tls:index/privateKey:PrivateKey":
+            key = f"-----BEGIN PRIVATE KEY-----\nkey of {args.name}\n-----END PRIVATE KEY-----\n"
+            state |= {"privateKeyPem": key, "privateKeyOpenssh": key, "publicKeyOpenssh": f"ssh-ed25519 {args.name}\n"}
+        if args.typ.startswith("tls:index/") and args.typ.endswith("Cert"):
+            state |= {"certPem": CERTIFICATE}
+        if args.typ == "tls:index/certRequest:CertRequest":
+            state |= {"certRequestPem": "a request"}
+        if args.typ == "command:remote:Command":
+            state |= {"stdout": '{"version": "v1.36.3", "state": "active"}'}
+        return f"{args.name}-id", state
+
+    def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise AssertionError(f"no invoke is expected: {args.token}")
+
+
+class Recorder(pulumi_mocks.MockMonitor):
+    """Records every registration and refuses a second resource of one URN, as the engine does."""
+
+    def __init__(self) -> None:
+        super().__init__(_Mocks())
+        self.registrations: dict[str, Registration] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        assert response.urn not in self.registrations, f"registered twice: {response.urn}"
+        pulumi_mocks._ensure_event_loop()
+        self.registrations[response.urn] = Registration(
+            urn=response.urn,
+            type=request.type,
+            name=request.name,
+            parent=request.parent,
+            # As it goes over the wire: the SDK's own reader would move a secret's mark up to the whole property.
+            inputs=json_format.MessageToDict(request.object),
+            protect=request.protect,
+            deleted_with=request.deletedWith,
+            dependencies=tuple(request.dependencies),
+        )
+        return response
+
+    def of_type(self, suffix: str) -> list[Registration]:
+        """The registrations whose type ends so, in order."""
+        return [one for one in self.registrations.values() if one.type.endswith(suffix)]
+
+    def named(self, name: str) -> Registration:
+        """The one registration of this name."""
+        [found] = [one for one in self.registrations.values() if one.name == name]
+        return found
+
+
+def is_secret(value: Any) -> bool:
+    """Whether an input was sent marked as secret."""
+    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
+
+
+def _plain(value: Any) -> Any:
+    """Mocks see secrets as marked objects; a state holds the value."""
+    if is_secret(value):
+        return _plain(value["value"])
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def record(program: Any, preview: bool) -> Recorder:
+    """Runs a program that registers resources; returns what it asked for."""
+    recorder = Recorder()
+    pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
+
+    @pulumi.runtime.test
+    def run() -> Any:
+        return program()
+
+    run()
+    return recorder
+
+
+def _certificate() -> str:
+    """A certificate for the placeholders, made here: components read expiry and serial from it."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "placeholder")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(
+        subject_name=name,
+        issuer_name=name,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now,
+        not_valid_after=now + timedelta(days=365),
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+CERTIFICATE = _certificate()

@@ -1,0 +1,102 @@
+"""What the components ask of the engine: parents, order, protection and secrets. The engine itself is tested elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster import config, paths
+from cluster.model import Cluster
+from components.plumbline import Plumbline, PlumblineArgs
+from tests.unit.components.recorder import Recorder, is_secret, record
+
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nthe operator's\n-----END OPENSSH PRIVATE KEY-----\n"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    folder = tmp_path_factory.mktemp("stack")
+    (folder / "id").write_text(KEY)
+    values: dict[str, Any] = {
+        "cluster": {"name": "proof", "domain": "cluster.local"},
+        "nodes": {
+            "m1": {"role": "control-plane", "address": "192.0.2.11"},
+            "w1": {"role": "worker", "address": "192.0.2.21"},
+        },
+        "machines": {
+            "source": "existing",
+            "os": "debian",
+            "ssh": {
+                "user": "core",
+                "privateKeyFile": "id",
+                "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1oaJ0PL1n7Eh4pqd1fwqTmSvPZF0wH2qNu0i2k7q5m",
+            },
+        },
+        "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},
+    }
+    return config.load(values, folder)
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["preview", "update"])
+def recorder(cluster: Cluster, request: pytest.FixtureRequest) -> Recorder:
+    return record(lambda: Plumbline("proof", PlumblineArgs(cluster)).nodes, preview=request.param)
+
+
+def test_every_child_is_named_for_its_component(recorder: Recorder) -> None:
+    components = {one.urn: one for one in recorder.registrations.values() if ":index:" in one.type}
+    for one in recorder.registrations.values():
+        parent = components.get(one.parent)
+        if parent is None or parent.type == "plumbline:index:Plumbline":
+            continue
+        assert one.name.startswith(f"{parent.name}-"), (one.name, parent.name)
+
+
+def test_only_the_component_stands_at_the_top(recorder: Recorder) -> None:
+    tops = [one.name for one in recorder.registrations.values() if "pulumi:pulumi:Stack::" in one.parent]
+    assert tops == ["proof"]
+
+
+def test_the_authority_key_is_protected_and_goes_to_no_node(recorder: Recorder) -> None:
+    assert recorder.named("proof-ca-key").protect
+    assert [one.name for one in recorder.registrations.values() if one.protect] == ["proof-ca-key"]
+    states = recorder.of_type(":NodeState")
+    assert len(states) == 4
+    assert "key of proof-ca-key" not in repr([state.inputs for state in states])
+
+
+def test_a_node_holds_its_own_keys_only_and_as_secrets(recorder: Recorder) -> None:
+    for name, other in (("m1", "w1"), ("w1", "m1")):
+        files = recorder.named(f"{name}-kubelet").inputs["files"]
+        for path in (paths.KUBELET_CLIENT_KEY, paths.KUBELET_KEY):
+            assert is_secret(files[path]["content"]), path
+            assert files[path]["mode"] == "0600"
+            assert f"key of {name}-" in files[path]["content"]["value"]
+        assert f"key of {other}-" not in repr(files)
+        assert not is_secret(files[paths.CA_CERTIFICATE]["content"])
+
+
+def test_a_key_stands_in_no_command(recorder: Recorder) -> None:
+    commands = recorder.of_type("remote:Command")
+    assert {one.name for one in commands} == {"m1-first-boot", "m1-verify", "w1-first-boot", "w1-verify"}
+    for one in commands:
+        assert "PRIVATE KEY" not in repr({key: value for key, value in one.inputs.items() if key != "connection"})
+        connection = one.inputs["connection"]
+        assert is_secret(connection)
+        assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
+
+
+def test_a_connection_key_is_secret_in_node_state(recorder: Recorder) -> None:
+    for state in recorder.of_type(":NodeState"):
+        assert is_secret(state.inputs["connection"]["privateKey"])
+        assert state.inputs["connection"]["hostKey"].startswith("ssh-ed25519 ")
+
+
+def test_order_within_a_node(recorder: Recorder) -> None:
+    """First boot, then the runtime, then the kubelet, then its verification; nodes do not wait for each other."""
+    for name, other in (("m1", "w1"), ("w1", "m1")):
+        chain = [f"{name}-first-boot", f"{name}-runtime", f"{name}-kubelet", f"{name}-verify"]
+        for before, after in itertools.pairwise(chain):
+            assert recorder.named(before).urn in recorder.named(after).dependencies, (before, after)
+        for one in chain:
+            assert not any(urn.rpartition("::")[2].startswith(f"{other}-") for urn in recorder.named(one).dependencies)
