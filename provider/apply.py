@@ -26,7 +26,7 @@ Say = Callable[[str], Awaitable[None]]
 
 @dataclass
 class Applied:
-    """What an update leaves for the state: checksums of what downloads were unpacked to, by path."""
+    """What an update leaves for the state: of each download, by path, `<sha256> <stamp>` as installed."""
 
     installed: dict[str, str] = field(default_factory=dict)
 
@@ -100,9 +100,22 @@ async def apply(
         raise NodeError(
             f"{failure}\n{node.name}: the previous files were put back and {', '.join(restarting)} restarted"
         ) from None
-    if kept or found.pending:
-        await node.run("finish", script.finish_script(concern))
+    if kept or reshaped or found.pending:
+        downloads = [path for path, file in wanted.files.items() if file.source is not None]
+        done = await node.run("finish", script.finish_script(concern, downloads))
+        _stamp(result.installed, done.stdout, wanted)
     return result
+
+
+def _stamp(installed: dict[str, str], printed: str, wanted: State) -> None:
+    """Notes beside each download's checksum the stamp by which the next read knows it unread."""
+    for line in printed.splitlines():
+        kind, _, rest = line.partition("\t")
+        stamp, _, path = rest.partition("\t")
+        source = wanted.files[path].source if kind == "stamp" and path in wanted.files else None
+        if source is not None:
+            checksum = installed.get(path, "").partition(" ")[0] or ("" if source.extract else source.sha256)
+            installed[path] = f"{checksum} {stamp}"
 
 
 def _merged(forecast: tuple[UnitStep, ...], actual: tuple[UnitStep, ...], found: State) -> tuple[UnitStep, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from provider.model import Directory, File
 
@@ -15,17 +16,32 @@ HOME = "/var/lib/plumbline"
 """On each node: what an interrupted run still owes, previous files while a change is being proven, downloads."""
 
 
-def read_script(
-    expected: Mapping[str, str], directories: Sequence[str], units: Sequence[str], concern: str, shown: int
-) -> str:
-    """Prints a line for each path and unit, fields separated by tabs, and `end` last.
+@dataclass(frozen=True)
+class Expected:
+    """What a file should be: its checksum, whether its text must stay on the node, and the stamp it had when installed."""
 
-    `expected` maps each file to the checksum it should have, or to `secret`: then its text is never printed.
+    sha256: str
+    secret: bool = False
+    stamp: str = ""
+
+
+def read_script(
+    files: Mapping[str, Expected], directories: Sequence[str], units: Sequence[str], concern: str, shown: int
+) -> str:
+    """Prints a line for each path, then systemd's own words for each unit, and `end` last; fields are tabbed.
+
+    Few processes run, whatever the number of files: on an emulated machine each costs as much as hashing a megabyte.
+    A file whose stamp (inode, size, time of last change to the nanosecond) is the one it was installed with is not read.
     """
     lines = [_READ.replace("@SHOWN@", str(shown))]
-    lines += [f"file {quoted(path)} {quoted(checksum or '-')}" for path, checksum in expected.items()]
-    lines += [f"directory {quoted(path)}" for path in directories]
-    lines += [f"unit {quoted(unit)}" for unit in units]
+    for path, one in files.items():
+        how = "secret" if one.secret else "public"
+        lines.append(f"expect {quoted(path)} {one.sha256 or '-'} {how} {quoted(one.stamp or '-')}")
+    lines += [f"place {quoted(path)}" for path in directories]
+    lines.append("report")
+    if units:
+        names = " ".join(quoted(unit) for unit in units)
+        lines.append(f"systemctl show --property Id,LoadState,ActiveState,UnitFileState {names} | sed 's/^/unit\t/'")
     lines.append(f"pending={quoted(pending_file(concern))}")
     lines.append(f'[ ! -s "$pending" ] || printf \'{PENDING}\\t%s\\n\' "$(cat "$pending")"')
     lines.append("echo end")
@@ -88,9 +104,13 @@ def rollback_script(files: Sequence[str], reload: bool, units: Sequence[str], co
     return "\n".join(lines) + "\n"
 
 
-def finish_script(concern: str) -> str:
-    """Nothing is owed any more."""
-    return f"rm -rf {quoted(backup_folder(concern))} {quoted(pending_file(concern))}\n"
+def finish_script(concern: str, stamped: Sequence[str] = ()) -> str:
+    """Nothing is owed any more. Prints `stamp <stamp> <path>`, tabbed, for each installed download."""
+    lines = [f"rm -rf {quoted(backup_folder(concern))} {quoted(pending_file(concern))}"]
+    if stamped:
+        paths = " ".join(quoted(path) for path in stamped)
+        lines.append(f"stat -c \"stamp$(printf '\\t')%i:%s:%z$(printf '\\t')%n\" {paths} || true")
+    return "\n".join(lines) + "\n"
 
 
 def ready_script(unit: str, http: str | None, seconds: int) -> str:
@@ -118,7 +138,7 @@ def delete_script(files: Sequence[str], directories: Sequence[str], units: Seque
     lines += [f"systemctl reset-failed {quoted(unit)} 2>/dev/null || true" for unit in units]
     lines.append("systemctl daemon-reload")
     lines += [f"rmdir {quoted(path)} 2>/dev/null || true" for path in sorted(directories, key=len, reverse=True)]
-    lines += [finish_script(concern), f"rmdir {HOME}/pending {HOME}/backup {HOME} 2>/dev/null || true"]
+    lines += [finish_script(concern).strip(), f"rmdir {HOME}/pending {HOME}/backup {HOME} 2>/dev/null || true"]
     return "\n".join(lines) + "\n"
 
 
@@ -134,25 +154,32 @@ def backup_folder(concern: str) -> str:
 
 _READ = r"""
 LC_ALL=C; export LC_ALL
-file() {
-  if [ -L "$1" ]; then printf 'other\t%s\ta symbolic link\n' "$1"; return; fi
-  if [ -d "$1" ]; then printf 'other\t%s\ta directory\n' "$1"; return; fi
-  [ -f "$1" ] || return 0
-  sum=$(sha256sum <"$1" | cut -d' ' -f1)
-  text=
-  if [ "$2" != secret ] && [ "$2" != "$sum" ] && [ "$(stat -c %s "$1")" -le @SHOWN@ ]; then
-    text=$(base64 -w0 <"$1")
-  fi
-  printf 'file\t%s\t%s\t%s\t%s\n' "$1" "$(stat -c '%a	%U	%G' "$1")" "$sum" "$text"
-}
-directory() {
-  [ -d "$1" ] || return 0
-  printf 'directory\t%s\t%s\n' "$1" "$(stat -c '%04a	%U	%G' "$1")"
-}
-unit() {
-  systemctl show --property LoadState,ActiveState,UnitFileState "$1" >/dev/null || exit 1
-  printf 'unit\t%s\t%s\t%s\t%s\n' "$1" "$(systemctl show --property LoadState --value "$1")" \
-    "$(systemctl show --property ActiveState --value "$1")" "$(systemctl show --property UnitFileState --value "$1")"
+tab=$(printf '\t')
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+: >"$work/paths"
+expect() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$work/expected"; printf '%s\n' "$1" >>"$work/paths"; }
+place() { printf '%s\n' "$1" >>"$work/paths"; }
+report() {
+  # What there is: type, mode, owner, group, stamp and path, for all paths at once.
+  tr '\n' '\0' <"$work/paths" | xargs -0 -r stat -c "%F$tab%04a$tab%U$tab%G$tab%i:%s:%z$tab%n" 2>/dev/null >"$work/found"
+  cut -f1-4,6 "$work/found" | sed 's/^/found\t/'
+  [ -s "$work/expected" ] || return 0
+  # Regular files that may differ from what they should be.
+  awk -F'\t' 'NR == FNR { stamp[$1] = $4; next }
+    $1 ~ /^regular/ && ($6 in stamp) { if ($5 == stamp[$6]) print "same\t" $6 >"/dev/stderr"; else print $6 }' \
+    "$work/expected" "$work/found" >"$work/unsure" 2>"$work/same"
+  cat "$work/same"
+  tr '\n' '\0' <"$work/unsure" | xargs -0 -r sha256sum >"$work/sums"
+  sed 's/^\([0-9a-f]*\)  \(.*\)/sum\t\1\t\2/' "$work/sums"
+  # Changed texts that may be shown.
+  while IFS="$tab" read -r path sum how stamp; do
+    [ "$how" = public ] || continue
+    grep -qF "  $path" "$work/sums" || continue
+    grep -qxF "$sum  $path" "$work/sums" && continue
+    [ "$(stat -c %s "$path")" -le @SHOWN@ ] || continue
+    printf 'text\t%s\t%s\n' "$path" "$(base64 -w0 <"$path")"
+  done <"$work/expected"
 }
 """
 

@@ -24,6 +24,9 @@ const (
 	firstRetryDelay = 100 * time.Millisecond
 	longestDelay    = 5 * time.Second
 
+	// About a line a minute while a machine boots.
+	triesPerLine = 12
+
 	// A peer that answers no keepalive for this long is gone: without it a command on a dead node never ends.
 	keepaliveInterval = 15 * time.Second
 	keepaliveMisses   = 3
@@ -126,7 +129,9 @@ func dialEndpoint(ctx context.Context, e *Endpoint, through *client) (*client, e
 			return nil, fmt.Errorf("connecting to %s as %s failed after %d tries: %w",
 				address, value(e.User, defaultUser), failures, err)
 		}
-		provider.GetLogger(ctx).InfoStatusf("connecting to %s, try %d: %v", address, failures+1, err)
+		if failures%triesPerLine == 1 {
+			provider.GetLogger(ctx).InfoStatusf("waiting for SSH at %s: %v", address, err)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(delay):
