@@ -1,0 +1,75 @@
+"""A real sshd on loopback, with keys of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Sshd:
+    """A running server and how to log in to it, as root."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def private_key(self) -> str:
+        return (self.folder / "login").read_text()
+
+    @property
+    def host_key(self) -> str:
+        return " ".join((self.folder / "host.pub").read_text().split()[:2])
+
+    def connection(self) -> dict[str, object]:
+        """The connection as NodeState takes it."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": "root",
+            "privateKey": self.private_key,
+            "hostKey": self.host_key,
+        }
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def keys(folder: Path, name: str) -> None:
+    """Makes one ED25519 key pair."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+
+
+def start(folder: Path) -> Sshd:
+    """Starts sshd in a folder; waits until it answers."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("login", "host"):
+        if not (folder / name).exists():
+            keys(folder, name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    Path("/run/sshd").mkdir(exist_ok=True)
+    config = folder / "sshd_config"
+    config.write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nUsePAM no\n"
+        f"AuthorizedKeysFile {folder / 'login.pub'}\nPermitRootLogin prohibit-password\nStrictModes no\n"
+        "PasswordAuthentication no\nSubsystem sftp internal-sftp\n"
+    )
+    with (folder / "sshd.log").open("ab") as log:
+        process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=log)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as answered:
+                if answered.recv(4) == b"SSH-":
+                    return Sshd(folder, port, process)
+        except OSError:
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise AssertionError((folder / "sshd.log").read_text()) from None
+            time.sleep(0.05)

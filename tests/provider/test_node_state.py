@@ -1,0 +1,178 @@
+"""Files on a node: written, read back, shown by line, put right, removed; and no secret anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from pathlib import Path
+
+import pulumi
+
+from tests.provider import sshd as server
+from tests.provider.conftest import MARKER, Bench
+
+
+def test_creates_then_changes_nothing(bench: Bench) -> None:
+    bench.text("a.conf", "one\ntwo\n", mode="0600")
+    assert bench.up()["create"] == 2  # the stack and the NodeState
+    assert bench.file("a.conf").read_text() == "one\ntwo\n"
+    assert bench.file("a.conf").stat().st_mode & 0o777 == 0o600
+    assert bench.target.stat().st_mode & 0o777 == 0o750
+    bench.operations()
+    assert bench.up(refresh=True) == {"same": 2}
+    operations = bench.operations()
+    assert {one["op"] for one in operations} == {"read"}
+    assert sum(one["writes"] for one in operations) == 0
+
+
+def test_a_hand_edit_shows_by_line_and_is_put_back(bench: Bench) -> None:
+    bench.text("a.conf", "one\ntwo\nthree\n")
+    bench.text("b.conf", "other\n")
+    bench.up()
+    bench.file("a.conf").write_text("one\nby hand\nthree\n")
+    shown = bench.preview()
+    assert "- by hand" in shown.replace("-by", "- by")
+    assert "b.conf" not in shown
+    bench.operations()
+    assert bench.up(refresh=True) == {"same": 1, "update": 1}
+    written = [path for one in bench.operations() if one["op"] == "commit" for path in one["paths"]]
+    assert written == [str(bench.file("a.conf"))]
+    assert bench.file("a.conf").read_text() == "one\ntwo\nthree\n"
+
+
+def test_mode_and_missing_file_are_drift(bench: Bench) -> None:
+    bench.text("a.conf", "one\n", mode="0600")
+    bench.text("b.conf", "two\n")
+    bench.up()
+    bench.file("a.conf").chmod(0o644)
+    bench.file("b.conf").unlink()
+    shown = bench.preview()
+    assert "0644" in shown
+    assert "b.conf" in shown
+    bench.up(refresh=True)
+    assert bench.file("a.conf").stat().st_mode & 0o777 == 0o600
+    assert bench.file("b.conf").read_text() == "two\n"
+
+
+def test_a_directory_in_the_way_is_named(bench: Bench) -> None:
+    bench.text("a.conf", "one\n")
+    bench.file("a.conf").mkdir(parents=True)
+    said = bench.fails()
+    assert f"n1: staging files failed, nothing was changed: {bench.file('a.conf')} is a directory: move it away" in said
+
+
+def test_secrets_show_nowhere(bench: Bench, tmp_path: Path) -> None:
+    bench.text("key", pulumi.Output.secret(f"{MARKER}-1\n"), mode="0600")
+    bench.up()
+    bench.text("key", pulumi.Output.secret(f"{MARKER}-2\n"), mode="0600")
+    bench.preview(refresh=False)
+    bench.up()
+    bench.file("key").write_text(f"{MARKER}-3\n")
+    shown = bench.preview()
+    assert "key" in shown
+    bench.stack.refresh(on_output=bench.printed.append, color="never")
+    state = bench.state()
+    bench.up()
+    assert bench.file("key").read_text() == f"{MARKER}-2\n"
+    private = bench.node.private_key.splitlines()[1]
+    for place in ("\n".join(bench.printed), state, bench.state(), bench.trace.read_text()):
+        assert MARKER not in place
+        assert private not in place
+    held = bench.stack.export_stack()
+    assert held is not None
+
+
+def test_a_removed_file_goes_and_destroy_removes_the_rest(bench: Bench) -> None:
+    bench.text("a.conf", "one\n")
+    bench.text("b.conf", "two\n")
+    bench.up()
+    del bench.files[str(bench.file("b.conf"))]
+    bench.file("mine").write_text("not the program's\n")
+    bench.up()
+    assert sorted(os.listdir(bench.target)) == ["a.conf", "mine"]
+    bench.stack.destroy(on_output=bench.printed.append, color="never")
+    assert os.listdir(bench.target) == ["mine"]
+
+
+def test_an_unreachable_node_keeps_its_state(bench: Bench) -> None:
+    bench.text("a.conf", "one\n")
+    bench.up()
+    before = bench.state()
+    bench.node.stop()
+    shown = bench.preview()
+    assert "n1: 127.0.0.1" in shown
+    assert "its last known state is kept, drift is not seen" in shown
+    bench.stack.refresh(on_output=bench.printed.append, color="never")
+    assert '"a.conf' in before or "a.conf" in bench.state()
+    bench.node.process = server.start(bench.node.folder).process
+
+
+def test_another_host_key_is_refused(bench: Bench, tmp_path: Path) -> None:
+    bench.text("a.conf", "one\n")
+    server.keys(tmp_path, "other")
+    bench.connection["hostKey"] = " ".join((tmp_path / "other.pub").read_text().split()[:2])
+    said = bench.fails()
+    assert "n1: the host key of 127.0.0.1" in said
+    assert "Traceback" not in said
+    assert not bench.file("a.conf").exists()
+
+
+def test_a_key_that_is_not_let_in(bench: Bench, tmp_path: Path) -> None:
+    bench.text("a.conf", "one\n")
+    server.keys(tmp_path, "stranger")
+    bench.connection["privateKey"] = (tmp_path / "stranger").read_text()
+    said = bench.fails()
+    assert "does not let root in with this key" in said
+    assert "PRIVATE KEY" not in said
+
+
+def test_downloads_are_checked_before_they_are_installed(bench: Bench, tmp_path: Path) -> None:
+    member = tmp_path / "tool"
+    member.write_text("#!/bin/sh\n")
+    archive = tmp_path / "tool.tar.gz"
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.add(member, "bin/tool")
+    checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
+    shape = {"mode": "0755", "owner": "root", "group": "root"}
+    source = {"url": f"file://{archive}", "sha256": "0" * 64, "extract": "bin/tool"}
+    bench.files[str(bench.file("tool"))] = {"source": source, **shape}
+    assert f"has sha256 {checksum}, pinned is {'0' * 64}" in bench.fails()
+    assert not bench.file("tool").exists()
+    source["sha256"] = checksum
+    bench.up()
+    assert bench.file("tool").read_text() == "#!/bin/sh\n"
+    assert bench.up(refresh=True) == {"same": 2}
+    bench.file("tool").write_text("#!/bin/false\n")
+    assert bench.up(refresh=True) == {"same": 1, "update": 1}
+    assert bench.file("tool").read_text() == "#!/bin/sh\n"
+
+
+def test_bad_input_is_refused_before_anything_is_touched(bench: Bench) -> None:
+    bench.text("a.conf", "one\n", mode="rw-r--r--")
+    bench.files["relative"] = {"content": "x", "mode": "0644", "owner": "root", "group": "root"}
+    bench.extra["reactions"] = [{"unit": "kubelet", "action": "reboot", "files": ["/absent"]}]
+    bench.extra["redyness"] = []
+    said = bench.fails()
+    for expected in (
+        "'rw-r--r--' is not octal digits such as 0644",
+        "is not an absolute path in its shortest form",
+        "'kubelet' is not a unit's name, such as kubelet.service",
+        "'reboot' is not one of restart, reload, self-reload",
+        "/absent is not among files",
+        "did you mean readiness?",
+    ):
+        assert expected in said, expected
+    assert "Traceback" not in said
+    assert bench.operations() == []
+
+
+def test_a_changed_connection_touches_nothing(bench: Bench) -> None:
+    bench.text("a.conf", "one\n")
+    bench.up()
+    bench.operations()
+    bench.node.stop()
+    bench.node = server.start(bench.node.folder)
+    bench.connection = bench.node.connection()
+    assert bench.up() == {"same": 1, "update": 1}
+    assert sum(one["writes"] for one in bench.operations()) == 0
