@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +31,11 @@ class Lab:
 
     @classmethod
     def of(cls, project: Path) -> Lab:
-        """The lab of a project folder."""
-        return cls(project.resolve(), os.environ.get("PLUMBLINE_LAB", "plumbline"))
+        """The lab of a project folder. Raises LabError for a name that cannot be used."""
+        name = os.environ.get("PLUMBLINE_LAB", "plumbline")
+        if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
+            raise LabError(f"PLUMBLINE_LAB is {name!r}: it may have 31 letters a-z, digits and dashes")
+        return cls(project.resolve(), name)
 
     @property
     def state(self) -> Path:

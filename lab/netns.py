@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from lab.context import Lab, LabError, need_root
@@ -23,12 +24,7 @@ def ensure(lab: Lab) -> None:
     need_root("a network namespace")
     lab.owner.parent.mkdir(parents=True, exist_ok=True)
     if lab.namespace.exists() and _usable(lab):
-        other = lab.owner.read_text().strip() if lab.owner.exists() else str(lab.project)
-        if other != str(lab.project):
-            raise LabError(
-                f"the lab of {other} is running on this machine: end it there with `make down`, "
-                "or set PLUMBLINE_LAB to another name here"
-            )
+        need_own(lab)
     else:
         # A file without a namespace behind it is what a killed `ip netns add` leaves.
         subprocess.run(["ip", "netns", "delete", lab.name], stderr=subprocess.DEVNULL, check=False)
@@ -41,6 +37,18 @@ def ensure(lab: Lab) -> None:
 def exists(lab: Lab) -> bool:
     """Whether the namespace is there."""
     return lab.namespace.exists()
+
+
+def need_own(lab: Lab) -> None:
+    """Raises LabError where the namespace belongs to another project's lab."""
+    if not exists(lab) or not lab.owner.exists():
+        return
+    other = lab.owner.read_text().strip()
+    if other and other != str(lab.project) and Path(other).exists():
+        raise LabError(
+            f"the lab of {other} is running on this machine: end it there with `make down`, "
+            "or set PLUMBLINE_LAB to another name here"
+        )
 
 
 def remove(lab: Lab) -> None:

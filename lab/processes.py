@@ -28,7 +28,7 @@ def start(
     pidfile.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         subprocess.Popen(
-            ["sh", "-c", _START, "sh", *command],
+            recorded(command),
             cwd=folder,
             env={**os.environ, **(environment or {}), MARK: str(pidfile)},
             stdin=subprocess.DEVNULL,
@@ -36,6 +36,11 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def recorded(command: Sequence[str]) -> list[str]:
+    """The command that notes its number in the pidfile that MARK names in its environment, then becomes `command`."""
+    return ["sh", "-c", _START, "sh", *command]
 
 
 def running(pidfile: Path) -> int | None:

@@ -1,0 +1,47 @@
+"""Packs one static program as a container image archive: the format of `docker save`, which containerd imports."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from pathlib import Path
+
+
+def image(program: Path, name: str, architecture: str) -> bytes:
+    """A docker-archive tar of one layer that holds `program` as /<its file name>, the image's entry point.
+
+    `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same program
+    gives the same bytes.
+    """
+    layer = _tar({program.name: (program.read_bytes(), 0o755)})
+    digest = hashlib.sha256(layer).hexdigest()
+    config = _json(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "created": "1970-01-01T00:00:00Z",
+            "config": {"Entrypoint": [f"/{program.name}"], "User": "65535:65535", "WorkingDir": "/"},
+            "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": f"COPY {program.name} /"}],
+        }
+    )
+    config_name = f"{hashlib.sha256(config).hexdigest()}.json"
+    manifest = _json([{"Config": config_name, "RepoTags": [name], "Layers": [f"{digest}.tar"]}])
+    return _tar({config_name: (config, 0o644), f"{digest}.tar": (layer, 0o644), "manifest.json": (manifest, 0o644)})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
+    """A tar of content and mode by name, without times or owners, so that equal content is equal bytes."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, (content, mode) in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(content), mode
+            archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()

@@ -1,0 +1,194 @@
+"""Builds the mirror's artifacts into the cache, each once per version and inputs, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from lab import archive, parts
+from lab.context import SOURCES, Lab, LabError, cache, locked, say
+from lab.parts import PARTS, Part
+
+SUMS = "SHA256SUMS"
+_KEY_LENGTH = 16
+
+
+def artifacts() -> list[Path]:
+    """Builds what is missing. Returns a folder for each part: the part's piece of the mirror tree, with SHA256SUMS.
+
+    A first run takes minutes and shows progress, a later one milliseconds. Raises LabError.
+    """
+    made = [_made(part.folder, part.version, _inputs(part), partial(_go, part)) for part in PARTS]
+    return [*made, _made("pause", parts.PAUSE, _pause_inputs(), _pause)]
+
+
+def mirror(lab: Lab) -> None:
+    """Makes the lab's mirror tree hold exactly the artifacts, and SHA256SUMS. Leaves alone what is right already."""
+    folders = artifacts()
+    sums = "".join(sorted(line for folder in folders for line in (folder / SUMS).open()))
+    wanted = {Path(line.split("  ", 1)[1].rstrip("\n")): None for line in sums.splitlines()}
+    for folder in folders:
+        for name in wanted:
+            if (folder / name).exists():
+                _place(folder / name, lab.mirror / name)
+    _write(lab.mirror / SUMS, sums.encode())
+    for file in [file for file in lab.mirror.rglob("*") if file.is_file()]:
+        if file.relative_to(lab.mirror) not in wanted and file.name != SUMS:
+            file.unlink()
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Says what begins, every half minute that it goes on, and how long it took."""
+    say(f"{what} ...")
+    begun, done = time.monotonic(), threading.Event()
+
+    def tick() -> None:
+        while not done.wait(30):
+            say(f"{what} ... {time.monotonic() - begun:.0f} s so far")
+
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()
+    say(f"{what}: {time.monotonic() - begun:.0f} s")
+
+
+def digest(*inputs: bytes | str) -> str:
+    """A short key for what something was built from."""
+    summed = hashlib.sha256()
+    for item in inputs:
+        content = item.encode() if isinstance(item, str) else item
+        summed.update(f"{len(content)}:".encode() + content)
+    return summed.hexdigest()[:_KEY_LENGTH]
+
+
+def made(kind: str, name: str, what: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache that `make` filled, whole or not at all; makes it where it is missing."""
+    target = cache() / kind / name
+    if target.exists():
+        return target
+    with locked(cache() / kind / ".lock"):
+        if not target.exists():
+            staged = target.with_name(f".partial-{name}")
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir(parents=True)
+            with progress(what):
+                make(staged)
+            staged.rename(target)
+    return target
+
+
+def _made(folder: str, version: str, key: str, make: Callable[[Path], None]) -> Path:
+    def with_sums(into: Path) -> None:
+        make(into)
+        files = sorted(file for file in into.rglob("*") if file.is_file())
+        lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(into)}\n" for file in files]
+        (into / SUMS).write_text("".join(lines))
+
+    return made("artifacts", f"{folder}-{version}-{key}", f"building {folder} {version}", with_sums)
+
+
+def _inputs(part: Part) -> str:
+    module = SOURCES / "artifacts" / part.folder
+    return digest(repr(part), _go_version(), *((module / name).read_bytes() for name in ("go.mod", "go.sum")))
+
+
+def _go_version() -> str:
+    go = shutil.which("go")
+    if go is None:
+        raise LabError(
+            "building the node binaries takes `go` on PATH: install Go 1.26 or newer from go.dev or your distribution"
+        )
+    return _run([go, "env", "GOVERSION", "GOARCH"])
+
+
+def _go(part: Part, into: Path) -> None:
+    """Builds a part's programs. go.sum pins every module, so nothing but these sources can come out."""
+    if part.c:
+        _need_c()
+    variables = " ".join(f"-X {name}={value}" for name, value in part.variables.items())
+    for path, package in part.programs.items():
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-tags={part.tags}"]
+        linker = f"-ldflags=-s -w {variables} {part.linker}".rstrip()
+        _run(
+            ["go", "build", *flags, linker, "-o", str(into / path), package],
+            SOURCES / "artifacts" / part.folder,
+            {"CGO_ENABLED": "1" if part.c else "0", "GOFLAGS": "", "GOWORK": "off"},
+        )
+        (into / path).chmod(0o755)
+
+
+def _pause_inputs() -> str:
+    return digest(Path(archive.__file__).read_bytes(), (SOURCES / "artifacts/pause/pause.c").read_bytes())
+
+
+def _pause(into: Path) -> None:
+    _need_c()
+    program = into / "pause"
+    _run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", str(program), str(SOURCES / "artifacts/pause/pause.c")])
+    target = into / parts.PAUSE_PATH
+    target.parent.mkdir(parents=True)
+    target.write_bytes(archive.image(program, parts.PAUSE_IMAGE, _go_version().split()[1]))
+    program.unlink()
+
+
+def _need_c() -> None:
+    if shutil.which("gcc") is None or shutil.which("pkg-config") is None:
+        raise LabError(
+            "building runc and the pause image takes gcc and libseccomp: run `python -m lab packages --install`"
+        )
+
+
+def _place(source: Path, target: Path) -> None:
+    """Puts a file of the cache into the mirror: a hard link, or a copy where that cannot be."""
+    if target.exists() and (target.samefile(source) or _same(source, target)):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}")
+    staged.unlink(missing_ok=True)
+    try:
+        os.link(source, staged)
+    except OSError:
+        shutil.copy2(source, staged)
+    staged.replace(target)
+
+
+def _same(one: Path, other: Path) -> bool:
+    left, right = one.stat(), other.stat()
+    return (left.st_size, left.st_mtime_ns) == (right.st_size, right.st_mtime_ns)
+
+
+def _write(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}")
+    staged.write_bytes(content)
+    staged.replace(target)
+
+
+def _run(command: list[str], folder: Path = SOURCES, environment: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise LabError(f"`{' '.join(command)}` failed in {folder}:\n{done.stdout.strip()[-3000:]}")
+    return done.stdout

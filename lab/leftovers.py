@@ -1,0 +1,65 @@
+"""What of a lab is still on the machine: looked for in the kernel's own lists, not in the lab's records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lab import cgroups, netns, processes
+from lab.context import Lab
+
+
+def find(lab: Lab) -> list[str]:
+    """One line for each process, mount, control group, namespace and record that a lab left. Empty after `down`."""
+    return [*_processes(lab), *_mounts(lab), *_groups(lab), *_namespace(lab), *_files(lab)]
+
+
+def _processes(lab: Lab) -> list[str]:
+    namespace = os.stat(lab.namespace).st_ino if lab.namespace.exists() else None
+    ours = set(processes.marked(lab.state))
+    for group in _own_groups(lab):
+        ours |= cgroups.members(group) - {0}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and namespace is not None:
+            try:
+                if os.stat(entry / "ns/net").st_ino == namespace:
+                    ours.add(int(entry.name))
+            except OSError:
+                continue
+    return [f"process {pid}: {_command(pid)}" for pid in sorted(ours - {os.getpid(), os.getppid()})]
+
+
+def _mounts(lab: Lab) -> list[str]:
+    """In this mount namespace, where a mount that stays would be; a host's own end with its processes."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        point = line.split()[4].encode().decode("unicode_escape")
+        if point.startswith(f"{lab.state}/"):
+            found.append(f"mount {point}")
+    return found
+
+
+def _groups(lab: Lab) -> list[str]:
+    return [f"control group {group}" for group in _own_groups(lab)]
+
+
+def _own_groups(lab: Lab) -> list[Path]:
+    return cgroups.named(lambda name: name.startswith(f"{lab.name}."))
+
+
+def _namespace(lab: Lab) -> list[str]:
+    return [f"network namespace {lab.name}"] if netns.exists(lab) else []
+
+
+def _files(lab: Lab) -> list[str]:
+    records = [lab.owner, *lab.state.glob("*.pid"), *lab.state.glob("*/*.pid")]
+    hosts = [*lab.hosts.glob("*")] if lab.hosts.exists() else []
+    nspawn = [*Path("/run/systemd/nspawn").glob(f"*/{lab.name}.*")]
+    return [f"file {file}" for file in (*records, *hosts, *nspawn) if file.exists()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()[:160]
+    except OSError:
+        return "(ended)"

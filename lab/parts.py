@@ -1,0 +1,70 @@
+"""What the lab builds for its mirror, each part pinned to one version by a Go module of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+KUBERNETES = "1.36.3"
+CONTAINERD = "2.2.1"
+RUNC = "1.3.4"
+PAUSE = "3.10.1"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The programs of one folder below lab/artifacts, built together.
+
+    `programs` gives the Go package of each path in the mirror tree. `variables` are what the linker sets. `c` is true
+    where the build takes a C compiler.
+    """
+
+    folder: str
+    version: str
+    programs: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    tags: str = ""
+    linker: str = ""
+    c: bool = False
+
+
+def _kubernetes(*names: str) -> Part:
+    """Kubernetes reports the version that its build stamps into two packages, else v0.0.0."""
+    major, minor, _ = KUBERNETES.split(".")
+    stamp = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return Part(
+        folder="kubernetes",
+        version=KUBERNETES,
+        programs={f"kubernetes/v{KUBERNETES}/{name}": f"k8s.io/kubernetes/cmd/{name}" for name in names},
+        variables={f"{package}.{name}": value for package in packages for name, value in stamp.items()},
+    )
+
+
+_CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
+
+PARTS = (
+    _kubernetes("kubelet"),
+    Part(
+        folder="containerd",
+        version=CONTAINERD,
+        programs={
+            f"containerd/v{CONTAINERD}/{name}": f"{_CONTAINERD_MODULE}/cmd/{name}"
+            for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+        },
+        variables={f"{_CONTAINERD_MODULE}/version.Version": CONTAINERD},
+        # What upstream's static build leaves out, and the snapshotters that take C libraries.
+        tags="netgo osusergo static_build no_btrfs no_devmapper no_zfs",
+    ),
+    Part(
+        folder="runc",
+        version=RUNC,
+        programs={f"runc/v{RUNC}/runc": "github.com/opencontainers/runc"},
+        tags="seccomp netgo osusergo urfave_cli_no_docs",
+        # One file that runs on any node, whatever C library that has.
+        linker="-linkmode external -extldflags -static",
+        c=True,
+    ),
+)
+PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
+PAUSE_PATH = f"images/pause-{PAUSE}.tar"

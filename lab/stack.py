@@ -1,0 +1,100 @@
+"""Reads from a stack's configuration what the lab has to provide: no more than machines and addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.context import LabError
+
+HOST_NETWORK = ipaddress.IPv4Network("10.78.0.0/24")
+HOST_GATEWAY = ipaddress.IPv4Address("10.78.0.1")
+_NAMESPACE = "plumbline"
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One container host: its node name and its address in HOST_NETWORK."""
+
+    name: str
+    address: ipaddress.IPv4Address
+
+
+def load(project: Path, stack: str) -> dict[str, Any]:
+    """A stack's settings by key, without the `plumbline:` prefix; defaults of Pulumi.yaml included.
+
+    Raises LabError where the stack has no file, naming those that have.
+    """
+    file = project / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        known = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
+        raise LabError(f"stack {stack}: there is no {file.name}; stacks here: {', '.join(known) or 'none'}")
+    settings: dict[str, Any] = {}
+    main = project / "Pulumi.yaml"
+    for key, declared in (_config(main) if main.exists() else {}).items():
+        if isinstance(declared, Mapping) and ("value" in declared or "default" in declared):
+            settings[_bare(key)] = declared.get("value", declared.get("default"))
+    settings |= {_bare(key): value for key, value in _config(file).items()}
+    return settings
+
+
+def source(stack: Mapping[str, Any]) -> str:
+    """Where the stack's machines come from: `libvirt` or `existing`."""
+    machines = stack.get("machines")
+    named = machines.get("source", "libvirt") if isinstance(machines, Mapping) else "libvirt"
+    if named not in ("libvirt", "existing"):
+        raise LabError(f"machines.source is {named!r}: it may be libvirt or existing")
+    return str(named)
+
+
+def container_hosts(stack: Mapping[str, Any]) -> tuple[Host, ...]:
+    """The hosts that the lab starts for a stack of existing machines: those with an address in HOST_NETWORK.
+
+    Empty where every host is elsewhere, and so none of the lab's. Raises LabError for a host that cannot be started.
+    """
+    nodes = stack.get("nodes")
+    if not isinstance(nodes, Mapping) or not nodes:
+        raise LabError("nodes: no node is configured, so the lab has no host to start")
+    addresses = {str(name): _address(str(name), node) for name, node in nodes.items()}
+    if not any(address in HOST_NETWORK for address in addresses.values()):
+        return ()
+    taken: dict[ipaddress.IPv4Address, str] = {HOST_GATEWAY: "the lab's gateway"}
+    for name, address in addresses.items():
+        if not _LABEL.fullmatch(name):
+            raise LabError(f"nodes.{name}: a host name has letters a-z, digits and dashes only")
+        if address not in HOST_NETWORK or address in (HOST_NETWORK[0], HOST_NETWORK[-1]):
+            raise LabError(
+                f"nodes.{name}.address is {address}: hosts of the lab are in {HOST_NETWORK}, and all of them"
+            )
+        if address in taken:
+            raise LabError(f"nodes.{name}.address is {address}: that is {taken[address]} already")
+        taken[address] = f"nodes.{name}"
+    return tuple(Host(name, address) for name, address in addresses.items())
+
+
+def _address(name: str, node: object) -> ipaddress.IPv4Address:
+    found = node.get("address") if isinstance(node, Mapping) else None
+    try:
+        return ipaddress.IPv4Address(str(found))
+    except ValueError:
+        raise LabError(f"nodes.{name}.address is {found!r}: it must be an IPv4 address") from None
+
+
+def _config(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise LabError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
+    config = content.get("config") if isinstance(content, Mapping) else None
+    return dict(config) if isinstance(config, Mapping) else {}
+
+
+def _bare(key: str) -> str:
+    return str(key).removeprefix(f"{_NAMESPACE}:")
