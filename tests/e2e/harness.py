@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import toolchain
 
 ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = re.compile(r"^\s+(?:[+\-~]|\+-)?\s*(\d+)\s+(\w+)", re.MULTILINE)
@@ -81,6 +82,19 @@ class Project:
         )
         return done.stdout
 
+    def steps(self, *arguments: str) -> list[tuple[str, str]]:
+        """The steps of a preview that change something, as (resource name, operation)."""
+        text = self.pulumi(*arguments, "--json")
+        return [
+            (step["urn"].rpartition("::")[2], step["op"])
+            for step in json.loads(text[text.index("{") :])["steps"]
+            if step["op"] not in ("same", "refresh", "read") and "pulumi:pulumi:Stack" not in step["urn"]
+        ]
+
+    def lab(self, *arguments: str, check: bool = True) -> str:
+        """One command of the lab."""
+        return self.run(*self._lab(*arguments), check=check)
+
     def set(self, key: str, value: str) -> None:
         """Sets one configuration value by its path below `plumbline:`."""
         self.pulumi("config", "set", "--path", f"plumbline:{key}", value)
@@ -133,9 +147,6 @@ class Project:
         ]
 
     def _environment(self) -> dict[str, str]:
-        sys.path.insert(0, str(ROOT))
-        import toolchain
-
         return {**os.environ, **toolchain.environment(self.path), "PLUMBLINE_TRACE": str(self.trace)}
 
     @property

@@ -19,10 +19,10 @@ OTHERS = ["m1", "m2", "m3"]
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     project = Project.copy(tmp_path_factory.mktemp("hosts") / "plumbline", "hosts")
     try:
-        project.printed.append(project.make("up"))
+        project.make("up")
         yield project
     finally:
-        project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "down", check=False)
+        project.lab("down", check=False)
 
 
 def test_up_ends_with_four_running_kubelets(project: Project) -> None:
@@ -59,9 +59,9 @@ def test_a_fifth_node_touches_only_itself(project: Project) -> None:
     project.set("nodes.w2.role", "worker")
     project.set("nodes.w2.address", "10.78.0.22")
     project.set("nodes.w2.ssh.hostKeyFile", ".lab/hosts/w2/ssh_host_ed25519_key.pub")
-    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "up", "hosts")
+    project.lab("up", "hosts")
 
-    steps = _steps(project)
+    steps = project.steps("preview")
     assert steps, "the fifth node is in the plan"
     assert {op for _, op in steps} == {"create"}
     assert all("w2" in name for name, _ in steps), steps
@@ -69,23 +69,12 @@ def test_a_fifth_node_touches_only_itself(project: Project) -> None:
     scenarios.every_kubelet_runs(project, {*NODES, "w2"})
 
     project.unset("nodes.w2")
-    steps = _steps(project)
+    steps = project.steps("preview")
     assert {op for _, op in steps} == {"delete"}
     assert all("w2" in name for name, _ in steps), steps
     project.pulumi("up", "--yes")
     assert before == {name: project.started(name) for name in NODES}
     scenarios.a_second_up_writes_nothing(project)
-
-
-def _steps(project: Project) -> list[tuple[str, str]]:
-    """The plan's steps that change something, as (resource name, operation)."""
-    text = project.pulumi("preview", "--json")
-    plan = json.loads(text[text.index("{") :])
-    return [
-        (step["urn"].rpartition("::")[2], step["op"])
-        for step in plan["steps"]
-        if step["op"] not in ("same", "refresh", "read") and "pulumi:pulumi:Stack" not in step["urn"]
-    ]
 
 
 def test_refresh_and_outputs(project: Project) -> None:
@@ -116,5 +105,5 @@ def test_destroy_leaves_nothing(project: Project) -> None:
     for name in NODES:
         root = project.path / ".lab" / "hosts" / name
         assert root.exists()
-    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "down")
-    project.run(str(project.path / ".venv/bin/python"), "-m", "lab", "check-clean")
+    project.lab("down")
+    project.lab("check-clean")

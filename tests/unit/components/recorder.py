@@ -55,9 +55,8 @@ class Recorder(pulumi_mocks.MockMonitor):
         self.registrations: dict[str, Registration] = {}
 
     def RegisterResource(self, request: Any) -> Any:
-        response = super().RegisterResource(request)
+        response: Any = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         assert response.urn not in self.registrations, f"registered twice: {response.urn}"
-        pulumi_mocks._ensure_event_loop()
         self.registrations[response.urn] = Registration(
             urn=response.urn,
             type=request.type,
@@ -102,7 +101,7 @@ def record(program: Any, preview: bool) -> Recorder:
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
 
-    @pulumi.runtime.test
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> Any:
         return program()
 

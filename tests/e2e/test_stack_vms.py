@@ -1,0 +1,87 @@
+"""The whole job on virtual machines: real Ignition, kernel, systemd, containerd and kubelets, on libvirt."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import scenarios
+from tests.e2e.harness import Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
+NODES = {"m1", "w1"}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project.copy(tmp_path_factory.mktemp("vms") / "plumbline", "small")
+    try:
+        project.make("up", timeout=1800)
+        yield project
+    finally:
+        project.lab("down", check=False)
+
+
+def test_up_ends_with_running_kubelets(project: Project) -> None:
+    scenarios.every_kubelet_runs(project, NODES)
+    for name in NODES:
+        seen = project.ssh(name, "hostname; test -e /etc/.ignition-result.json || ls /etc/ssh/*.pub; uname -r")
+        assert seen.split()[0] == name
+
+
+def test_a_second_up_writes_nothing(project: Project) -> None:
+    scenarios.a_second_up_writes_nothing(project)
+
+
+def test_a_static_pod_runs(project: Project) -> None:
+    scenarios.a_static_pod_runs(project, "w1")
+
+
+def test_one_setting_restarts_one_kubelet(project: Project) -> None:
+    scenarios.one_setting_of_one_node(project, "w1", ["m1"])
+
+
+def test_drift_is_shown_and_put_right(project: Project) -> None:
+    scenarios.drift_is_shown_and_put_right(project, "w1", ["m1"])
+
+
+def test_an_ignition_change_replaces_disk_and_domain_in_the_plan(project: Project) -> None:
+    key = subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(project.path / "operator")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert key.returncode == 0
+    project.set("machines.libvirt.authorizedKeys[0]", (project.path / "operator.pub").read_text().strip())
+    try:
+        plan = project.steps("preview")
+    finally:
+        project.unset("machines.libvirt.authorizedKeys")
+    replaced = {name for name, op in plan if "replace" in op or op in ("create-replacement", "delete-replaced")}
+    for node in NODES:
+        assert {f"small-machines-{node}-{part}" for part in ("ignition", "disk", "domain")} <= replaced
+
+
+def test_no_secret_shows(project: Project) -> None:
+    scenarios.no_secret_shows(project)
+
+
+def test_destroy_leaves_nothing(project: Project) -> None:
+    def listed(*command: str) -> str:
+        return project.run("virsh", "-q", "-c", "qemu:///system", *command).strip()
+
+    assert "small-m1" in listed("list", "--all"), "the checks below can fail"
+    assert "small" in listed("net-list", "--all")
+    assert "base-" in listed("vol-list", "small")
+    project.pulumi("destroy", "--yes")
+    assert not json.loads(project.exported())["deployment"].get("resources")
+    for command in ("list", "net-list", "pool-list"):
+        assert "small" not in listed(command, "--all")
+    project.lab("down")
+    project.lab("check-clean")
+    emulators = subprocess.run(["pgrep", "-f", "guest=small-"], capture_output=True, text=True)
+    assert emulators.stdout == ""
