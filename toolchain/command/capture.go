@@ -28,7 +28,7 @@ func (l *Logging) stdout() bool { return l == nil || *l == "stdout" || *l == "st
 func (l *Logging) stderr() bool { return l == nil || *l == "stderr" || *l == "stdoutAndStderr" }
 
 const (
-	longestLogLine    = 4 << 10
+	longestLogLine    = 1 << 10
 	longestErrorPart  = 8 << 10
 	longestErrorShown = 4 << 10
 )
