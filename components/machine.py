@@ -12,6 +12,9 @@ import pulumi_command as command
 COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
 """The scripts of pulumi-command's steps."""
 
+PER_DIAL_SECONDS = 60
+"""Connect and handshake together: an emulated machine that shares its cores with others takes half a minute."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -32,6 +35,7 @@ class Connection:
             private_key=self.private_key,
             host_key=self.host_key,
             dial_error_limit=dial_error_limit,
+            per_dial_timeout=PER_DIAL_SECONDS,
         )
 
     def record(self) -> dict[str, Any]:

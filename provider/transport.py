@@ -13,9 +13,9 @@ import asyncssh
 
 from provider.model import Connection, NodeError
 
-CONNECT_SECONDS = 20
+CONNECT_SECONDS = 60
 TRIES = 4
-"""A node that has just rebooted refuses for a moment; one that is gone is given up after about a minute."""
+"""A node that has just rebooted refuses for a moment; one that refuses on is given up within seconds."""
 
 KEEPALIVE_SECONDS = 15
 AT_ONCE = 8

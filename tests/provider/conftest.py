@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ def sshd(tmp_path: Path) -> Iterator[server.Sshd]:
     started.stop()
 
 
+@dataclass(frozen=True)
+class Secret:
+    """A text to be handed over as a secret."""
+
+    text: str
+
+
 class Bench:
     """One stack with one NodeState, changed from run to run. What every run printed is kept in `printed`."""
 
@@ -42,6 +50,7 @@ class Bench:
             )
         )
         (folder / "state").mkdir()
+        self.folder = folder
         self.trace = folder / "trace.jsonl"
         self.target = folder / "node"
         self.node = node
@@ -87,7 +96,7 @@ class Bench:
                 "connection": connection,
                 "machineId": "machine-1",
                 "directories": {str(self.target): {"mode": "0750", "owner": "root", "group": "root"}},
-                "files": self.files,
+                "files": {path: self._shape(shape) for path, shape in self.files.items()},
                 "units": {},
                 "reactions": [],
                 "readiness": [],
@@ -95,6 +104,12 @@ class Bench:
                 **self.extra,
             },
         )
+
+    @staticmethod
+    def _shape(shape: dict[str, Any]) -> dict[str, Any]:
+        """Secrets are made inside the program, in its own event loop."""
+        content = shape.get("content")
+        return {**shape, "content": pulumi.Output.secret(content.text)} if isinstance(content, Secret) else shape
 
     def up(self, refresh: bool = False) -> dict[str, int]:
         """Runs `up`; returns the summary's counts by operation."""
@@ -104,7 +119,7 @@ class Bench:
     def preview(self, refresh: bool = True) -> str:
         """What `preview --diff` prints."""
         lines: list[str] = []
-        self.stack.preview(on_output=lines.append, refresh=refresh, diff=True, color="never")
+        self.stack.preview(on_output=lines.append, on_error=lines.append, refresh=refresh, diff=True, color="never")
         self.printed += lines
         return "\n".join(lines)
 
@@ -115,8 +130,9 @@ class Bench:
         return str(raised.value)
 
     def state(self) -> str:
-        """The stored state, secrets encrypted."""
-        return json.dumps(self.stack.export_stack().deployment)
+        """The state as it is stored."""
+        [file] = self.folder.glob("state/.pulumi/stacks/bench/bench.json")
+        return file.read_text()
 
     def operations(self) -> list[dict[str, Any]]:
         """The remote operations since this was last asked."""
