@@ -147,4 +147,4 @@ class Bench:
 def bench(tmp_path: Path, sshd: server.Sshd) -> Iterator[Bench]:
     made = Bench(tmp_path / "bench", sshd)
     yield made
-    made.connection = made.node.connection()
+    made.node.stop()

@@ -36,6 +36,7 @@ class Sshd:
         }
 
     def stop(self) -> None:
+        """Ends the server; safe to repeat."""
         self.process.terminate()
         self.process.wait(10)
 
