@@ -224,7 +224,9 @@ async def _ready(node: Node, unit: str, wanted: State, say: Say) -> None:
         done = await node.run("ready", script.ready_script(unit, check.http, check.timeout))
         if done.status != 0:
             found = done.stdout.strip() or _last(done.stderr)
-            raise NodeError(await _not_ready(node, unit, f"after {check.timeout} s it is {found}", wanted))
+            raise NodeError(
+                await _not_ready(node, unit, f"it is {found} (waited for at most {check.timeout} s)", wanted)
+            )
 
 
 async def _not_ready(node: Node, unit: str, found: str, wanted: State) -> str:

@@ -114,7 +114,10 @@ def finish_script(concern: str, stamped: Sequence[str] = ()) -> str:
 
 
 def ready_script(unit: str, http: str | None, seconds: int) -> str:
-    """Polls on the node until the unit is active (and answers); ends with 1 and the last answer once time is over."""
+    """Polls on the node until the unit is active (and answers); ends with 1 and the last answer once time is over.
+
+    Sooner where systemd has had to restart it three times: what does not stay up will not be ready by waiting.
+    """
     return f"""unit={quoted(unit)} url={quoted(http or "")} end=$(($(date +%s) + {seconds}))
 while :; do
   state=$(systemctl is-active "$unit") || true
@@ -123,6 +126,7 @@ while :; do
     [ -z "$url" ] && exit 0
     answer=$(curl --silent --show-error --fail --max-time 5 "$url" 2>&1) && exit 0
   fi
+  [ "$(systemctl show --property NRestarts --value "$unit")" -lt 3 ] || {{ answer="restarted three times"; break; }}
   [ "$(date +%s)" -lt "$end" ] || break
   sleep 1
 done

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import toolchain
-
 ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = re.compile(r"^\s+(?:[+\-~]|\+-)?\s*(\d+)\s+(\w+)", re.MULTILINE)
 
@@ -25,6 +23,7 @@ class Project:
     path: Path
     stack: str
     printed: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def copy(cls, path: Path, stack: str) -> Project:
@@ -147,7 +146,19 @@ class Project:
         ]
 
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, **toolchain.environment(self.path), "PLUMBLINE_TRACE": str(self.trace)}
+        """What `make env` would export in this copy: its own toolchain, state and passphrase."""
+        if not self.variables:
+            clean = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+            printed = subprocess.run(
+                ["bash", "-c", 'eval "$(.venv/bin/python -m toolchain env)" && env -0'],
+                cwd=self.path,
+                env=clean,
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+            self.variables = dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
+        return {**self.variables, "PLUMBLINE_TRACE": str(self.trace)}
 
     @property
     def trace(self) -> Path:

@@ -104,6 +104,46 @@ def drift_is_shown_and_put_right(project: Project, node: str, others: list[str])
     a_second_up_writes_nothing(project)
 
 
+def a_setting_that_the_kubelet_refuses(project: Project, node: str, others: list[str]) -> None:
+    """The kubelet does not come up with an unknown key: the previous file is put back, it runs on, the run fails."""
+    before = {name: project.started(name) for name in others}
+    good = project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml")
+    project.set(f"nodes.{node}.kubelet.bogusSetting", "true")
+    try:
+        said = project.pulumi("up", "--yes", check=False)
+        assert f"{node}: kubelet.service is not ready" in said
+        assert "bogusSetting" in said, "the unit's own last words are shown"
+        assert f"{node}: the previous files were put back and kubelet.service restarted" in said
+        assert "Traceback" not in said
+        wait_for(
+            "the kubelet on its previous files",
+            lambda: project.ssh(node, "curl -fsS http://127.0.0.1:10248/healthz || true").strip() == "ok",
+        )
+        assert project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml") == good
+        assert project.ssh(node, "ls /var/lib/plumbline/pending /var/lib/plumbline/backup").split() == [
+            "/var/lib/plumbline/backup:",
+            "/var/lib/plumbline/pending:",
+        ]
+    finally:
+        project.unset(f"nodes.{node}.kubelet.bogusSetting")
+    a_second_up_writes_nothing(project)
+    assert before == {name: project.started(name) for name in others}
+
+
+def an_interrupted_run_is_finished_by_the_next(project: Project, node: str) -> None:
+    """A run that broke after its files were swapped, before the restart, still owes that restart."""
+    project.ssh(
+        node,
+        "mkdir -p /var/lib/plumbline/pending; printf kubelet.service >/var/lib/plumbline/pending/" + node + "-kubelet",
+    )
+    before = project.started(node)
+    preview = project.pulumi("preview", "--refresh", "--diff")
+    assert f"{node}: kubelet.service will restart because an interrupted run changed its files" in preview
+    project.pulumi("up", "--yes")
+    assert project.started(node) != before
+    a_second_up_writes_nothing(project)
+
+
 def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> None:
     """Near its end, one node's serving certificate is replaced in the plan and reaches that node; its kubelet serves it."""
     old = {row["name"]: row["serial"] for row in project.output("certificates")}

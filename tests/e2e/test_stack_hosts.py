@@ -50,6 +50,14 @@ def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", OTHERS)
 
 
+def test_a_refused_setting_is_rolled_back(project: Project) -> None:
+    scenarios.a_setting_that_the_kubelet_refuses(project, "w1", OTHERS)
+
+
+def test_an_interrupted_run_is_finished_by_the_next(project: Project) -> None:
+    scenarios.an_interrupted_run_is_finished_by_the_next(project, "w1")
+
+
 def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
     scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
 
