@@ -41,7 +41,10 @@ def a_second_up_writes_nothing(project: Project, seconds: int = 60) -> None:
 
 
 def a_static_pod_runs(project: Project, node: str) -> None:
-    """A manifest in the static pod folder becomes a running container, and goes with the manifest."""
+    """A manifest in the static pod folder becomes a running container.
+
+    It is not seen to end with its manifest: a kubelet that has never reached an API server removes no pod.
+    """
     manifest = "/etc/kubernetes/manifests/proof.yaml"
     listing = "/opt/bin/ctr -n k8s.io tasks ls 2>/dev/null | grep -c RUNNING || true"
     assert project.ssh(node, listing).strip() == "0"
@@ -51,7 +54,6 @@ def a_static_pod_runs(project: Project, node: str) -> None:
         wait_for("a static pod's container", lambda: project.ssh(node, listing).strip() == "2", 240)
     finally:
         project.ssh(node, f"rm -f {manifest}")
-    wait_for("the static pod's end", lambda: project.ssh(node, listing).strip() == "0", 240)
 
 
 def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> None:
