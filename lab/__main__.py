@@ -60,6 +60,9 @@ def _down(lab: Lab, arguments: argparse.Namespace) -> int:
         vms.down(lab.project)
         hosts.down(lab)
         mirror.stop(lab)
+        if still := leftovers.inside(lab):
+            text = "; ".join(leftovers.describe(still))
+            raise LabError(f"these still run in the lab's network: {text}. End them, then run this again")
         netns.remove(lab)
         for name in ("mirror.log", "bin"):
             path = lab.state / name

@@ -163,6 +163,8 @@ def _start(lab: Lab, host: Host, lower: Path) -> None:
     inside = [str(SOURCES / "start-host"), str(lower), *map(str, groups), "--", *container]
     command = netns.enter(lab, ["unshare", "--mount", *inside])
     pidfile, log = _pidfile(lab, host.name), folder / "console.log"
+    # One of an earlier start would say that this one has ended already.
+    pidfile.unlink(missing_ok=True)
     if _SYSTEMD.exists():
         _start_unit(machine, pidfile, log, folder, command)
     else:
@@ -201,9 +203,14 @@ def _unready(lab: Lab, host: Host) -> str | None:
                 return None
             said = done.stderr.strip() or f"ssh ended with {done.returncode}"
         elif processes.running(pidfile) is None and pidfile.exists():
-            return f"{host.name} ({host.address}): its container ended; log: {log}"
+            return f"{host.name} ({host.address}): its container ended: {_last_line(log)}; log: {log}"
         time.sleep(0.1)
     return f"{host.name} ({host.address}): {said}, after {READY_SECONDS} s; log: {log}"
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def _listens(host: Host) -> bool:

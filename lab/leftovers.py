@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -14,19 +15,41 @@ def find(lab: Lab) -> list[str]:
     return [*_processes(lab), *_mounts(lab), *_groups(lab), *_namespace(lab), *_files(lab)]
 
 
+def inside(lab: Lab) -> set[int]:
+    """The processes in the lab's network namespace, without this one and those that it runs under."""
+    if not lab.namespace.exists():
+        return set()
+    namespace, found = lab.namespace.stat().st_ino, set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            # A process may end while it is looked at.
+            with contextlib.suppress(OSError):
+                if (entry / "ns/net").stat().st_ino == namespace:
+                    found.add(int(entry.name))
+    return found - _ancestors()
+
+
+def describe(processes: set[int]) -> list[str]:
+    """Number and command of each, for a message."""
+    return [f"process {pid}: {_command(pid)}" for pid in sorted(processes)]
+
+
 def _processes(lab: Lab) -> list[str]:
-    namespace = os.stat(lab.namespace).st_ino if lab.namespace.exists() else None
-    ours = set(processes.marked(lab.state))
+    ours = inside(lab) | set(processes.marked(lab.state))
     for group in _own_groups(lab):
         ours |= cgroups.members(group) - {0}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and namespace is not None:
-            try:
-                if os.stat(entry / "ns/net").st_ino == namespace:
-                    ours.add(int(entry.name))
-            except OSError:
-                continue
-    return [f"process {pid}: {_command(pid)}" for pid in sorted(ours - {os.getpid(), os.getppid()})]
+    return describe(ours - _ancestors())
+
+
+def _ancestors() -> set[int]:
+    found, pid = set(), os.getpid()
+    while pid > 0:
+        found.add(pid)
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+    return found
 
 
 def _mounts(lab: Lab) -> list[str]:

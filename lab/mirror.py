@@ -57,7 +57,7 @@ def _pidfile(lab: Lab) -> Path:
     return lab.state / "mirror.pid"
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class Handler(SimpleHTTPRequestHandler):
     """Files only, over connections that stay open."""
 
     protocol_version = "HTTP/1.1"
@@ -70,7 +70,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def serve(folder: Path, port: int) -> None:
     """Serves `folder` on every address of the namespace until the process ends."""
-    with ThreadingHTTPServer(("0.0.0.0", port), partial(_Handler, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("0.0.0.0", port), partial(Handler, directory=str(folder))) as server:
         server.serve_forever()
 
 
