@@ -105,11 +105,14 @@ def _ssh(lab: Lab, arguments: argparse.Namespace) -> int:
 
 
 def _status(lab: Lab, arguments: argparse.Namespace) -> int:
-    print(f"{'namespace ' + lab.name:24}{'there' if netns.exists(lab) else 'not there'}")
-    if netns.exists(lab):
-        print(f"{'mirror':24}{'serves' if mirror.serves(lab) else 'does not answer'}")
+    there = netns.exists(lab)
+    rows = {f"namespace {lab.name}": "there" if there else "not there"}
+    if there:
+        rows["mirror"] = "serves" if mirror.serves(lab) else "does not answer"
     for name, pid in hosts.states(lab).items():
-        print(f"{'host ' + name:24}{f'runs (process {pid})' if pid else 'stopped'}")
+        rows[f"host {name}"] = f"runs (process {pid})" if pid else "stopped"
+    width = max(map(len, rows))
+    print("\n".join(f"{what:{width}}  {state}" for what, state in rows.items()))
     return 0
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -111,7 +111,7 @@ def _go_version() -> str:
         raise LabError(
             "building the node binaries takes `go` on PATH: install Go 1.26 or newer from go.dev or your distribution"
         )
-    return _run([go, "env", "GOVERSION", "GOARCH"])
+    return run([go, "env", "GOVERSION", "GOARCH"])
 
 
 def _go(part: Part, into: Path) -> None:
@@ -123,7 +123,7 @@ def _go(part: Part, into: Path) -> None:
         (into / path).parent.mkdir(parents=True, exist_ok=True)
         flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-tags={part.tags}"]
         linker = f"-ldflags=-s -w {variables} {part.linker}".rstrip()
-        _run(
+        run(
             ["go", "build", *flags, linker, "-o", str(into / path), package],
             SOURCES / "artifacts" / part.folder,
             {"CGO_ENABLED": "1" if part.c else "0", "GOFLAGS": "", "GOWORK": "off"},
@@ -138,7 +138,7 @@ def _pause_inputs() -> str:
 def _pause(into: Path) -> None:
     _need_c()
     program = into / "pause"
-    _run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", str(program), str(SOURCES / "artifacts/pause/pause.c")])
+    run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", str(program), str(SOURCES / "artifacts/pause/pause.c")])
     target = into / parts.PAUSE_PATH
     target.parent.mkdir(parents=True)
     target.write_bytes(archive.image(program, parts.PAUSE_IMAGE, _go_version().split()[1]))
@@ -178,9 +178,22 @@ def _write(target: Path, content: bytes) -> None:
     staged.replace(target)
 
 
-def _run(command: list[str], folder: Path = SOURCES, environment: Mapping[str, str] | None = None) -> str:
+def run(
+    command: Sequence[str],
+    folder: Path = SOURCES,
+    environment: Mapping[str, str] | None = None,
+    *,
+    contained: bool = False,
+) -> str:
+    """Runs one command of a build; it ends when this process does, even by kill -9. Returns what it printed.
+
+    `contained` (takes root) ends all that it has started with it, and its mounts. Raises LabError with its last lines.
+    """
+    bound = ["setpriv", "--pdeathsig", "KILL"]
+    if contained:
+        bound += ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
     done = subprocess.run(
-        command,
+        [*bound, *command],
         cwd=folder,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,

@@ -62,12 +62,13 @@ def stop(pidfile: Path, seconds: float = 10) -> None:
 
 def end(pid: int, seconds: float) -> None:
     """Ends one process and waits until it is gone. Raises LabError where even SIGKILL does not end it."""
-    for number in (signal.SIGTERM, signal.SIGKILL) if seconds > 0 else (signal.SIGKILL,):
+    steps = ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0))
+    for number, patience in steps if seconds > 0 else steps[1:]:
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             return
-        deadline = time.monotonic() + max(seconds, 10)
+        deadline = time.monotonic() + patience
         while alive(pid):
             if time.monotonic() > deadline:
                 break

@@ -6,7 +6,6 @@ Debian 12, because its systemd is the last one that also runs on cgroup v1.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from lab import build
@@ -52,16 +51,18 @@ def _make(into: Path) -> None:
     root = into / "root"
     if shutil.which("mmdebstrap") is None:
         raise LabError("there is no mmdebstrap here: run `python -m lab packages --install`")
-    # In a mount namespace of its own: whatever ends this, no mount stays.
-    _run(
-        *("unshare", "--mount", "mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
-        *(f"--include={','.join(PACKAGES)}", SUITE, str(root)),
+    build.run(
+        [
+            *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
+            *(f"--include={','.join(PACKAGES)}", SUITE, str(root)),
+        ],
+        contained=True,
     )
     for source, (target, mode) in _INSTALLED.items():
         (root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_FILES / source, root / target)
         (root / target).chmod(mode)
-    _run("chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", USER)
+    build.run(["chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     _write(root / f"etc/sudoers.d/{USER}", f"{USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     # Each host gets its own key and id; one of the image would be everybody's.
     for key in (root / "etc/ssh").glob("ssh_host_*"):
@@ -70,24 +71,11 @@ def _make(into: Path) -> None:
     resolv = root / "etc/resolv.conf"
     resolv.unlink(missing_ok=True)
     resolv.symlink_to("../run/systemd/resolve/stub-resolv.conf")
-    _run("systemctl", f"--root={root}", "--quiet", "mask", *_MASKED)
-    _run(
-        "systemctl",
-        f"--root={root}",
-        "--quiet",
-        "enable",
-        "lab-host.service",
-        "ssh.service",
-        "systemd-resolved.service",
-    )
+    build.run(["systemctl", f"--root={root}", "--quiet", "mask", *_MASKED])
+    for unit in ("lab-host.service", "ssh.service", "systemd-resolved.service"):
+        build.run(["systemctl", f"--root={root}", "--quiet", "enable", unit])
 
 
 def _write(file: Path, text: str, mode: int) -> None:
     file.write_text(text)
     file.chmod(mode)
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise LabError(f"`{command[0]}` failed while building the hosts' file system:\n{done.stderr.strip()[-2000:]}")

@@ -20,7 +20,7 @@ def connection(tmp_path: Path) -> Iterator[http.client.HTTPConnection]:
     (tmp_path / "tree/runc/runc").write_bytes(b"\0binary")
     (tmp_path / "secret").write_text("outside")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path / "tree"))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
         yield connection
         connection.close()
