@@ -85,7 +85,9 @@ def _lab() -> list[Finding]:
         ("ssh", "`make status` needs none; tests do"),
     ):
         path = shutil.which(program)
-        rows.append(Finding(program, path or "-", "lab" if path else "", "" if path else f"`make packages` ({purpose})"))
+        rows.append(
+            Finding(program, path or "-", "lab" if path else "", "" if path else f"`make packages` ({purpose})")
+        )
     kvm = Path("/dev/kvm")
     usable = kvm.exists() and os.access(kvm, os.R_OK | os.W_OK)
     rows.append(Finding("/dev/kvm", "opens" if usable else "-", "if a guest boots under it", ""))
