@@ -48,6 +48,10 @@ def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", ["m1"])
 
 
+def test_a_refused_setting_is_rolled_back(project: Project) -> None:
+    scenarios.a_setting_that_the_kubelet_refuses(project, "w1", ["m1"])
+
+
 def test_an_ignition_change_replaces_disk_and_domain_in_the_plan(project: Project) -> None:
     key = subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(project.path / "operator")],
