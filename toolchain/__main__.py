@@ -1,4 +1,8 @@
-"""Command line of the toolchain: `python -m toolchain install | env | doctor`."""
+"""Finds a Pulumi engine with its plugins, or builds them from pinned Go modules into a cache.
+
+install makes them ready, env prints what to export (eval "$(python -m toolchain env)"), doctor prints a table of what
+was found, what is used and what is missing.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,14 @@ from pathlib import Path
 
 from toolchain import build, doctor
 from toolchain.environment import environment
+from toolchain.errors import ToolchainError
 
 
 def main() -> int:
-    """Exit code 0, or 1 with one line on standard error (doctor: where something is missing)."""
-    parser = argparse.ArgumentParser(prog="python -m toolchain", description=__doc__)
+    """Exit code 0, or 1 with one line on standard error (doctor: where something needed is missing)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m toolchain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("task", choices=["install", "env", "doctor"])
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
@@ -24,12 +31,15 @@ def main() -> int:
             for name, value in environment(arguments.project).items():
                 print(f"export {name}={shlex.quote(value)}")
         else:
-            rows = doctor.findings()
+            rows = doctor.findings(arguments.project)
             print(doctor.table(rows))
-            return int(any(row.missing for row in rows))
-    except build.ToolchainError as error:
+            return int(any(row.missing and row.needed for row in rows))
+    except ToolchainError as error:
         print(f"toolchain: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("toolchain: interrupted; what is built so far is kept", file=sys.stderr)
+        return 130
     return 0
 
 

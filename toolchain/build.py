@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from toolchain import found, parts
+from toolchain import found, golang, parts
+from toolchain.errors import ToolchainError
 
+PATIENCE = 90
+"""Seconds that Pulumi's download site is given for one plugin."""
 
-class ToolchainError(Exception):
-    """Something that the user can mend; the text says how."""
-
-
-HOW_TO_GET_GO = (
-    f"building Pulumi takes Go {parts.GO} or newer as `go` on PATH. Install it from go.dev or a package of your "
-    "distribution, or install Pulumi itself (pulumi.com/docs/install): then nothing is built"
-)
+TELL_EVERY = 20
+"""Seconds between two lines about a build that goes on."""
 
 
 def install() -> Path | None:
@@ -33,116 +33,153 @@ def install() -> Path | None:
     if found.own_engine() is not None:
         return None
     home = parts.home()
-    if (home / "complete").exists():
+    if parts.complete():
         return home
-    _need_go()
     with _locked(parts.cache() / "toolchain" / "lock"):
-        if not (home / "complete").exists():
-            _assemble(home, [(part, _built(part)) for part in parts.PARTS])
+        if parts.complete():
+            return home
+        if _completed_own_engine():
+            return None
+        go = golang.compiler()
+        _assemble(home, [(part, _built(part, go)) for part in parts.PARTS], go)
     return home
 
 
-def _need_go() -> None:
-    compiler = found.go()
-    if compiler is None:
-        raise ToolchainError(f"there is no `go` here: {HOW_TO_GET_GO}")
-    wanted = found.version_of(f"{parts.GO}.0")
-    if compiler[1] is None or wanted is None or compiler[1] < wanted:
-        raise ToolchainError(f"{compiler[0]} is too old: {HOW_TO_GET_GO}")
+def _completed_own_engine() -> bool:
+    """Gets the user's own engine the plugins that it lacks. False where there is none to use, or it cannot."""
+    engine = found.engine()
+    if engine is None or engine.lacks:
+        return False
+    for part in engine.plugins:
+        _tell(f"getting plugin {part.plugin} {part.version} for {engine.path} ...")
+        command = [engine.path, "plugin", "install", "resource", str(part.plugin), part.version]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+            )
+            failure = (done.stderr.strip().splitlines() or ["no reason given"])[-1] if done.returncode else ""
+        except subprocess.TimeoutExpired:
+            failure = f"no answer within {PATIENCE} s"
+        if failure:
+            _tell(f"plugin {part.plugin} cannot be downloaded ({failure}): building engine and plugins instead")
+            return False
+    found.engine.cache_clear()
+    return found.own_engine() is not None
 
 
-def _built(part: parts.Part) -> Path:
+def _built(part: parts.Part, go: str) -> Path:
     """The built program of one part, from the cache where it is there."""
     target = parts.cache() / "toolchain" / "parts" / f"{part.binary}-{parts.key(part)}"
     if target.exists():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    print(f"toolchain: building {part.binary} {part.version} ...", file=sys.stderr, flush=True)
-    begun = time.monotonic()
+    _tell(f"building {part.binary} {part.version} ...")
     staged = target.with_name(f".{target.name}.{os.getpid()}")
-    done = subprocess.run(
-        [
-            "go",
-            "build",
-            "-mod=readonly",
-            "-trimpath",
-            "-buildvcs=false",
-            f"-ldflags=-s -w -X {part.version_variable}={part.version}",
-            "-o",
-            str(staged),
-            part.package,
-        ],
+    linker = f"-ldflags=-s -w -X {part.version_variable}={part.version}"
+    flags = ["-v", "-mod=readonly", "-trimpath", "-buildvcs=false", linker, "-o", str(staged)]
+    begun = time.monotonic()
+    try:
+        _go_build([go, "build", *flags, part.package], part)
+        staged.rename(target)
+    finally:
+        staged.unlink(missing_ok=True)
+    _tell(f"built {part.binary} in {time.monotonic() - begun:.0f} s")
+    return target
+
+
+def _go_build(command: list[str], part: parts.Part) -> None:
+    """Runs `go build -v`, which names what it downloads and each package that it compiles; tells how many."""
+    begun = time.monotonic()
+    lines: list[str] = []
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(TELL_EVERY):
+            downloaded = sum(line.startswith("go: downloading") for line in list(lines))
+            compiled = len(lines) - downloaded
+            _tell(
+                f"  {part.binary}: {downloaded} modules downloaded, {compiled} packages compiled, "
+                f"{time.monotonic() - begun:.0f} s"
+            )
+
+    with subprocess.Popen(
+        command,
         cwd=parts.SOURCES / part.folder,
-        env={**os.environ, "CGO_ENABLED": "0"},
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    if done.returncode != 0:
-        staged.unlink(missing_ok=True)
-        tail = "\n".join(line for line in done.stdout.splitlines()[-30:] if not line.startswith("go: downloading"))
+    ) as process:
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+        over.set()
+        teller.join()
+    if process.returncode != 0:
+        tail = "\n".join([line for line in lines if not line.startswith("go: downloading")][-20:])
         raise ToolchainError(f"building {part.binary} failed (can Go reach its module proxy?):\n{tail}")
-    staged.rename(target)
-    print(f"toolchain: built {part.binary} in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    return target
 
 
-def _assemble(home: Path, built: list[tuple[parts.Part, Path]]) -> None:
+def _assemble(home: Path, built: list[tuple[parts.Part, Path]], go: str) -> None:
     """Puts engine and language host side by side (found so without a warning), and the plugins into a PULUMI_HOME."""
     shutil.rmtree(home, ignore_errors=True)
-    binaries = home / "bin"
-    binaries.mkdir(parents=True)
-    for part, program in built:
-        if part.plugin is None:
-            shutil.copy2(program, binaries / part.binary)
-    executor = _executor()
-    shutil.copy(executor, binaries / executor.name)
-    (binaries / executor.name).chmod(0o755)
-    for part, program in built:
-        if part.plugin is not None:
-            _install_plugin(home, part, program)
-    (home / "complete").touch()
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{home.name}.") as name:
+        staged = Path(name) / "set"
+        binaries = staged / "bin"
+        binaries.mkdir(parents=True)
+        for part, program in built:
+            if part.plugin is None:
+                shutil.copy2(program, binaries / part.binary)
+        executor = _executor(go)
+        shutil.copy(executor, binaries / executor.name)
+        (binaries / executor.name).chmod(0o755)
+        for part, program in built:
+            if part.plugin is not None:
+                _install_plugin(staged, part, program)
+        (staged / "complete").touch()
+        staged.rename(home)
 
 
-def _install_plugin(home: Path, part: parts.Part, program: Path) -> None:
+def _install_plugin(folder: Path, part: parts.Part, program: Path) -> None:
     # The engine takes the file under its own name.
-    staged = home / part.binary
-    shutil.copy2(program, staged)
-    try:
-        done = subprocess.run(
-            [
-                str(home / "bin" / "pulumi"),
-                "plugin",
-                "install",
-                "resource",
-                str(part.plugin),
-                part.version,
-                "--file",
-                str(staged),
-            ],
-            env={**os.environ, "PULUMI_HOME": str(home / "home"), "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-    finally:
-        staged.unlink()
+    named = folder / part.binary
+    os.symlink(program, named)
+    command = [str(folder / "bin/pulumi"), "plugin", "install", "resource", str(part.plugin), part.version]
+    done = subprocess.run(
+        [*command, "--file", str(named)],
+        env={**os.environ, "PULUMI_HOME": str(folder / "home"), "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    named.unlink()
     if done.returncode != 0:
         raise ToolchainError(f"installing plugin {part.plugin} {part.version} failed:\n{done.stdout}")
 
 
-def _executor() -> Path:
+def _executor(go: str) -> Path:
     """The script that runs a Python program; it comes with the SDK's Go module, which the language host is built from."""
     listed = subprocess.run(
-        ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"],
+        [go, "mod", "download", "-json", "github.com/pulumi/pulumi/sdk/v3"],
         cwd=parts.SOURCES / "languagehost",
-        check=True,
+        env={**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off"},
         capture_output=True,
         text=True,
+        check=False,
     )
-    return Path(listed.stdout.strip()) / "python" / "cmd" / "pulumi-language-python-exec"
+    folder = json.loads(listed.stdout).get("Dir") if listed.stdout else None
+    if listed.returncode != 0 or not folder:
+        raise ToolchainError(f"Go cannot get Pulumi's SDK module:\n{listed.stderr or listed.stdout}")
+    return Path(folder) / "python" / "cmd" / "pulumi-language-python-exec"
+
+
+def _tell(line: str) -> None:
+    print(f"toolchain: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -153,6 +190,6 @@ def _locked(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("toolchain: waiting for another build to end ...", file=sys.stderr, flush=True)
+            _tell("waiting for another build to end ...")
             fcntl.flock(opened, fcntl.LOCK_EX)
         yield

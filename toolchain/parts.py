@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ ENGINE_VERSION = "3.256.0"
 OLDEST_ENGINE = (3, 250, 0)
 """The first engine that the plugins and the provider were run on."""
 
-GO = "1.26"
+OLDEST_GO = (1, 26, 0)
 """The oldest Go release that the modules build with."""
 
 
@@ -47,17 +48,18 @@ PLUGINS = tuple(part for part in PARTS if part.plugin is not None)
 def cache() -> Path:
     """The folder for slow builds: PLUMBLINE_CACHE, else plumbline in the user's cache folder."""
     if named := os.environ.get("PLUMBLINE_CACHE"):
-        return Path(named)
+        return Path(named).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "plumbline"
 
 
-def key(part: Part) -> str:
-    """What a part was built from: its version and a digest of its module files and sources."""
-    digest = hashlib.sha256()
-    folder = SOURCES / part.folder
+def key(part: Part, sources: Path = SOURCES) -> str:
+    """What a part was built from and for: its version, and a digest of its module files, sources and this machine's
+    architecture."""
+    digest = hashlib.sha256(f"{part} {platform.machine()}\0".encode())
+    folder = sources / part.folder
     for file in sorted(folder.rglob("*")):
-        if file.suffix in (".go", ".mod", ".sum") and not file.name.endswith("_test.go"):
+        if file.suffix in (".go", ".mod", ".sum", ".py") and not file.name.endswith("_test.go"):
             digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes() + b"\0")
     return f"{part.version.removeprefix('v')}-{digest.hexdigest()[:12]}"
 
@@ -66,3 +68,8 @@ def home() -> Path:
     """The folder of this very set of parts: `bin` with engine and language host, `home` with the plugins."""
     keys = "\n".join(f"{part.binary} {key(part)}" for part in PARTS)
     return cache() / "toolchain" / f"{ENGINE_VERSION}-{hashlib.sha256(keys.encode()).hexdigest()[:12]}"
+
+
+def complete() -> bool:
+    """Whether this very set of parts is built and installed."""
+    return (home() / "complete").exists()

@@ -1,18 +1,16 @@
 // A Python language host for the Pulumi engine: the LanguageRuntime service that starts a project's program.
 //
-// It takes the place of Pulumi's own where that cannot be had, and does what a project with a ready virtual
-// environment needs. It installs nothing and converts nothing.
+// It takes the place of Pulumi's own where that cannot be had. It runs programs, plugins and policy packs, installs
+// requirements with pip, and tells what is installed. It generates and converts no code.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -22,12 +20,12 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// errorShown is the executor's exit code for an error that the program has reported to the engine itself.
-const errorShown = 32
-
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 	engine string
+	// stopping is done when the engine cancels, or is gone: every program then ends.
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
 func (h *host) Handshake(
@@ -41,20 +39,6 @@ func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plugin
 	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
 
-// GetRequiredPackages names none: the engine finds a plugin when the program first uses it.
-func (h *host) GetRequiredPackages(
-	context.Context, *pulumirpc.GetRequiredPackagesRequest,
-) (*pulumirpc.GetRequiredPackagesResponse, error) {
-	return &pulumirpc.GetRequiredPackagesResponse{}, nil
-}
-
-// GetProgramDependencies names none: `pulumi about` then lists none.
-func (h *host) GetProgramDependencies(
-	context.Context, *pulumirpc.GetProgramDependenciesRequest,
-) (*pulumirpc.GetProgramDependenciesResponse, error) {
-	return &pulumirpc.GetProgramDependenciesResponse{}, nil
-}
-
 // RuntimeOptionsPrompts has nothing to ask.
 func (h *host) RuntimeOptionsPrompts(
 	context.Context, *pulumirpc.RuntimeOptionsRequest,
@@ -63,64 +47,53 @@ func (h *host) RuntimeOptionsPrompts(
 }
 
 func (h *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
-	python := interpreter(request.GetInfo())
-	printed, err := exec.CommandContext(ctx, python, "--version").Output()
+	python, err := interpreterOf(request.GetInfo())
 	if err != nil {
-		return nil, fmt.Errorf("asking %s for its version: %w", python, err)
+		return nil, err
+	}
+	printed, err := exec.CommandContext(ctx, python.program, "--version").Output()
+	if err != nil {
+		return nil, fmt.Errorf("asking %s for its version: %w", python.program, err)
 	}
 	found := strings.TrimPrefix(strings.TrimSpace(string(printed)), "Python ")
-	return &pulumirpc.AboutResponse{Executable: python, Version: found}, nil
+	return &pulumirpc.AboutResponse{Executable: python.program, Version: found}, nil
 }
 
-// Cancel has nothing to end: the engine stops the program's registrations, and the program ends by itself.
+// Cancel ends the programs that run: what they asked for is finished or undone by the engine.
 func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+	h.stop()
 	return &emptypb.Empty{}, nil
 }
 
-func (h *host) Run(_ context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
-	self, err := os.Executable()
+// serve answers the engine until it is gone. Its address is the last argument, where there is one.
+func serve() error {
+	stopping, stop := context.WithCancel(context.Background())
+	defer stop()
+	service := &host{stopping: stopping, stop: stop}
+	over := make(chan bool)
+	if count := len(os.Args); count > 1 {
+		service.engine = os.Args[count-1]
+		gone := func() { stop(); close(over) }
+		if err := rpcutil.Healthcheck(context.Background(), service.engine, 5*time.Second, gone); err != nil {
+			return err
+		}
+	}
+	serving, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{
+		Cancel: over,
+		Init: func(server *grpc.Server) error {
+			pulumirpc.RegisterLanguageRuntimeServer(server, service)
+			return nil
+		},
+	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	program := programCommand(filepath.Join(filepath.Dir(self), "pulumi-language-python-exec"), h.engine, request)
-	config, err := programConfig(request)
-	if err != nil {
-		return nil, err
-	}
-	program.Env = append(os.Environ(), config...)
-	program.Stdout, program.Stderr = os.Stdout, os.Stderr
-	err = program.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return &pulumirpc.RunResponse{}, nil
-	case !errors.As(err, &exit):
-		return nil, fmt.Errorf("starting %s: %w (is the project's virtual environment there?)", program.Path, err)
-	case exit.ExitCode() == errorShown:
-		return &pulumirpc.RunResponse{Bail: true}, nil
-	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return &pulumirpc.RunResponse{Error: fmt.Sprintf("the program was ended by signal %s", status.Signal())}, nil
-	}
-	return &pulumirpc.RunResponse{Error: fmt.Sprintf("the program ended with exit code %d", exit.ExitCode())}, nil
+	fmt.Println(serving.Port) // the engine reads it from here
+	return <-serving.Done
 }
 
 func main() {
-	service := &host{}
-	// The engine passes its own address as the last argument.
-	if count := len(os.Args); count > 1 {
-		service.engine = os.Args[count-1]
-	}
-	serving, err := rpcutil.ServeWithOptions(rpcutil.ServeOptions{Init: func(server *grpc.Server) error {
-		pulumirpc.RegisterLanguageRuntimeServer(server, service)
-		return nil
-	}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	fmt.Println(serving.Port) // the engine reads it from here
-	if err := <-serving.Done; err != nil {
+	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -13,14 +13,25 @@ import (
 // version is what the Python SDK pulumi-libvirt asks for; the build sets it.
 var version = "0.5.4"
 
-func main() {
+// provider is how the SDK pulumi-libvirt sees Terraform's provider: tokens, property names, automatic names.
+func provider() tfbridge.ProviderInfo {
 	info := tfbridge.ProviderInfo{
 		P:            sdkv2.NewProvider(libvirt.Provider()),
 		Name:         "libvirt",
 		Version:      version,
 		MetadataInfo: tfbridge.NewProviderMetadata([]byte("{}")),
+		Resources: map[string]*tfbridge.ResourceInfo{
+			// The one token of the SDK's that is not the standard one.
+			"libvirt_cloudinit_disk": {Tok: "libvirt:index/cloudInitDisk:CloudInitDisk"},
+		},
 	}
-	// The SDK's tokens are the bridge's standard ones: libvirt_domain is libvirt:index/domain:Domain.
+	// libvirt_domain is libvirt:index/domain:Domain, and so on.
 	info.MustComputeTokens(tokens.SingleModule("libvirt_", "index", tokens.MakeStandard("libvirt")))
-	tfbridge.Main("libvirt", version, info, fmt.Appendf(nil, `{"name":"libvirt","version":%q}`, version))
+	// A resource without a name gets one; one with a name is deleted before its replacement is made.
+	info.SetAutonaming(255, "-")
+	return info
+}
+
+func main() {
+	tfbridge.Main("libvirt", version, provider(), fmt.Appendf(nil, `{"name":"libvirt","version":%q}`, version))
 }

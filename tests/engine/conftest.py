@@ -1,0 +1,26 @@
+"""The engine is a real one: found, or built by `make tools`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import toolchain
+from tests.engine.project import Project
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Fails at once, with what to do, where there is no engine."""
+    path = toolchain.environment(tmp_path_factory.mktemp("found")).get("PATH")
+    if shutil.which("pulumi", path=path) is None:
+        pytest.fail("there is no Pulumi engine yet: run `make tools`")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[..., Project]:
+    """Makes the test's project."""
+    return lambda program, **more: Project(tmp_path / "trial", program, **more)

@@ -1,0 +1,79 @@
+"""A Pulumi project of its own in a temporary folder, run by the engine that `make tools` found or built."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import toolchain
+
+
+class Project:
+    """`pulumi` as a person types it, in a folder with a Python program and the stack `dev`.
+
+    What every command printed is kept in `printed`.
+    """
+
+    def __init__(self, folder: Path, program: str, virtualenv: str = sys.prefix) -> None:
+        (folder / ".lab/state").mkdir(parents=True)
+        self.folder = folder
+        self.printed: list[str] = []
+        self.settings: dict[str, Any] = {
+            "name": "trial",
+            "runtime": {"name": "python", "options": {"virtualenv": virtualenv}},
+        }
+        self.configure()
+        self.program(program)
+        # What the surroundings set for Pulumi is not for this project.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
+        own = {name: value for name, value in toolchain.environment(folder).items() if name != "PULUMI_BACKEND_URL"}
+        self.variables = {**clean, **own, "PULUMI_BACKEND_URL": f"file://{folder}/.lab/state"}
+        self.run("stack", "init", "dev")
+
+    def configure(self, **settings: Any) -> None:
+        """Writes Pulumi.yaml with these keys on top."""
+        self.settings |= settings
+        (self.folder / "Pulumi.yaml").write_text(json.dumps(self.settings))
+
+    def program(self, text: str, folder: str = ".") -> None:
+        """Writes the program of the project, or of a plugin in a folder of it."""
+        (self.folder / folder / "__main__.py").write_text(textwrap.dedent(text))
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["pulumi", "--non-interactive", "--color=never", *arguments]
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """Runs a command that must succeed, or must fail; returns all that it printed."""
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        self.printed.append(done.stdout)
+        assert (done.returncode != 0) == fails, done.stdout
+        return done.stdout
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in plain text."""
+        done = subprocess.run(
+            self.command("stack", "output", "--json", "--show-secrets"),
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found

@@ -1,0 +1,193 @@
+"""The engine and the language host: every command a person types does in a project folder what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.engine.project import Project
+
+Make = Callable[..., Project]
+
+KEY = """
+    import os, sys
+    import pulumi, pulumi_tls as tls
+
+    key = tls.PrivateKey("key", algorithm="ECDSA", ecdsa_curve="P256")
+    config = pulumi.Config()
+    pulumi.export("plain", config.get("plain"))
+    pulumi.export("hidden", config.get_secret("hidden"))
+    pulumi.export("python", sys.prefix)
+    pulumi.export("first on path", os.environ["PATH"].split(":")[0])
+    pulumi.export("folder", os.getcwd())
+    pulumi.export("public", key.public_key_pem)
+"""
+
+
+def test_every_command_in_a_project_folder(project: Make) -> None:
+    trial = project(KEY)
+    trial.run("config", "set", "plain", "seen")
+    trial.run("config", "set", "--secret", "hidden", "s3cret-Marker")
+
+    assert "+ 2 to create" in trial.run("preview")
+    assert "+ 2 created" in trial.run("up", "--yes")
+    outputs = trial.outputs()
+    assert outputs["plain"] == "seen"
+    assert outputs["hidden"] == "s3cret-Marker"
+    assert outputs["python"] == sys.prefix
+    assert outputs["first on path"] == f"{sys.prefix}/bin"
+    assert Path(outputs["folder"]) == trial.folder.resolve()
+    assert "[secret]" in trial.run("stack", "output", "hidden")
+
+    trial.run("preview", "--expect-no-changes")
+    trial.run("refresh", "--yes", "--expect-no-changes")
+    assert "2 unchanged" in trial.run("up", "--yes")
+    about = trial.run("about")
+    assert f"executable='{sys.prefix}/bin/python'" in about
+    assert "pulumi_tls" in about.lower().replace("-", "_")
+    for plugin, version in (("tls", "5.6.2"), ("libvirt", "0.5.4"), ("command", "1.2.1")):
+        assert any(line.split() == ["resource", plugin, version] for line in about.splitlines()), about
+    assert "- 2 deleted" in trial.run("destroy", "--yes")
+
+    # No noise, and no secret, in anything that was printed.
+    said = "".join(trial.printed)
+    assert "warning" not in said.lower()
+    assert "$PATH" not in said
+    assert "s3cret-Marker" not in said
+    assert "PRIVATE KEY" not in said
+
+
+def test_a_program_that_raises_is_shown_with_its_line(project: Make) -> None:
+    trial = project("import pulumi\n\nraise ValueError('out of true')\n")
+    said = trial.run("preview", fails=True)
+    assert 'trial/__main__.py", line 3, in <module>' in said
+    assert "ValueError: out of true" in said
+
+
+def test_a_program_that_ends_early_is_an_error(project: Make) -> None:
+    assert "the program ended with exit code 3" in project("raise SystemExit(3)\n").run("preview", fails=True)
+
+
+def test_a_missing_virtual_environment_is_named(project: Make) -> None:
+    trial = project("import pulumi\n", virtualenv="nowhere")
+    said = trial.run("preview", fails=True)
+    assert f"there is no virtual environment in {trial.folder.resolve()}/nowhere" in said
+    assert "pulumi install" in said
+
+
+def test_what_the_language_host_cannot_do_is_refused(project: Make) -> None:
+    trial = project("import pulumi\n")
+    trial.configure(runtime={"name": "python", "options": {"toolchain": "poetry"}})
+    assert "no runtime option toolchain: poetry" in trial.run("preview", fails=True)
+
+
+def test_install_makes_the_virtual_environment(project: Make) -> None:
+    trial = project("import pulumi\n", virtualenv="venv")
+    (trial.folder / "requirements.txt").write_text("# none\n")
+    said = trial.run("install")
+    assert (trial.folder / "venv/bin/python").exists(), said
+
+
+def processes(folder: Path) -> list[str]:
+    """The processes whose command line names a folder."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(folder) in line:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Waits for a condition at most so long; whether it came to hold."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_no_program_outlives_an_engine_that_is_stopped(project: Make, how: signal.Signals) -> None:
+    trial = project(
+        """
+        import pathlib, time
+        import pulumi
+
+        pathlib.Path("started").touch()
+        time.sleep(600)
+        """
+    )
+    running = subprocess.Popen(
+        trial.command("up", "--yes", "--skip-preview"),
+        cwd=trial.folder,
+        env=trial.variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert until((trial.folder / "started").exists, 60)
+        assert processes(trial.folder)
+        running.send_signal(how)
+        running.wait(60)
+        assert until(lambda: not processes(trial.folder), 30), processes(trial.folder)
+    finally:
+        running.kill()
+        running.wait()
+
+
+def test_a_plugin_written_in_python_runs(project: Make) -> None:
+    trial = project(
+        """
+        import pulumi
+
+        made = pulumi.CustomResource("echo:index:Echo", "one", {"said": "hello"})
+        """
+    )
+    plugin = trial.folder / "echo"
+    plugin.mkdir()
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (plugin / "PulumiPlugin.yaml").write_text(json.dumps({"name": "echo", "runtime": runtime}))
+    trial.program(
+        """
+        import sys
+        from pulumi.provider import experimental
+        from pulumi.provider.experimental import provider, server
+
+        class Echo(provider.Provider):
+            async def check(self, request):
+                return provider.CheckResponse(inputs=request.new_inputs)
+
+            async def create(self, request):
+                return provider.CreateResponse(resource_id="1", properties=request.properties)
+
+        server.main(sys.argv[1:], "0.1.0", Echo())
+        """,
+        folder="echo",
+    )
+    trial.configure(plugins={"providers": [{"name": "echo", "path": "./echo"}]})
+    assert "+ 2 created" in trial.run("up", "--yes")
+
+
+def test_a_policy_pack_is_started_with_the_address_of_the_engine(project: Make) -> None:
+    # What a pack does with it is the package pulumi-policy's business, which this project does not need.
+    trial = project(KEY)
+    pack = trial.folder / "policy"
+    pack.mkdir()
+    runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+    (pack / "PulumiPolicy.yaml").write_text(json.dumps({"name": "pack", "version": "0.0.1", "runtime": runtime}))
+    trial.program("import sys\n\nraise Exception(f'asked by {sys.argv[1]}')\n", folder="policy")
+    assert "asked by 127.0.0.1:" in trial.run("preview", "--policy-pack", "policy", fails=True)
