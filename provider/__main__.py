@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,10 +18,17 @@ from provider.model import NodeError
 from provider.servicer import NodeStateProvider
 
 VERSION = "0.1.0"
+Call = Callable[[Any, Any], Awaitable[Any]]
 
 
 class Servicer(ProviderServicer):
-    """Turns our errors into plain messages: the engine shows them as they are, without a traceback."""
+    """Turns errors into plain messages: the engine shows them as they are, without a traceback and without values."""
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Check, request, context)
+
+    async def Diff(self, request: Any, context: Any) -> Any:
+        return await _plainly(super().Diff, request, context)
 
     async def Create(self, request: Any, context: Any) -> Any:
         return await _plainly(super().Create, request, context)
@@ -35,11 +43,21 @@ class Servicer(ProviderServicer):
         return await _plainly(super().Delete, request, context)
 
 
-async def _plainly(call: Callable[[Any, Any], Awaitable[Any]], request: Any, context: Any) -> Any:
+async def _plainly(call: Call, request: Any, context: Any) -> Any:
     try:
         return await call(request, context)
     except NodeError as error:
-        await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        message = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret: only its place is told
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if "/provider/" in frame.filename and "/site-packages/" not in frame.filename]
+        place = (own or frames)[-1]
+        message = (
+            f"{request.urn.rpartition('::')[2]}: the provider itself failed "
+            f"({type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}). Nothing is lost: "
+            "run pulumi again, and report this if it stays"
+        )
+    await context.abort(grpc.StatusCode.UNKNOWN, message)
 
 
 async def serve(engine: str) -> None:

@@ -2,120 +2,105 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-
-from cryptography import x509
 
 from provider import plan as planning
 from provider import script
-from provider.model import NodeError, State
+from provider.model import Directory, File, Installed, NodeError, State
 from provider.observe import observe
 from provider.plan import Plan, UnitStep
-from provider.transport import Node
+from provider.react import Say, last, react, ready, stop, without_secrets
+from provider.transport import Node, Unreachable
 
-UNIT_FOLDER = "/etc/systemd/system/"
-SERVED_SECONDS = 30
-"""How long a program gets to notice its new certificate by itself; the kubelet looks when the file changes."""
-
-JOURNAL_LINES = 20
-Say = Callable[[str], Awaitable[None]]
+STAGE_SECONDS = 3600
+"""Downloads are part of staging."""
 
 
 @dataclass
-class Applied:
-    """What an update leaves for the state: of each download, by path, `<sha256> <stamp>` as installed."""
+class _Work:
+    """One update, worked out against what the node was found to be."""
 
-    installed: dict[str, str] = field(default_factory=dict)
+    node: Node
+    concern: str
+    found: State
+    wanted: State
+    steps: tuple[UnitStep, ...]
+    settings: Mapping[str, tuple[str, ...]]
+    rewritten: dict[str, File]
+    reshaped: dict[str, File]
+    removed: list[str]
+    directories: dict[str, Directory]
+    gone: list[str]
+    """Directories no longer wanted."""
+
+    ending: list[str]
+    """Units whose own file is removed."""
+
+    installed: dict[str, Installed] = field(default_factory=dict)
+
+    @property
+    def stopping(self) -> list[UnitStep]:
+        return [step for step in self.steps if step.action == planning.STOP]
+
+    @property
+    def commits(self) -> bool:
+        return bool(self.rewritten or self.reshaped or self.removed)
 
 
 async def apply(
-    node: Node, forecast: Plan, wanted: State, concern: str, installed: Mapping[str, str], say: Say
-) -> Applied:
+    node: Node, forecast: Plan, wanted: State, concern: str, installed: Mapping[str, Installed], say: Say
+) -> dict[str, Installed]:
     """Does what `forecast` names, and what the node itself turns out to need besides.
 
     The node is read first: only what differs there is written, so a run that was interrupted, or that finds its work
-    done, ends in the same state. `say` is told of each step. Raises NodeError with everything put back, if it could be.
+    done, ends in the same state. `say` is told of each step. Returns what is installed of each download, by path.
+    Raises NodeError, with everything put back as it was found, if it could be.
     """
-    known = dict(installed)
-    found = await observe(node, wanted, concern, known)
-    actual = planning.make(found, wanted)
-    steps = _merged(forecast.steps, actual.steps, found)
-    removed = [one.path for one in forecast.files if one.attributes == ("removed",)]
-    gone = [one.path for one in forecast.directories if one.attributes == ("removed",)]
-    rewritten = {one.path: wanted.files[one.path] for one in actual.files if one.rewrites and one.path in wanted.files}
-    reshaped = {
-        one.path: wanted.files[one.path] for one in actual.files if not one.rewrites and one.path in wanted.files
-    }
-    directories = {
-        one.path: wanted.directories[one.path] for one in actual.directories if one.path in wanted.directories
-    }
-    owed = [step.unit for step in steps if step.action in (planning.RESTART, planning.RELOAD, planning.START)]
-    result = Applied(known)
-    for path in (one.path for one in actual.files if one.path in rewritten and one.path in found.files):
-        if "added" in {a for one in forecast.files if one.path == path for a in one.attributes}:
+    found = await observe(node, wanted, concern, installed)
+    work = _work(node, forecast, found, wanted, concern)
+    work.installed = {path: one for path, one in installed.items() if path in wanted.files}
+    for path in work.rewritten:
+        if path in found.files and any(one.path == path and "added" in one.attributes for one in forecast.files):
             await say(f"{node.name}: {path} is there already: it is replaced")
-    if rewritten or directories:
-        await say(f"{node.name}: writing {_counted(len(rewritten), 'file')}")
-        # A pending reaction is noted together with the files that cause it: a broken run leaves no silent difference.
-        done = await node.run(
-            "stage",
-            script.stage_script(rewritten, directories, concern, owed),
-            writes=len(rewritten) + len(directories),
-            paths=(*rewritten, *directories),
-        )
-        if done.status != 0:
-            raise NodeError(f"{node.name}: staging files failed, nothing was changed: {_last(done.stderr)}")
-        for line in done.stdout.splitlines():
-            word, path, checksum = line.split(" ", 2)
-            if word == "installed":
-                result.installed[path] = checksum
-    units_changed = any(path.startswith(UNIT_FOLDER) for path in (*rewritten, *removed))
-    restarting = [step.unit for step in steps if step.action == planning.RESTART and _active(found, step.unit)]
-    kept = [*rewritten, *removed]
-    if kept or reshaped:
-        stopping = [step for step in steps if step.action == planning.STOP]
-        await _stop(node, stopping, say)
-        done = await node.run(
-            "commit",
-            script.commit_script(list(rewritten), reshaped, removed, units_changed, concern),
-            writes=len(kept) + len(reshaped),
-            paths=(*kept, *reshaped),
-        )
-        if done.status != 0:
-            await _roll_back(node, kept, units_changed, [], concern)
-            raise NodeError(
-                f"{node.name}: the new files were refused and the previous ones put back: {_last(done.stderr)}"
-            )
-        steps = tuple(step for step in steps if step.action != planning.STOP)
+    await _stage(work, say)
+    reacted = False
     try:
-        await _settle(node, forecast, actual, wanted, gone)
-        await _react(node, steps, wanted, say)
+        await stop(node, work.stopping, concern, say)
+        await _commit(work)
+        await _settle(work)
+        reacted = True
+        await react(node, tuple(step for step in work.steps if step.action != planning.STOP), wanted, concern, say)
+    except Unreachable:
+        raise  # the notes on the node tell the next run where this one stopped
     except NodeError as failure:
-        if not restarting:
+        if not work.commits and not found.pending:
             raise
-        await _roll_back(node, kept, units_changed, restarting, concern)
-        raise NodeError(
-            f"{failure}\n{node.name}: the previous files were put back and {', '.join(restarting)} restarted"
-        ) from None
-    if kept or reshaped or found.pending:
+        raise NodeError(f"{failure}\n{await _put_back(work, reacted, say)}") from None
+    if work.commits or work.directories or found.pending:
         downloads = [path for path, file in wanted.files.items() if file.source is not None]
         done = await node.run("finish", script.finish_script(concern, downloads))
-        _stamp(result.installed, done.stdout, wanted)
-    return result
+        _stamp(work, done.stdout)
+    return work.installed
 
 
-def _stamp(installed: dict[str, str], printed: str, wanted: State) -> None:
-    """Notes beside each download's checksum the stamp by which the next read knows it unread."""
-    for line in printed.splitlines():
-        kind, _, rest = line.partition("\t")
-        stamp, _, path = rest.partition("\t")
-        source = wanted.files[path].source if kind == "stamp" and path in wanted.files else None
-        if source is not None:
-            checksum = installed.get(path, "").partition(" ")[0] or ("" if source.extract else source.sha256)
-            installed[path] = f"{checksum} {stamp}"
+def _work(node: Node, forecast: Plan, found: State, wanted: State, concern: str) -> _Work:
+    actual = planning.make(found, wanted)
+    changed = [one for one in actual.files if one.path in wanted.files]
+    return _Work(
+        node,
+        concern,
+        found,
+        wanted,
+        steps=_merged(forecast.steps, actual.steps, found),
+        settings=actual.settings,
+        rewritten={one.path: wanted.files[one.path] for one in changed if one.rewrites},
+        reshaped={one.path: wanted.files[one.path] for one in changed if not one.rewrites},
+        removed=[one.path for one in forecast.files if "removed" in one.attributes],
+        directories={one.path: wanted.directories[one.path] for one in actual.directories},
+        gone=[one.path for one in forecast.directories if "removed" in one.attributes],
+        ending=[unit for unit in forecast.settings if unit not in wanted.units],
+    )
 
 
 def _merged(forecast: tuple[UnitStep, ...], actual: tuple[UnitStep, ...], found: State) -> tuple[UnitStep, ...]:
@@ -125,135 +110,109 @@ def _merged(forecast: tuple[UnitStep, ...], actual: tuple[UnitStep, ...], found:
         other = merged.get(step.unit)
         if step.action == planning.START and _active(found, step.unit):
             continue  # somebody started it since
-        if other is None or other.action not in (planning.START, planning.STOP, planning.RESTART):
+        if other is None or planning.STRENGTH[step.action] > planning.STRENGTH[other.action]:
             merged[step.unit] = step
     return tuple(step for _, step in sorted(merged.items()))
 
 
-async def _settle(node: Node, forecast: Plan, actual: Plan, wanted: State, gone: list[str]) -> None:
-    """Enables, disables and unmasks units; removes directories that are no longer wanted, if empty."""
-    lines = []
-    for settings in (
-        actual.settings,
-        {unit: what for unit, what in forecast.settings.items() if unit not in wanted.units},
-    ):
-        for unit, verbs in settings.items():
-            lines += [f"systemctl {verb} {script.quoted(unit)}" for verb in verbs]
-    lines += [f"rmdir {script.quoted(path)} 2>/dev/null || true" for path in sorted(gone, key=len, reverse=True)]
-    if not lines:
+async def _stage(work: _Work, say: Say) -> None:
+    """Puts new files beside their targets and notes which units will be owed a reaction: no broken run is silent."""
+    if not (work.rewritten or work.removed or work.directories):
         return
-    done = await node.run("settle", "set -eu\n" + "\n".join(lines) + "\n", writes=len(lines))
+    await say(f"{work.node.name}: writing {_counted(len(work.rewritten), 'file')}", passing=True)
+    owed = [f"{step.action}:{step.unit}" for step in work.steps if step.action != planning.STOP]
+    done = await work.node.run(
+        "stage",
+        script.stage_script(work.rewritten, work.directories, work.concern, owed),
+        writes=len(work.rewritten) + len(work.directories),
+        paths=(*work.rewritten, *work.directories),
+        seconds=STAGE_SECONDS,
+    )
     if done.status != 0:
-        raise NodeError(f"{node.name}: enabling units failed: {_last(done.stderr)}")
+        said = without_secrets(last(done.stderr), work.wanted)
+        raise NodeError(f"{work.node.name}: staging files failed, nothing was changed: {said}")
+    for line in done.stdout.splitlines():
+        kind, _, rest = line.partition("\t")
+        path, _, checksum = rest.partition("\t")
+        source = work.wanted.files[path].source if kind == "installed" else None
+        if source is not None:
+            work.installed[path] = Installed(source, checksum)
 
 
-async def _stop(node: Node, steps: list[UnitStep], say: Say) -> None:
-    for step in steps:
-        await say(f"{node.name}: stopping {step.unit} because {step.because}")
-        await node.run("stop", f"systemctl stop {script.quoted(step.unit)}\n", writes=1, paths=(step.unit,))
-
-
-async def _react(node: Node, steps: tuple[UnitStep, ...], wanted: State, say: Say) -> None:
-    """Each unit once: restarts, reloads and starts first, all together; then certificates that are reread."""
-    await _stop(node, [step for step in steps if step.action == planning.STOP], say)
-    acting = [step for step in steps if step.action in (planning.START, planning.RESTART, planning.RELOAD)]
-    for step in acting:
-        verb = "reload" if step.action == planning.RELOAD else "restart"
-        await say(f"{node.name}: {_gerund(step.action)} {step.unit} because {step.because}")
-        done = await node.run(
-            step.action, f"systemctl {verb} {script.quoted(step.unit)}\n", writes=1, paths=(step.unit,)
-        )
-        if done.status != 0:
-            raise NodeError(await _not_ready(node, step.unit, _last(done.stderr), wanted))
-    for step in acting:
-        await _ready(node, step.unit, wanted, say)
-    for step in steps:
-        if step.action == planning.SELF_RELOAD:
-            await _reread(node, step, wanted, say)
-
-
-async def _reread(node: Node, step: UnitStep, wanted: State, say: Say) -> None:
-    """Waits until the new certificate is served; restarts the unit only if it is not."""
-    reaction = step.reaction
-    assert reaction is not None
-    certificate = wanted.files.get(reaction.certificate or "")
-    if not reaction.served_at or certificate is None or certificate.content is None or not certificate.content.text:
+async def _commit(work: _Work) -> None:
+    if not work.commits:
         return
-    serial = x509.load_pem_x509_certificate(certificate.content.text.encode()).serial_number
-    host, _, port = reaction.served_at.rpartition(":")
-    deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
-    while asyncio.get_running_loop().time() < deadline:
-        if await _served(node, host, int(port)) == serial:
-            await say(
-                f"{node.name}: {step.unit} serves its new certificate at {reaction.served_at}, no restart was needed"
-            )
-            return
-        await asyncio.sleep(1)
-    await say(f"{node.name}: restarting {step.unit}: {reaction.served_at} still serves the old certificate")
-    restart = replace(step, action=planning.RESTART)
-    await _react(node, (restart,), wanted, say)
+    changed = (*work.rewritten, *work.removed, *work.reshaped)
+    unproven = any(one != planning.TIDY for one in work.found.pending)
+    commit = script.commit_script(
+        list(work.rewritten), work.reshaped, work.removed, work.ending, work.concern, unproven
+    )
+    done = await work.node.run("commit", commit, writes=len(changed), paths=changed)
+    if done.status != 0:
+        said = without_secrets(last(done.stderr), work.wanted)
+        raise NodeError(f"{work.node.name}: the new files were refused: {said}")
 
 
-async def _served(node: Node, host: str, port: int) -> int | None:
-    """The serial number of the certificate that is served there now, None where nothing answers."""
-    listener = await node.tunnel(host, port)
-    context = ssl.create_default_context()
-    # Only the serial is read: who signed it is the plan's own knowledge.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+async def _settle(work: _Work) -> None:
+    if not (work.settings or work.gone):
+        return
+    writes = sum(len(verbs) for verbs in work.settings.values()) + len(work.gone)
+    done = await work.node.run(
+        "settle",
+        script.settle_script(work.settings, work.gone, work.concern),
+        writes=writes,
+        paths=(*work.settings, *work.gone),
+    )
+    if done.status != 0:
+        raise NodeError(f"{work.node.name}: enabling or disabling units failed: {last(done.stderr)}")
+
+
+async def _put_back(work: _Work, reacted: bool, say: Say) -> str:
+    """Undoes a change that failed; returns what became of it, for the error."""
+    name, found = work.node.name, work.found
+    acting = [step for step in work.steps if step.action != planning.STOP] if reacted else []
+    own = set(work.wanted.units)
+    stopped = [step.unit for step in acting if step.unit in own and not _active(found, step.unit)]
+    restarted = [step.unit for step in acting if step.unit not in stopped] + [step.unit for step in work.stopping]
+    disabled = [unit for unit, verbs in work.settings.items() if "enable" in verbs]
+    made = [path for path in work.directories if path not in found.directories]
+    await say(f"{name}: putting back the previous files", passing=True)
+    done = await work.node.run(
+        "roll back",
+        script.restore_script(stopped, disabled, restarted, made, work.concern),
+        writes=len(work.rewritten) + len(work.reshaped) + len(work.removed),
+        paths=(*work.rewritten, *work.reshaped, *work.removed),
+    )
+    before = [path for path in (*work.rewritten, *work.reshaped, *work.removed) if path in found.files or found.pending]
+    text = f"{name}: {'the previous files were put back' if before else 'the new files were removed again'}"
+    if restarted:
+        text += f" and {', '.join(restarted)} restarted"
+    if done.status != 0:
+        return f"{text}, which failed: {without_secrets(last(done.stderr), work.wanted)}"
+    if stopped:
+        text += f"{';' if restarted else ' and'} {', '.join(stopped)} stopped, as found"
     try:
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection("127.0.0.1", listener.get_port(), ssl=context), timeout=10
-        )
-        try:
-            served = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        finally:
-            writer.close()
-        return x509.load_der_x509_certificate(served).serial_number if served else None
-    except (OSError, TimeoutError, ssl.SSLError, EOFError):
-        return None
-    finally:
-        listener.close()
+        await ready(work.node, [unit for unit in restarted if unit in own], work.wanted, say)
+    except Unreachable as failure:
+        return f"{text}; then {failure}"
+    except NodeError:
+        return f"{text}, but with those it is not ready either: look at it on the node"
+    return text
 
 
-async def _ready(node: Node, unit: str, wanted: State, say: Say) -> None:
-    for check in wanted.readiness:
-        if check.unit != unit:
+def _stamp(work: _Work, printed: str) -> None:
+    """Notes beside each download's checksum the stamp by which the next read knows it unread."""
+    for line in printed.splitlines():
+        kind, _, rest = line.partition("\t")
+        stamp, _, path = rest.partition("\t")
+        source = work.wanted.files[path].source if kind == "stamp" and path in work.wanted.files else None
+        if source is None:
             continue
-        await say(f"{node.name}: waiting until {unit} is ready (at most {check.timeout} s)")
-        done = await node.run("ready", script.ready_script(unit, check.http, check.timeout))
-        if done.status != 0:
-            found = done.stdout.strip() or _last(done.stderr)
-            raise NodeError(
-                await _not_ready(node, unit, f"it is {found} (waited for at most {check.timeout} s)", wanted)
-            )
-
-
-async def _not_ready(node: Node, unit: str, found: str, wanted: State) -> str:
-    """The error of a unit that did not come up, with the end of its journal, secrets taken out."""
-    journal = await node.run(
-        "journal", f"journalctl --unit {script.quoted(unit)} --lines {JOURNAL_LINES} --no-pager --output cat\n"
-    )
-    secrets = {
-        line.strip()
-        for file in wanted.files.values()
-        if file.content is not None and file.content.secret and file.content.text
-        for line in file.content.text.splitlines()
-        if len(line.strip()) >= 8
-    }
-    shown = [
-        "(a line with a secret)" if any(secret in line for secret in secrets) else line
-        for line in journal.stdout.splitlines()
-    ]
-    said = "\n".join(f"  {line[:400]}" for line in shown)
-    return f"{node.name}: {unit} is not ready: {found}. Its journal ends:\n{said}"
-
-
-async def _roll_back(node: Node, kept: list[str], reload: bool, units: list[str], concern: str) -> None:
-    await node.run(
-        "roll back", script.rollback_script(kept, reload, units, concern), writes=len(kept), paths=tuple(kept)
-    )
-    await node.run("finish", script.finish_script(concern))
+        known = work.installed.get(path)
+        if known is None or known.source.identity != source.identity:
+            # Found in its place as it should be: only what is not extracted has a known checksum then.
+            known = Installed(source, source.sha256)
+        work.installed[path] = replace(known, stamp=stamp)
 
 
 def _active(found: State, unit: str) -> bool:
@@ -261,13 +220,5 @@ def _active(found: State, unit: str) -> bool:
     return observed is not None and observed.active
 
 
-def _gerund(action: str) -> str:
-    return {planning.START: "starting", planning.RESTART: "restarting", planning.RELOAD: "reloading"}[action]
-
-
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _last(text: str) -> str:
-    return text.strip()[-500:]

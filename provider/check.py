@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from pulumi.provider.experimental.property_value import PropertyValue, PropertyValueType
 
-from provider.wire import Properties, entries, plain
+from provider.wire import Properties, entries, plain, unknown
 
 KNOWN = {
     "": ("node", "connection", "machineId", "directories", "files", "units", "reactions", "readiness"),
@@ -20,128 +21,219 @@ KNOWN = {
     "reaction": ("unit", "action", "files", "servedAt", "certificate"),
     "readiness": ("unit", "http", "timeout"),
 }
-MODE = re.compile(r"0?[0-7]{3,4}")
+MODE = re.compile(r"0?[0-7]{3}|[0-7]{4}")
 OWNER = re.compile(r"[a-z_][a-z0-9_-]*|[0-9]+")
 UNIT = re.compile(r"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|mount|target|slice)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
+URL = re.compile(r"(https?://|file:///)\S+")
+SERVED_AT = re.compile(r"\S+:[0-9]{1,5}")
+HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa|rsa-sha2-\S+) [A-Za-z0-9+/=]+( .*)?")
 ACTIONS = ("restart", "reload", "self-reload")
 
 Failure = tuple[str, str]
 
 
 def failures(properties: Properties) -> list[Failure]:
-    """Every failure as (property, reason). Values that are still unknown are let through."""
+    """Every failure as (property, reason). Values that are still unknown are let through. No secret is in a reason."""
+    files, directories = entries(properties.get("files")), entries(properties.get("directories"))
     return [
         *_unknown_keys("", properties),
+        *_containers(properties),
         *_top(properties),
-        *(one for path, value in entries(properties.get("files")).items() for one in _file(path, value)),
-        *(one for path, value in entries(properties.get("directories")).items() for one in _directory(path, value)),
-        *(one for name, value in entries(properties.get("units")).items() for one in _unit(name, value)),
+        *_each("files", files, _file),
+        *_each("directories", directories, _directory),
+        *((f'files["{path}"]', "is among directories too") for path in sorted(files.keys() & directories.keys())),
+        *_each("units", entries(properties.get("units")), _unit),
         *_reactions(properties),
         *_readiness(properties),
     ]
 
 
+def _each(
+    section: str, members: Properties, check: Callable[[str, str, dict[str, PropertyValue]], Iterator[Failure]]
+) -> Iterator[Failure]:
+    """Checks the members of a map that are known; each must be a map itself."""
+    for name, value in members.items():
+        at = f'{section}["{name}"]'
+        if section != "units":
+            yield from _path(at, name)
+        if unknown(value):
+            continue
+        if value.type != PropertyValueType.MAP:
+            yield at, f"is not a map of {', '.join(KNOWN[_SINGULAR[section]])}"
+            continue
+        yield from _unknown_keys(_SINGULAR[section], entries(value), f"{at}.")
+        yield from check(at, name, entries(value))
+
+
+_SINGULAR = {"files": "file", "directories": "directory", "units": "unit"}
+
+
+def _containers(properties: Properties) -> Iterator[Failure]:
+    for keys, kind, name in (
+        (("connection", "files", "directories", "units"), PropertyValueType.MAP, "map"),
+        (("reactions", "readiness"), PropertyValueType.ARRAY, "list"),
+    ):
+        for key in keys:
+            value = properties.get(key)
+            if value is not None and value.type not in (kind, PropertyValueType.NULL, PropertyValueType.COMPUTED):
+                yield key, f"is not a {name}"
+    for key in ("reactions", "readiness"):
+        for index, value in enumerate(_items(properties.get(key))):
+            if value.type not in (PropertyValueType.MAP, PropertyValueType.COMPUTED):
+                yield f"{key}[{index}]", "is not a map"
+
+
 def _top(properties: Properties) -> Iterator[Failure]:
-    if not isinstance(plain(properties.get("node")), str):
-        yield "node", "is missing: the node's name"
-    connection = properties.get("connection")
-    if connection is None or connection.type == PropertyValueType.COMPUTED:
-        if connection is None:
-            yield "connection", "is missing: host, privateKey and hostKey"
+    for key, meaning in (
+        ("node", "the node's name"),
+        ("machineId", "what changes when it becomes another machine"),
+        ("connection", "host, privateKey and hostKey"),
+    ):
+        value = properties.get(key)
+        if value is None or value.type == PropertyValueType.NULL:
+            yield key, f"is missing: {meaning}"
+        elif key != "connection" and not unknown(value) and not (isinstance(value.value, str) and value.value):
+            yield key, f"is not a text: {meaning}"
+    if properties.get("connection") is None or unknown(properties.get("connection")):
         return
-    members = entries(connection)
+    members = entries(properties.get("connection"))
     yield from _unknown_keys("connection", members, "connection.")
     for key in ("host", "privateKey", "hostKey"):
-        if key not in members:
+        value = members.get(key)
+        if value is None or value.type == PropertyValueType.NULL:
             yield f"connection.{key}", "is missing"
-    port = plain(members.get("port"))
-    if port is not None and not (isinstance(port, int | float) and 1 <= port <= 65535):
-        yield "connection.port", f"{port} is not a port: 1 to 65535"
+        elif not unknown(value) and not (isinstance(value.value, str) and value.value):
+            yield f"connection.{key}", "is not a text"
+    port, host_key = plain(members.get("port")), plain(members.get("hostKey"))
+    if port is not None and not (_number(port) and port == int(port) and 1 <= port <= 65535):
+        yield "connection.port", f"{port!r} is not a port: 1 to 65535"
+    if isinstance(host_key, str) and host_key and not HOST_KEY.fullmatch(host_key.strip()):
+        yield "connection.hostKey", "is not a host's public key: its type and the key, such as ssh-ed25519 AAAA..."
 
 
-def _file(path: str, value: PropertyValue) -> Iterator[Failure]:
-    at = f'files["{path}"]'
-    members = entries(value)
-    yield from _path(at, path)
-    yield from _unknown_keys("file", members, f"{at}.")
+def _file(at: str, _: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:
     yield from _shape(at, members)
     if ("content" in members) == ("source" in members):
         yield at, "needs either content or source"
-    source = entries(members.get("source"))
-    if "source" in members:
+    content = members.get("content")
+    if content is not None and content.type not in (PropertyValueType.STRING, PropertyValueType.COMPUTED):
+        yield f"{at}.content", "is not a text"
+    if "source" in members and not unknown(members["source"]):
+        source = entries(members["source"])
         yield from _unknown_keys("source", source, f"{at}.source.")
-        sha256, url = plain(source.get("sha256")), plain(source.get("url"))
-        if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
-            yield f"{at}.source.sha256", f"{sha256!r} is not a sha256: 64 digits of 0-9 and a-f"
-        if not isinstance(url, str) or not re.match(r"https?://|file:///", url):
-            yield f"{at}.source.url", f"{url!r} is not an http, https or file URL"
+        yield from _text(f"{at}.source.sha256", source.get("sha256"), SHA256, "a sha256: 64 digits of 0-9 and a-f")
+        yield from _text(f"{at}.source.url", source.get("url"), URL, "an http, https or file URL")
+        if "extract" in source:
+            yield from _text(f"{at}.source.extract", source["extract"], re.compile("[^/].*"), "a member of an archive")
 
 
-def _directory(path: str, value: PropertyValue) -> Iterator[Failure]:
-    at = f'directories["{path}"]'
-    yield from _path(at, path)
-    yield from _unknown_keys("directory", entries(value), f"{at}.")
-    yield from _shape(at, entries(value))
+def _directory(at: str, _: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:
+    yield from _shape(at, members)
 
 
-def _unit(name: str, value: PropertyValue) -> Iterator[Failure]:
-    at = f'units["{name}"]'
+def _unit(at: str, name: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:
     yield from _unit_name(at, name)
-    yield from _unknown_keys("unit", entries(value), f"{at}.")
     for key in ("enabled", "active"):
-        if not isinstance(plain(entries(value).get(key)), bool):
+        value = members.get(key)
+        if not unknown(value) and not isinstance(plain(value), bool):
             yield f"{at}.{key}", "must be true or false"
 
 
 def _reactions(properties: Properties) -> Iterator[Failure]:
     files = entries(properties.get("files"))
-    for index, one in enumerate(plain(properties.get("reactions")) or []):
-        at = f"reactions[{index}]"
+    every = not unknown(properties.get("files"))
+    for at, one in _listed(properties, "reactions"):
         yield from _unknown_keys("reaction", one, f"{at}.")
-        yield from _unit_name(f"{at}.unit", str(one.get("unit")))
-        if one.get("action") not in ACTIONS:
-            yield f"{at}.action", f"{one.get('action')!r} is not one of {', '.join(ACTIONS)}"
-        for path in one.get("files") or []:
-            if path not in files:
-                yield f"{at}.files", f"{path} is not among files"
-        if one.get("action") == "self-reload" and not (one.get("servedAt") and one.get("certificate")):
-            yield at, "self-reload needs servedAt (host:port) and certificate (a file)"
+        yield from _unit_name(f"{at}.unit", one.get("unit"))
+        action, named = one.get("action"), one.get("files")
+        if action not in ACTIONS:
+            yield f"{at}.action", f"{action!r} is not one of {', '.join(ACTIONS)}"
+        if not isinstance(named, list) or not named:
+            yield f"{at}.files", "must be a list of files' paths"
+            named = []
+        if action == "self-reload":
+            served_at, certificate = one.get("servedAt"), one.get("certificate")
+            if not (isinstance(served_at, str) and SERVED_AT.fullmatch(served_at)):
+                yield f"{at}.servedAt", f"self-reload needs host:port, this is {served_at!r}"
+            if not certificate:
+                yield f"{at}.certificate", "self-reload needs the path of the certificate that is served"
+            else:
+                named = [*named, certificate]
+        for path in named:
+            if every and path not in files:
+                near = difflib.get_close_matches(str(path), files, n=1)
+                yield f"{at}.files", f"{path} is not among files" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _readiness(properties: Properties) -> Iterator[Failure]:
-    for index, one in enumerate(plain(properties.get("readiness")) or []):
-        at = f"readiness[{index}]"
+    units = entries(properties.get("units"))
+    every = not unknown(properties.get("units"))
+    for at, one in _listed(properties, "readiness"):
         yield from _unknown_keys("readiness", one, f"{at}.")
-        yield from _unit_name(f"{at}.unit", str(one.get("unit")))
-        timeout = one.get("timeout")
-        if timeout is not None and not 1 <= timeout <= 3600:
-            yield f"{at}.timeout", f"{timeout} is not between 1 and 3600 seconds"
+        yield from _unit_name(f"{at}.unit", one.get("unit"))
+        timeout, http = one.get("timeout"), one.get("http")
+        if every and one.get("unit") not in units:
+            yield f"{at}.unit", f"{one.get('unit')} is not among units"
+        if timeout is not None and not (_number(timeout) and 1 <= timeout <= 3600):
+            yield f"{at}.timeout", f"{timeout!r} is not between 1 and 3600 seconds"
+        if http is not None and not (isinstance(http, str) and re.fullmatch(r"https?://\S+", http)):
+            yield f"{at}.http", f"{http!r} is not an http or https URL"
+
+
+def _listed(properties: Properties, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The known maps of a list, each with its place."""
+    for index, value in enumerate(_items(properties.get(key))):
+        if value.type == PropertyValueType.MAP and not _partly_unknown(value):
+            yield f"{key}[{index}]", plain(value)
+
+
+def _items(value: PropertyValue | None) -> list[PropertyValue]:
+    inner: Any = value.value if value is not None and value.type == PropertyValueType.ARRAY else ()
+    return list(inner)
+
+
+def _partly_unknown(value: PropertyValue) -> bool:
+    inside = [*entries(value).values(), *_items(value)]
+    return unknown(value) or any(_partly_unknown(one) for one in inside)
 
 
 def _path(at: str, path: str) -> Iterator[Failure]:
-    bad = "\n" in path or "\t" in path or "//" in path or path.endswith("/")
+    bad = not path.isprintable() or "\\" in path or "//" in path or path.endswith("/")
     if not path.startswith("/") or bad or {".", ".."} & set(path.split("/")):
         yield at, "is not an absolute path in its shortest form"
 
 
-def _shape(at: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:
+def _shape(at: str, members: Properties) -> Iterator[Failure]:
     for key, pattern, form in (
         ("mode", MODE, "octal digits such as 0644"),
         ("owner", OWNER, "a user's name or number"),
         ("group", OWNER, "a group's name or number"),
     ):
-        value = plain(members.get(key))
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            yield f"{at}.{key}", f"{value!r} is not {form}"
+        yield from _text(f"{at}.{key}", members.get(key), pattern, form)
 
 
-def _unit_name(at: str, name: str) -> Iterator[Failure]:
-    if not UNIT.fullmatch(name):
+def _text(at: str, value: PropertyValue | None, pattern: re.Pattern[str], form: str) -> Iterator[Failure]:
+    if unknown(value):
+        return
+    found = plain(value)
+    if found is None:
+        yield at, f"is missing: {form}"
+    elif not isinstance(found, str) or not pattern.fullmatch(found):
+        shown = "this secret" if value is not None and value.is_secret else repr(found)
+        yield at, f"{shown} is not {form}"
+
+
+def _unit_name(at: str, name: Any) -> Iterator[Failure]:
+    if not isinstance(name, str) or not UNIT.fullmatch(name):
         yield at, f"{name!r} is not a unit's name, such as kubelet.service"
 
 
-def _unknown_keys(kind: str, members: Properties | dict[str, object], prefix: str = "") -> Iterator[Failure]:
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unknown_keys(kind: str, members: Iterable[str], prefix: str = "") -> Iterator[Failure]:
     for key in members:
         if key not in KNOWN[kind] and not key.startswith("__"):
             near = difflib.get_close_matches(key, KNOWN[kind], n=1)

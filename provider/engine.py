@@ -24,14 +24,15 @@ class Engine:
         """Something that the user must know of and that fails nothing."""
         await self._log(engine_pb2.WARNING, urn, line)
 
-    async def progress(self, urn: str, line: str) -> None:
-        """What is being done now."""
-        await self._log(engine_pb2.INFO, urn, line)
+    async def progress(self, urn: str, line: str, passing: bool = False) -> None:
+        """What is being done now; `passing` is shown only while it lasts."""
+        await self._log(engine_pb2.INFO, urn, line, passing)
 
-    async def _log(self, severity: int, urn: str, line: str) -> None:
+    async def _log(self, severity: int, urn: str, line: str, passing: bool = False) -> None:
         if self._stub is None:
             self._stub = engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(self._address))
+        request = engine_pb2.LogRequest(severity=severity, urn=urn, message=line, ephemeral=passing)  # type: ignore[arg-type]
         try:
-            await self._stub.Log(engine_pb2.LogRequest(severity=severity, urn=urn, message=line))  # type: ignore[arg-type]
+            await self._stub.Log(request)
         except grpc.RpcError:
             return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -33,10 +34,15 @@ class Source:
     sha256: str
     extract: str | None = None
 
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """What the bytes depend on: another URL for the same bytes is the same download."""
+        return self.sha256, self.extract
+
 
 @dataclass(frozen=True)
 class File:
-    """One file: content or source, and its mode (octal digits) and ownership."""
+    """One file: content or source, its mode (four octal digits) and ownership (names, or numbers where so given)."""
 
     content: Content | None
     source: Source | None
@@ -95,14 +101,27 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Installed:
+    """A download as it was installed: from which source, the checksum of the file, and its stamp (`node_read.py`)."""
+
+    source: Source
+    sha256: str
+    stamp: str = ""
+
+
+@dataclass(frozen=True)
 class State:
-    """One NodeState, desired or observed. `pending` (observed only) names units left unreacted by a broken run."""
+    """One NodeState, desired or observed.
+
+    `pending` (observed only) is what a broken run left to do: `<action> <unit>` for each unit still to react, and
+    `tidy` where it left files of its own.
+    """
 
     node: str
     machine_id: str | None
-    files: dict[str, File]
-    directories: dict[str, Directory]
-    units: dict[str, Unit]
+    files: Mapping[str, File]
+    directories: Mapping[str, Directory]
+    units: Mapping[str, Unit]
     reactions: tuple[Reaction, ...]
     readiness: tuple[Readiness, ...]
     pending: tuple[str, ...] = ()
@@ -114,12 +133,15 @@ class State:
         if self.machine_id is None or None in contents.values():
             return None
         shape: dict[str, Any] = {
+            "node": self.node,
             "machine": self.machine_id,
             "files": {
-                path: [contents[path], vars(file.source) if file.source else None, file.mode, file.owner, file.group]
+                path: [contents[path], asdict(file.source) if file.source else None, file.mode, file.owner, file.group]
                 for path, file in self.files.items()
             },
-            "directories": {path: vars(directory) for path, directory in self.directories.items()},
-            "units": {name: vars(unit) for name, unit in self.units.items()},
+            "directories": {path: asdict(directory) for path, directory in self.directories.items()},
+            "units": {name: asdict(unit) for name, unit in self.units.items()},
+            "reactions": [asdict(one) for one in self.reactions],
+            "readiness": [asdict(one) for one in self.readiness],
         }
         return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from provider.model import File, Reaction, State
 
 START, RESTART, RELOAD, SELF_RELOAD, STOP = "start", "restart", "reload", "self-reload", "stop"
-_STRENGTH = {SELF_RELOAD: 1, RELOAD: 2, RESTART: 3, START: 4, STOP: 5}
+STRENGTH = {SELF_RELOAD: 1, RELOAD: 2, RESTART: 3, START: 4, STOP: 5}
+"""Of several causes the strongest acts, once: who starts anew has read every file."""
+
+UNIT_FOLDER = "/etc/systemd/system/"
+TIDY = "tidy"
+INTERRUPTED = "an interrupted run changed its files"
 
 
 @dataclass(frozen=True)
@@ -45,27 +51,30 @@ class UnitStep:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one update does to a node. `settings` are units to enable, disable or unmask."""
+    """Everything one update does to a node.
+
+    `settings` are units to enable, disable or unmask; `tidy`: files of its own that a broken run left are removed.
+    """
 
     files: tuple[FileChange, ...] = ()
     directories: tuple[FileChange, ...] = ()
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     steps: tuple[UnitStep, ...] = ()
+    tidy: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether the node already is as it should be."""
-        return not (self.files or self.directories or self.settings or self.steps)
+        return not (self.files or self.directories or self.settings or self.steps or self.tidy)
 
 
 def make(old: State, new: State) -> Plan:
     """What turns `old` (as observed) into `new` (as desired)."""
     files = _changes(old.files, new.files)
-    settings = _settings(old, new)
-    return Plan(files, _directories(old, new), settings, _steps(old, new, files))
+    return Plan(files, _directories(old, new), _settings(old, new), _steps(old, new, files), bool(old.pending))
 
 
-def _changes(old: dict[str, File], new: dict[str, File]) -> tuple[FileChange, ...]:
+def _changes(old: Mapping[str, File], new: Mapping[str, File]) -> tuple[FileChange, ...]:
     changes = []
     for path in sorted(old.keys() | new.keys()):
         if path not in old:
@@ -85,17 +94,10 @@ def _differences(old: File, new: File) -> tuple[str, ...]:
         # An unknown text is one that is being made anew in this run.
         if new.content.text is None or old.content.text != new.content.text:
             found.append("content")
-    elif old.source != new.source and not _same_download(old, new):
+    elif old.source is not None and new.source is not None and old.source.identity != new.source.identity:
         found.append("source")
     found += [name for name in ("mode", "owner", "group") if getattr(old, name) != getattr(new, name)]
     return tuple(found)
-
-
-def _same_download(old: File, new: File) -> bool:
-    """Another URL for the same bytes is no change on the node."""
-    if old.source is None or new.source is None:
-        return False
-    return (old.source.sha256, old.source.extract) == (new.source.sha256, new.source.extract)
 
 
 def _directories(old: State, new: State) -> tuple[FileChange, ...]:
@@ -124,9 +126,14 @@ def _settings(old: State, new: State) -> dict[str, tuple[str, ...]]:
             wanted.append("enable" if unit.enabled else "disable")
         if wanted:
             settings[name] = tuple(wanted)
-    for name in sorted(old.units.keys() - new.units.keys()):
-        settings[name] = ("disable",)
+    settings |= {name: ("disable",) for name in _leaving(old, new) if old.units[name].enabled}
     return settings
+
+
+def _leaving(old: State, new: State) -> list[str]:
+    """Units that end because their own file goes. One that others brought is only no longer looked at."""
+    gone = {path for path in old.files if path not in new.files}
+    return sorted(name for name in old.units if name not in new.units and f"{UNIT_FOLDER}{name}" in gone)
 
 
 def _steps(old: State, new: State, files: tuple[FileChange, ...]) -> tuple[UnitStep, ...]:
@@ -134,7 +141,7 @@ def _steps(old: State, new: State, files: tuple[FileChange, ...]) -> tuple[UnitS
 
     def add(step: UnitStep) -> None:
         known = found.get(step.unit)
-        if known is None or _STRENGTH[step.action] > _STRENGTH[known.action]:
+        if known is None or STRENGTH[step.action] > STRENGTH[known.action]:
             found[step.unit] = step
 
     # A removed file is named by the reactions it had, which may be gone with it.
@@ -146,18 +153,33 @@ def _steps(old: State, new: State, files: tuple[FileChange, ...]) -> tuple[UnitS
             causes = [path for path in changed if path in reaction.files]
             if causes:
                 add(UnitStep(reaction.unit, reaction.action, _because(causes), reaction))
-    for unit in old.pending:
-        add(UnitStep(unit, RESTART, "an interrupted run changed its files"))
+    for step in _owed(old, new):
+        add(step)
     for name, unit_wanted in new.units.items():
         before = old.units.get(name)
         if unit_wanted.active and (before is None or not before.active):
-            add(UnitStep(name, START, "it is new" if before is None else _stopped(before.masked)))
+            add(UnitStep(name, START, "it is not there yet" if before is None else _stopped(before.masked)))
         elif not unit_wanted.active and before is not None and before.active:
             add(UnitStep(name, STOP, "it should not run"))
-    for name in old.units.keys() - new.units.keys():
+    for name in _leaving(old, new):
         if old.units[name].active:
-            add(UnitStep(name, STOP, "it is no longer part of the node's state"))
+            add(UnitStep(name, STOP, f"{UNIT_FOLDER}{name} is removed"))
     return tuple(step for name, step in sorted(found.items()) if not _idle(step, new))
+
+
+def _owed(old: State, new: State) -> list[UnitStep]:
+    """What a broken run left to do. A self-reload that the program no longer knows becomes a restart."""
+    steps = []
+    for entry in old.pending:
+        action, _, unit = entry.rpartition(" ")
+        if entry == TIDY:
+            continue
+        known = [one for one in new.reactions if (one.unit, one.action) == (unit, SELF_RELOAD)]
+        if action == SELF_RELOAD and known:
+            steps.append(UnitStep(unit, SELF_RELOAD, INTERRUPTED, known[0]))
+        else:
+            steps.append(UnitStep(unit, RELOAD if action == RELOAD else RESTART, INTERRUPTED))
+    return steps
 
 
 def _idle(step: UnitStep, new: State) -> bool:

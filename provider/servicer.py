@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
@@ -11,15 +11,17 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from provider import apply as applying
 from provider import check, plan, script, wire
 from provider.engine import Engine
-from provider.model import NodeError, State
+from provider.model import Installed, NodeError, State
 from provider.observe import observe
-from provider.plan import FileChange, Plan
-from provider.transport import Pool, Unreachable
+from provider.plan import UNIT_FOLDER, FileChange, Plan
+from provider.transport import Pool, Stranger, Unreachable
 
 NODE_STATE = "plumbline:index:NodeState"
 REPLACING = ("node", "machineId")
 POLICY = ("reactions", "readiness")
 """Inputs that say how to react: a change of them is recorded and touches nothing on the node."""
+
+CONTENTS = ("files", "directories", "units")
 
 
 class NodeStateProvider(api.Provider):
@@ -36,13 +38,18 @@ class NodeStateProvider(api.Provider):
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         if request.type.rpartition("$")[2] != NODE_STATE:
             return api.CheckResponse(request.new_inputs, [api.CheckFailure("", f"{request.type} is not {NODE_STATE}")])
-        found = [api.CheckFailure(key, reason) for key, reason in check.failures(request.new_inputs)]
+        named = wire.plain(request.new_inputs.get("node"))
+        node = f"{named}: " if isinstance(named, str) and named else ""
+        found = [api.CheckFailure(key, f"{node}{key} {reason}") for key, reason in check.failures(request.new_inputs)]
         return api.CheckResponse(request.new_inputs, found)
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         old, new = wire.state(request.old_state), wire.state(request.new_inputs)
+        # Of a whole section that is not known yet, nothing is known to change but that it may.
+        hidden = [key for key in CONTENTS if wire.unknown(request.new_inputs.get(key))]
+        new = replace(new, **{key: getattr(old, key) for key in hidden})
         forecast = plan.make(old, new)
-        differing = [key for key in ("connection", *POLICY, *REPLACING) if _differs(request, key)]
+        differing = [*hidden, *(key for key in ("connection", *POLICY, *REPLACING) if _differs(request, key))]
         replacing = [key for key in REPLACING if key in differing]
         detailed = _detailed(old, new, forecast)
         for key in differing:
@@ -70,7 +77,7 @@ class NodeStateProvider(api.Provider):
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
         wanted = wire.state(request.news)
-        installed = _installed(request.olds)
+        installed = wire.installed(request.olds)
         forecast = plan.make(wire.state(request.olds), wanted)
         if not request.preview and not forecast.empty:
             installed = await self._apply(request.urn, request.news, forecast, wanted, installed)
@@ -80,7 +87,7 @@ class NodeStateProvider(api.Provider):
         if not request.inputs:
             raise NodeError("a NodeState cannot be imported: declare it, and `pulumi up` adopts what is there already")
         wanted = wire.state(request.inputs)
-        installed = _installed(request.properties)
+        installed = wire.installed(request.properties)
         node = self._pool.node(wanted.node, wire.connection(request.inputs))
         try:
             found = await observe(node, wanted, _concern(request.urn), installed)
@@ -97,15 +104,14 @@ class NodeStateProvider(api.Provider):
     async def delete(self, request: api.DeleteRequest) -> None:
         state = wire.state(request.properties)
         node = self._pool.node(state.node, wire.connection(request.properties))
-        folder = applying.UNIT_FOLDER
-        own = [name for name in state.units if f"{folder}{name}" in state.files]
+        own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
+        remove = script.delete_script(list(state.files), list(state.directories), own, _concern(request.urn))
         try:
-            done = await node.run(
-                "delete",
-                script.delete_script(list(state.files), list(state.directories), own, _concern(request.urn)),
-                writes=len(state.files) + len(own),
-                paths=tuple(state.files),
-            )
+            done = await node.run("delete", remove, writes=len(state.files) + len(own), paths=tuple(state.files))
+        except Stranger as error:
+            # The machine that this state was on is not there any more, and the other one is none of ours.
+            await self._engine.warn(request.urn, f"{error}. What was on the former one is left as it is")
+            return
         except Unreachable as error:
             raise NodeError(
                 f"{error}: what is on it cannot be removed. If the machine is gone for good, "
@@ -120,35 +126,29 @@ class NodeStateProvider(api.Provider):
         properties: Mapping[str, PropertyValue],
         forecast: Plan,
         wanted: State,
-        installed: dict[str, str],
-    ) -> dict[str, str]:
+        installed: Mapping[str, Installed],
+    ) -> dict[str, Installed]:
         node = self._pool.node(wanted.node, wire.connection(properties))
 
-        async def say(line: str) -> None:
-            await self._engine.progress(urn, line)
+        async def say(line: str, passing: bool = False) -> None:
+            await self._engine.progress(urn, line, passing)
 
-        applied = await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
-        return {path: checksum for path, checksum in applied.installed.items() if path in wanted.files}
+        return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
 
     @staticmethod
     def _outputs(
-        inputs: Mapping[str, PropertyValue], wanted: State, installed: Mapping[str, str]
+        inputs: Mapping[str, PropertyValue], wanted: State, installed: Mapping[str, Installed]
     ) -> dict[str, PropertyValue]:
         revision = wanted.revision
         outputs = dict(inputs)
         outputs["revision"] = PropertyValue.computed() if revision is None else PropertyValue(revision)
-        outputs["installed"] = PropertyValue({path: PropertyValue(one) for path, one in installed.items()})
+        outputs["installed"] = wire.installed_value(installed)
         return outputs
 
 
 def _differs(request: api.DiffRequest, key: str) -> bool:
     old, new = wire.plain(request.old_state.get(key)), wire.plain(request.new_inputs.get(key))
     return bool(old != new)
-
-
-def _installed(properties: Mapping[str, PropertyValue]) -> dict[str, str]:
-    found: Any = wire.plain(properties.get("installed"))
-    return dict(found or {})
 
 
 def _concern(urn: str) -> str:

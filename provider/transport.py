@@ -5,25 +5,40 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import asyncssh
 
 from provider.model import Connection, NodeError
 
-CONNECT_SECONDS = 60
+CONNECT_SECONDS = 10
+"""For TCP alone: what does not answer by then is down, or cut off."""
+
+LOGIN_SECONDS = 60
+"""For handshake and login: an emulated machine that shares its cores with others takes half a minute."""
+
 TRIES = 4
 """A node that has just rebooted refuses for a moment; one that refuses on is given up within seconds."""
+
+SILENT_TRIES = 2
+"""A node that does not even refuse is given up sooner: each try takes CONNECT_SECONDS."""
 
 KEEPALIVE_SECONDS = 15
 AT_ONCE = 8
 """Sessions on one connection: sshd's MaxSessions is 10 by default."""
 
+DIALS_AT_ONCE = 32
+RUN_SECONDS = 900
+
 
 class Unreachable(NodeError):
-    """The node does not answer."""
+    """The node cannot be worked on now: it does not answer, or does not let us in."""
+
+
+class Stranger(Unreachable):
+    """Something answers at the node's address that has another host key: another machine, or one installed anew."""
 
 
 @dataclass
@@ -40,42 +55,56 @@ class Pool:
 
     def __init__(self) -> None:
         self._nodes: dict[Connection, Node] = {}
+        self._dials = asyncio.Semaphore(DIALS_AT_ONCE)
 
     def node(self, name: str, connection: Connection) -> Node:
         """The node behind a connection; `name` is what messages call it."""
         if connection not in self._nodes:
-            self._nodes[connection] = Node(name, connection)
+            self._nodes[connection] = Node(name, connection, self._dials)
         return self._nodes[connection]
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        await asyncio.gather(*[node.close() for node in self._nodes.values()])
 
 
 class Node:
     """One node: runs scripts as root, and tunnels to its local ports."""
 
-    def __init__(self, name: str, connection: Connection) -> None:
+    def __init__(self, name: str, connection: Connection, dials: asyncio.Semaphore) -> None:
         self.name = name
         self._connection = connection
-        self._lock = asyncio.Lock()
+        self._dials = dials
         self._sessions = asyncio.Semaphore(AT_ONCE)
         self._open: asyncssh.SSHClientConnection | None = None
+        self._dialing: asyncio.Task[asyncssh.SSHClientConnection] | None = None
 
-    async def run(self, purpose: str, script: str, writes: int = 0, paths: tuple[str, ...] = ()) -> Result:
-        """Runs a POSIX sh script as root. Raises Unreachable, or NodeError where root cannot be had."""
+    async def run(
+        self, purpose: str, script: str, writes: int = 0, paths: tuple[str, ...] = (), seconds: float = RUN_SECONDS
+    ) -> Result:
+        """Runs a POSIX sh script as root, for at most `seconds`. Raises Unreachable, or NodeError without sudo."""
         connected = await self._connect()
         trace(self.name, purpose, writes, paths)
-        command = "sh -s" if self._connection.user == "root" else "sudo -n sh -s"
+        command = "sh -s" if self._connection.user == "root" else "LC_ALL=C sudo -n sh -s"
         async with self._sessions:
             try:
-                done = await connected.run(command, input=script, check=False)
+                done = await asyncio.wait_for(connected.run(command, input=script, check=False), seconds)
+            except TimeoutError:
+                raise NodeError(
+                    f"{self.name}: `{purpose}` did not end within {seconds:.0f} s: see what hangs there, then run "
+                    "pulumi again"
+                ) from None
             except (OSError, asyncssh.Error) as error:
                 self._open = None
                 raise Unreachable(f"{self.name}: the connection broke ({_reason(error)}): run pulumi again") from None
-        if done.returncode is None:
+        if done.returncode is None or done.returncode < 0:
             self._open = None
             raise Unreachable(f"{self.name}: the connection broke while it was being worked on: run pulumi again")
         stdout, stderr = str(done.stdout or ""), str(done.stderr or "")
-        if done.returncode != 0 and "sudo:" in stderr and "password" in stderr:
-            raise NodeError(
-                f"{self.name}: {self._connection.user} may not use sudo without a password: allow it in /etc/sudoers.d"
+        if done.returncode != 0 and not stdout and stderr.startswith("sudo:"):
+            raise Unreachable(
+                f"{self.name}: {self._connection.user} may not use sudo without a password "
+                f"({_first(stderr.removeprefix('sudo:'))}): allow it in /etc/sudoers.d"
             )
         return Result(done.returncode, stdout, stderr)
 
@@ -84,58 +113,104 @@ class Node:
         connected = await self._connect()
         return await connected.forward_local_port("127.0.0.1", 0, host, port)
 
+    async def close(self) -> None:
+        """Ends the connection."""
+        if self._open is not None:
+            self._open.close()
+            await self._open.wait_closed()
+
     async def _connect(self) -> asyncssh.SSHClientConnection:
-        async with self._lock:
-            if self._open is not None and not self._open.is_closed():
-                return self._open
-            self._open = await self._dial()
+        if self._open is not None and not self._open.is_closed():
             return self._open
+        # Whoever comes while it is being dialled takes what comes of it, a failure too.
+        if self._dialing is None or self._dialing.done():
+            self._dialing = asyncio.create_task(self._dial())
+        self._open = await asyncio.shield(self._dialing)
+        return self._open
 
     async def _dial(self) -> asyncssh.SSHClientConnection:
         target = self._connection
-        options = self._options()
+        at = f"{target.host}:{target.port}"
+        key, pinned = self._keys()
         for failed in range(1, TRIES + 1):
             try:
-                return await asyncio.wait_for(
-                    asyncssh.connect(target.host, target.port, **options), CONNECT_SECONDS + 10
-                )
+                async with self._dials:
+                    return await asyncssh.connect(
+                        sock=await _tcp(target.host, target.port),
+                        username=target.user,
+                        client_keys=[key],
+                        known_hosts=([pinned], [], []),
+                        # Neither the user's ssh configuration nor an agent has a say.
+                        config=None,
+                        agent_path=None,
+                        preferred_auth="publickey",
+                        keepalive_interval=KEEPALIVE_SECONDS,
+                        connect_timeout=LOGIN_SECONDS,
+                        login_timeout=LOGIN_SECONDS,
+                    )
             except asyncssh.HostKeyNotVerifiable:
-                raise NodeError(
-                    f"{self.name}: the host key of {target.host}:{target.port} is not the pinned one: another machine "
-                    "answers there, or it was installed anew (then set its new key)"
-                ) from None
+                raise self._stranger() from None
             except asyncssh.PermissionDenied:
-                raise NodeError(
-                    f"{self.name}: {target.host}:{target.port} does not let {target.user} in with this key: put its "
-                    "public key into that user's authorized_keys"
+                raise Unreachable(
+                    f"{self.name}: {at} does not let {target.user} in with this key: put its public key into that "
+                    "user's authorized_keys"
                 ) from None
-            except (OSError, asyncssh.Error, TimeoutError) as error:
-                if failed == TRIES:
-                    raise Unreachable(
-                        f"{self.name}: {target.host}:{target.port} does not answer ({_reason(error)})"
-                    ) from None
+            except (OSError, asyncssh.Error) as error:
+                # A name that is not known, or no route, will not be by trying.
+                final = isinstance(error, socket.gaierror)
+                if final or failed == (SILENT_TRIES if isinstance(error, TimeoutError) else TRIES):
+                    if await self._other_key():
+                        raise self._stranger() from None
+                    raise Unreachable(f"{self.name}: {at} does not answer ({_reason(error)})") from None
                 await asyncio.sleep(failed)
         raise AssertionError("the last try returns or raises")
 
-    def _options(self) -> dict[str, Any]:
+    async def _other_key(self) -> bool:
+        """Whether sshd answers and has no key of the pinned one's type: it then hangs up without a word."""
         target = self._connection
-        name = target.host if target.port == 22 else f"[{target.host}]:{target.port}"
         try:
-            key = asyncssh.import_private_key(target.private_key)
-            known = asyncssh.import_known_hosts(f"{name} {target.host_key}\n")
+            offered = await asyncio.wait_for(
+                asyncssh.get_server_host_key(sock=await _tcp(target.host, target.port)), 15
+            )
+        except (OSError, asyncssh.Error):
+            return False
+        return offered is not None and offered.public_data != self._keys()[1].public_data
+
+    def _stranger(self) -> Stranger:
+        return Stranger(
+            f"{self.name}: the host key of {self._connection.host}:{self._connection.port} is not the pinned one: "
+            "another machine answers there, or it was installed anew (then set its new key)"
+        )
+
+    def _keys(self) -> tuple[asyncssh.SSHKey, asyncssh.SSHKey]:
+        try:
+            key = asyncssh.import_private_key(self._connection.private_key)
+        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError):
+            raise NodeError(
+                f"{self.name}: connection.privateKey is not a private key in PEM or OpenSSH form without a passphrase"
+            ) from None
+        try:
+            return key, asyncssh.import_public_key(self._connection.host_key)
         except (asyncssh.KeyImportError, ValueError):
-            raise NodeError(f"{self.name}: the private key or the host key of its connection cannot be read") from None
-        return {
-            "username": target.user,
-            "client_keys": [key],
-            "known_hosts": known,
-            # Neither the user's ssh configuration nor an agent has a say.
-            "config": None,
-            "agent_path": None,
-            "keepalive_interval": KEEPALIVE_SECONDS,
-            "connect_timeout": CONNECT_SECONDS,
-            "login_timeout": CONNECT_SECONDS,
-        }
+            raise NodeError(
+                f"{self.name}: connection.hostKey is not a public key such as ssh-ed25519 AAAA..."
+            ) from None
+
+
+async def _tcp(host: str, port: int) -> socket.socket:
+    """A connected socket to the first address that answers. Raises OSError; TimeoutError where none says anything."""
+    loop = asyncio.get_running_loop()
+    failure: OSError = OSError("it has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        opened = socket.socket(family, kind, protocol)
+        opened.setblocking(False)
+        try:
+            await asyncio.wait_for(loop.sock_connect(opened, address), CONNECT_SECONDS)
+            return opened
+        except OSError as error:  # TimeoutError is one
+            opened.close()
+            failure = error
+    raise failure
 
 
 def trace(node: str, purpose: str, writes: int, paths: tuple[str, ...]) -> None:
@@ -152,3 +227,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__
+
+
+def _first(text: str) -> str:
+    return text.strip().partition("\n")[0]

@@ -7,9 +7,22 @@ from typing import Any
 
 from pulumi.provider.experimental.property_value import PropertyValue, PropertyValueType
 
-from provider.model import Connection, Content, Directory, File, Reaction, Readiness, Source, State, Unit
+from provider.model import (
+    Connection,
+    Content,
+    Directory,
+    File,
+    Installed,
+    Reaction,
+    Readiness,
+    Source,
+    State,
+    Unit,
+)
 
 Properties = Mapping[str, PropertyValue]
+UNKNOWN = "unknown"
+"""Stands for an attribute that is not known before the run: it differs from every known one."""
 
 
 def plain(value: PropertyValue | None) -> Any:
@@ -24,10 +37,19 @@ def plain(value: PropertyValue | None) -> Any:
     return inner
 
 
+def unknown(value: PropertyValue | None) -> bool:
+    """Whether the value itself is not known yet (what is inside it may be)."""
+    return value is not None and value.type == PropertyValueType.COMPUTED
+
+
 def entries(value: PropertyValue | None) -> dict[str, PropertyValue]:
-    """The members of a map, empty for anything else."""
+    """The members of a map, empty for anything else. A member of a secret map is a secret."""
     inner: Any = value.value if value is not None else None
-    return dict(inner) if isinstance(inner, Mapping) else {}
+    if value is None or not isinstance(inner, Mapping):
+        return {}
+    if not value.is_secret:
+        return dict(inner)
+    return {key: PropertyValue(one.value, is_secret=True) for key, one in inner.items()}
 
 
 def connection(properties: Properties) -> Connection:
@@ -46,24 +68,49 @@ def state(properties: Properties) -> State:
     """The state that inputs ask for, or that outputs hold."""
     reactions = plain(properties.get("reactions")) or []
     readiness = plain(properties.get("readiness")) or []
+    directories = plain(properties.get("directories")) or {}
+    units = plain(properties.get("units")) or {}
     return State(
         node=str(plain(properties.get("node"))),
         machine_id=plain(properties.get("machineId")),
         files={path: _file(value) for path, value in entries(properties.get("files")).items()},
-        directories={
-            path: Directory(str(one["mode"]), str(one["owner"]), str(one["group"]))
-            for path, one in (plain(properties.get("directories")) or {}).items()
-        },
+        directories={path: Directory(*_shape(one or {})) for path, one in directories.items()},
         units={
-            name: Unit(bool(one["enabled"]), bool(one["active"]), bool(one.get("masked")))
-            for name, one in (plain(properties.get("units")) or {}).items()
+            name: Unit(bool(one.get("enabled")), bool(one.get("active")), bool(one.get("masked")))
+            for name, one in units.items()
+            if one is not None
         },
         reactions=tuple(
-            Reaction(one["unit"], one["action"], tuple(one["files"]), one.get("servedAt"), one.get("certificate"))
+            Reaction(
+                str(one.get("unit")),
+                str(one.get("action")),
+                tuple(one.get("files") or ()),
+                one.get("servedAt"),
+                one.get("certificate"),
+            )
             for one in reactions
+            if one is not None
         ),
-        readiness=tuple(Readiness(one["unit"], one.get("http"), int(one.get("timeout") or 120)) for one in readiness),
+        readiness=tuple(
+            Readiness(str(one.get("unit")), one.get("http"), int(one.get("timeout") or 120))
+            for one in readiness
+            if one is not None
+        ),
         pending=tuple(plain(properties.get("pending")) or ()),
+    )
+
+
+def mode(text: str) -> str:
+    """Octal digits as `stat` prints them: four of them."""
+    return text.lstrip("0").rjust(4, "0")
+
+
+def _shape(members: Mapping[str, Any]) -> tuple[str, str, str]:
+    found = members.get("mode")
+    return (
+        mode(found) if isinstance(found, str) else UNKNOWN,
+        str(members.get("owner") or UNKNOWN),
+        str(members.get("group") or UNKNOWN),
     )
 
 
@@ -73,13 +120,38 @@ def _file(value: PropertyValue) -> File:
     content = None
     if "content" in members:
         held = members["content"]
-        content = Content(plain(held), secret=bool(held.is_secret or value.is_secret))
+        content = Content(plain(held), secret=held.is_secret)
+    elif unknown(value):
+        content = Content(None, secret=value.is_secret)
     return File(
-        content=content,
-        source=Source(source["url"], source["sha256"], source.get("extract")) if source else None,
-        mode=str(plain(members.get("mode"))),
-        owner=str(plain(members.get("owner"))),
-        group=str(plain(members.get("group"))),
+        content,
+        Source(str(source.get("url")), str(source.get("sha256")), source.get("extract")) if source else None,
+        *_shape({key: plain(members.get(key)) for key in ("mode", "owner", "group")}),
+    )
+
+
+def installed(properties: Properties) -> dict[str, Installed]:
+    """What outputs hold of the downloads, by path."""
+    found: dict[str, Installed] = {}
+    for path, one in (plain(properties.get("installed")) or {}).items():
+        if isinstance(one, Mapping):
+            source = Source(one.get("url", ""), one.get("source", ""), one.get("extract"))
+            found[path] = Installed(source, one.get("sha256", ""), one.get("stamp", ""))
+    return found
+
+
+def installed_value(downloads: Mapping[str, Installed]) -> PropertyValue:
+    """The same as an output."""
+    return PropertyValue(
+        {
+            path: _strings(
+                source=one.source.sha256,
+                **({"extract": one.source.extract} if one.source.extract else {}),
+                sha256=one.sha256,
+                stamp=one.stamp,
+            )
+            for path, one in downloads.items()
+        }
     )
 
 
@@ -92,14 +164,14 @@ def observed(inputs: Properties, found: State) -> dict[str, PropertyValue]:
     )
     properties["units"] = PropertyValue({name: _unit_value(unit) for name, unit in found.units.items()})
     if found.pending:
-        properties["pending"] = PropertyValue([PropertyValue(unit) for unit in found.pending])
+        properties["pending"] = PropertyValue([PropertyValue(one) for one in found.pending])
     else:
         properties.pop("pending", None)
     return properties
 
 
 def _file_value(file: File) -> PropertyValue:
-    members = dict(_entries_of(_strings(mode=file.mode, owner=file.owner, group=file.group)))
+    members = entries(_strings(mode=file.mode, owner=file.owner, group=file.group))
     if file.content is not None:
         members["content"] = PropertyValue(file.content.text, is_secret=file.content.secret)
     if file.source is not None:
@@ -119,7 +191,3 @@ def _unit_value(unit: Unit) -> PropertyValue:
 
 def _strings(**values: str) -> PropertyValue:
     return PropertyValue({key: PropertyValue(value) for key, value in values.items()})
-
-
-def _entries_of(value: PropertyValue) -> dict[str, PropertyValue]:
-    return entries(value)

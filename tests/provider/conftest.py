@@ -1,4 +1,4 @@
-"""The shipped provider under a real engine, against a real sshd."""
+"""The shipped provider under a real engine, against a real sshd; and against a real systemd."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pulumi
 import pytest
 from pulumi import automation
 
 import toolchain
+from tests.provider import container
 from tests.provider import sshd as server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +29,18 @@ def sshd(tmp_path: Path) -> Iterator[server.Sshd]:
     started.stop()
 
 
+@pytest.fixture(scope="session")
+def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[container.Container]:
+    with container.booted(tmp_path_factory.mktemp("container")) as booted:
+        yield booted
+
+
+class Reached(Protocol):
+    """A machine to log in to."""
+
+    def connection(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True)
 class Secret:
     """A text to be handed over as a secret."""
@@ -35,10 +48,17 @@ class Secret:
     text: str
 
 
-class Bench:
-    """One stack with one NodeState, changed from run to run. What every run printed is kept in `printed`."""
+@dataclass(frozen=True)
+class Later:
+    """A text that is known only once another resource is made."""
 
-    def __init__(self, folder: Path, node: server.Sshd) -> None:
+    text: str
+
+
+class Bench:
+    """One stack of NodeStates, changed from run to run. What every run printed is kept in `printed`."""
+
+    def __init__(self, folder: Path, nodes: dict[str, Reached], target: Path) -> None:
         folder.mkdir()
         (folder / "Pulumi.yaml").write_text(
             json.dumps(
@@ -52,30 +72,35 @@ class Bench:
         (folder / "state").mkdir()
         self.folder = folder
         self.trace = folder / "trace.jsonl"
-        self.target = folder / "node"
-        self.node = node
+        self.target = target
         self.files: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}
-        self.connection: dict[str, Any] = node.connection()
+        self.connections: dict[str, dict[str, Any]] = {name: node.connection() for name, node in nodes.items()}
         self.printed: list[str] = []
         found = toolchain.environment(folder)
-        variables = {
+        self.variables = {
             **found,
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PLUMBLINE_TRACE": str(self.trace),
             "PLUMBLINE_PYTHON": str(ROOT / ".venv/bin/python"),
         }
-        variables.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
-        os.environ["PATH"] = variables.get("PATH", os.environ["PATH"])
+        self.variables.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
+        os.environ["PATH"] = self.variables.get("PATH", os.environ["PATH"])
         assert shutil.which("pulumi"), "there is no pulumi: run `make tools`"
         self.stack = automation.create_or_select_stack(
             stack_name="bench",
             project_name="bench",
             program=self._program,
             work_dir=str(folder),
-            opts=automation.LocalWorkspaceOptions(work_dir=str(folder), env_vars=variables),
+            opts=automation.LocalWorkspaceOptions(work_dir=str(folder), env_vars=self.variables),
         )
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The only node's connection."""
+        [one] = self.connections.values()
+        return one
 
     def file(self, name: str) -> Path:
         """A path on the node."""
@@ -87,29 +112,35 @@ class Bench:
         self.files[str(self.file(name))] = shape
 
     def _program(self) -> None:
-        connection = {**self.connection, "privateKey": pulumi.Output.secret(self.connection["privateKey"])}
-        pulumi.CustomResource(
-            "plumbline:index:NodeState",
-            "n1-proof",
-            {
-                "node": "n1",
-                "connection": connection,
-                "machineId": "machine-1",
-                "directories": {str(self.target): {"mode": "0750", "owner": "root", "group": "root"}},
-                "files": {path: self._shape(shape) for path, shape in self.files.items()},
-                "units": {},
-                "reactions": [],
-                "readiness": [],
-                "revision": None,
-                **self.extra,
-            },
-        )
+        for name, found in self.connections.items():
+            connection = {**found, "privateKey": pulumi.Output.secret(found["privateKey"])}
+            pulumi.CustomResource(
+                "plumbline:index:NodeState",
+                f"{name}-proof",
+                {
+                    "node": name,
+                    "connection": connection,
+                    "machineId": "machine-1",
+                    "directories": {str(self.target): {"mode": "0750", "owner": "root", "group": "root"}},
+                    "files": {path: self._shape(shape) for path, shape in self.files.items()},
+                    "units": {},
+                    "reactions": [],
+                    "readiness": [],
+                    "revision": None,
+                    **self.extra,
+                },
+            )
 
     @staticmethod
     def _shape(shape: dict[str, Any]) -> dict[str, Any]:
         """Secrets are made inside the program, in its own event loop."""
         content = shape.get("content")
-        return {**shape, "content": pulumi.Output.secret(content.text)} if isinstance(content, Secret) else shape
+        if isinstance(content, Secret):
+            return {**shape, "content": pulumi.Output.secret(content.text)}
+        if isinstance(content, Later):
+            unknown = pulumi.Output.from_input(pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else content.text)
+            return {**shape, "content": unknown}
+        return shape
 
     def up(self, refresh: bool = False) -> dict[str, int]:
         """Runs `up`; returns the summary's counts by operation."""
@@ -129,6 +160,10 @@ class Bench:
             self.stack.up(on_output=self.printed.append, on_error=self.printed.append, color="never")
         return str(raised.value)
 
+    def destroy(self) -> None:
+        """Runs `destroy`."""
+        self.stack.destroy(on_output=self.printed.append, color="never")
+
     def state(self) -> str:
         """The state as it is stored."""
         [file] = self.folder.glob("state/.pulumi/stacks/bench/bench.json")
@@ -142,9 +177,23 @@ class Bench:
         self.trace.unlink()
         return [json.loads(line) for line in lines]
 
+    def writes(self) -> int:
+        """What those operations wrote."""
+        return sum(one["writes"] for one in self.operations())
+
 
 @pytest.fixture
-def bench(tmp_path: Path, sshd: server.Sshd) -> Iterator[Bench]:
-    made = Bench(tmp_path / "bench", sshd)
+def bench(tmp_path: Path, sshd: server.Sshd) -> Bench:
+    """One node whose files are below a temporary folder of this machine; it has no systemd."""
+    return Bench(tmp_path / "bench", {"n1": sshd}, tmp_path / "node")
+
+
+@pytest.fixture
+def remote(tmp_path: Path, systemd: container.Container) -> Iterator[Bench]:
+    """One node with systemd, left as it was found: that is what `destroy` promises."""
+    made = Bench(tmp_path / "bench", {"n1": systemd}, Path("/etc/proof"))
+    before = systemd.left()
     yield made
-    made.node.stop()
+    made.connections = {"n1": systemd.connection()}
+    made.destroy()
+    assert systemd.left() == before

@@ -63,7 +63,7 @@ def test_a_directory_in_the_way_is_named(bench: Bench) -> None:
     assert f"n1: staging files failed, nothing was changed: {bench.file('a.conf')} is a directory: move it away" in said
 
 
-def test_secrets_show_nowhere(bench: Bench, tmp_path: Path) -> None:
+def test_secrets_show_nowhere(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("key", Secret(f"{MARKER}-1\n"), mode="0600")
     bench.up()
     bench.text("key", Secret(f"{MARKER}-2\n"), mode="0600")
@@ -76,7 +76,7 @@ def test_secrets_show_nowhere(bench: Bench, tmp_path: Path) -> None:
     state = bench.state()
     bench.up()
     assert bench.file("key").read_text() == f"{MARKER}-2\n"
-    private = bench.node.private_key.splitlines()[1]
+    private = sshd.private_key.splitlines()[1]
     for place in ("\n".join(bench.printed), state, bench.state(), bench.trace.read_text()):
         assert MARKER not in place
         assert private not in place
@@ -94,18 +94,18 @@ def test_a_removed_file_goes_and_destroy_removes_the_rest(bench: Bench) -> None:
     assert os.listdir(bench.target) == ["mine"]
 
 
-def test_an_unreachable_node_keeps_its_state(bench: Bench) -> None:
+def test_an_unreachable_node_keeps_its_state(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("a.conf", "one\n")
     bench.up()
     before = bench.state()
-    bench.node.stop()
+    sshd.stop()
     shown = bench.preview()
     assert "n1: 127.0.0.1" in shown
     assert "its last known state is kept, drift is not seen" in shown
     bench.stack.refresh(on_output=bench.printed.append, color="never")
     for state in (before, bench.state()):
         assert str(bench.file("a.conf")) in state
-    bench.node.process = server.start(bench.node.folder).process
+    sshd.process = server.start(sshd.folder).process
 
 
 def test_another_host_key_is_refused(bench: Bench, tmp_path: Path) -> None:
@@ -167,12 +167,15 @@ def test_bad_input_is_refused_before_anything_is_touched(bench: Bench) -> None:
     assert bench.operations() == []
 
 
-def test_a_changed_connection_touches_nothing(bench: Bench) -> None:
+def test_a_changed_connection_touches_nothing(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("a.conf", "one\n")
     bench.up()
     bench.operations()
-    bench.node.stop()
-    bench.node = server.start(bench.node.folder)
-    bench.connection = bench.node.connection()
-    assert bench.up() == {"same": 1, "update": 1}
-    assert sum(one["writes"] for one in bench.operations()) == 0
+    sshd.stop()
+    moved = server.start(sshd.folder)
+    try:
+        bench.connections["n1"] = moved.connection()
+        assert bench.up() == {"same": 1, "update": 1}
+        assert bench.writes() == 0
+    finally:
+        moved.stop()
