@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main() -> int:
     parser.add_argument("task", choices=["install", "env", "doctor"])
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
+    # A reader that has seen enough (`| head`) ends this quietly.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         if arguments.task == "install":
             build.install()

@@ -50,7 +50,8 @@ def findings(project: Path) -> list[Finding]:
 
 def table(rows: list[Finding]) -> str:
     """The lines as text in columns, a closing sentence last."""
-    cells = [("", "FOUND", "USED", "MISSING"), *[(row.what, row.found, row.used, row.missing) for row in rows]]
+    cells = [("", "FOUND", "USED", "MISSING")]
+    cells += [(row.what, _short(row.found), _short(row.used), row.missing) for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(3)]
     lines = [
         "  ".join([*[cell.ljust(width) for cell, width in zip(line, widths, strict=False)], line[3]]).rstrip()
@@ -62,6 +63,12 @@ def table(rows: list[Finding]) -> str:
     if lab:
         lines.append(f"missing for the lab alone: {', '.join(lab)}")
     return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    """A text that may begin with a path, the user's home folder written as people do."""
+    home = f"{Path.home()}/"
+    return f"~/{text.removeprefix(home)}" if text.startswith(home) else text
 
 
 def _python() -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -71,9 +72,14 @@ def own_path() -> str:
 
 
 def pulumi_home() -> Path:
-    """Where the user's Pulumi keeps plugins and credentials; a folder of this toolchain's is not the user's."""
-    named = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
-    return Path.home() / ".pulumi" if named.is_relative_to(parts.cache() / "toolchain") else named
+    """Where the user's Pulumi keeps plugins and credentials; a folder of this toolchain's is not the user's.
+
+    Pulumi takes the home folder from the system's list of users, not from HOME.
+    """
+    named = os.environ.get("PULUMI_HOME")
+    if named and not Path(named).is_relative_to(parts.cache() / "toolchain"):
+        return Path(named)
+    return Path(pwd.getpwuid(os.getuid()).pw_dir) / ".pulumi"
 
 
 def plugin_installed(part: parts.Part) -> bool:

@@ -1,0 +1,28 @@
+"""The Go programs' own tests, with the compiler and flags that they are built with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from toolchain import golang, parts
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("folder", ["languagehost", "tls", "libvirt"])
+@pytest.mark.parametrize("task", [["vet"], ["test", "-trimpath"]], ids=["vet", "test"])
+def test_module(folder: str, task: list[str]) -> None:
+    done = subprocess.run(
+        [golang.compiler(), *task, "./..."],
+        cwd=parts.SOURCES / folder,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert task == ["vet"] or "ok " in done.stdout
