@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
 from tests.e2e.harness import Project, counts, wait_for
 
@@ -186,23 +190,48 @@ def _age(project: Project, certificate: str) -> None:
 
 
 def no_secret_shows(project: Project) -> None:
-    """Neither what was printed, nor the trace, nor the stored state holds a secret of the stack."""
+    """Neither what was printed, nor the logs, nor the stored state holds the secret part of any key of the stack."""
     plain = project.exported()
     state = json.loads(project.secret_output("stack", "export"))
-    # Lines of private keys, and the kubeconfig's key: its other lines are no secrets by themselves.
-    lines = {
-        line.strip()
-        for text in _secrets(state)
-        for line in text.replace("\\n", "\n").splitlines()
-        if len(line) >= 40 and "-----" not in line and ("PRIVATE KEY" in text or "client-key-data:" in line)
-    }
-    assert len(lines) > 20, "the stack has secrets to look for"
+    shapes = {shape for text in _secrets(state) for shape in _shapes(text)}
+    assert len(shapes) > 20, "the stack has keys to look for"
     places = {"state": plain, "printed": "\n".join(project.printed)}
     for file in [*project.path.glob(".lab/state/**/*.json*"), *project.path.glob(".lab/*.log")]:
         places[str(file.relative_to(project.path))] = file.read_text(errors="replace")
+    held = _joined(json.dumps(state))
+    assert all(any(shape in held for shape in of_one) for of_one in _by_key(state)), "the search finds what is there"
     for place, text in places.items():
         assert "PRIVATE KEY" not in text, place
-        assert not [line for line in lines if line in text], place
+        joined = _joined(text)
+        assert not [shape for shape in shapes if shape in joined], place
+
+
+def _by_key(state: object) -> list[set[str]]:
+    return [shapes for text in _secrets(state) if (shapes := _shapes(text))]
+
+
+def _joined(text: str) -> str:
+    """Without line ends, so that a key is found wherever its lines break."""
+    return text.replace("\\\\n", "").replace("\\n", "").replace("\n", "")
+
+
+def _shapes(text: str) -> set[str]:
+    """How the secret part of each private key in a text looks in base64, at each of the three ways it can lie, and in hex."""
+    shapes = set()
+    text = text.replace("\\n", "\n")
+    for pem in re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n", text, re.DOTALL):
+        load = load_ssh_private_key if "OPENSSH" in pem else load_pem_private_key
+        key = load(pem.encode(), None)
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            secret = key.private_numbers().private_value.to_bytes(32, "big")
+        else:
+            assert isinstance(key, ed25519.Ed25519PrivateKey)
+            secret = key.private_bytes_raw()
+        shapes.add(secret.hex())
+        for before in range(3):
+            encoded = base64.b64encode(b"\0" * before + secret).decode()
+            shapes.add(encoded[-(-before * 8 // 6) : (before + len(secret)) * 8 // 6])
+    return shapes
 
 
 def _secrets(value: object) -> list[str]:

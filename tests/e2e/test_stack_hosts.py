@@ -50,6 +50,10 @@ def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", OTHERS)
 
 
+def test_a_refused_setting_is_rolled_back(project: Project) -> None:
+    scenarios.a_setting_that_the_kubelet_refuses(project, "w1", OTHERS)
+
+
 def test_an_interrupted_run_is_finished_by_the_next(project: Project) -> None:
     scenarios.an_interrupted_run_is_finished_by_the_next(project, "w1")
 
@@ -89,6 +93,10 @@ def test_refresh_and_outputs(project: Project) -> None:
     for row in project.output("certificates"):
         assert set(row) == {"name", "subject", "sans", "serial", "expires", "daysLeft"}
         assert row["daysLeft"] > 30
+
+
+def test_no_secret_shows(project: Project) -> None:
+    scenarios.no_secret_shows(project)
 
 
 def test_destroy_leaves_nothing(project: Project) -> None:
