@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -61,14 +62,24 @@ async def _plainly(call: Call, request: Any, context: Any) -> Any:
 
 
 async def serve(engine: str) -> None:
-    """Serves until the engine ends the process."""
+    """Serves until the engine ends the process, or is gone itself."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     servicer = Servicer(sys.argv[1:], VERSION, NodeStateProvider(Engine(engine)), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
-    await server.wait_for_termination()
+    await asyncio.wait(
+        [asyncio.create_task(server.wait_for_termination()), asyncio.create_task(_orphaned())],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+
+
+async def _orphaned() -> None:
+    """Returns once the engine is gone: one that was killed cannot end its plugins."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
 
 
 if __name__ == "__main__":
@@ -76,3 +87,5 @@ if __name__ == "__main__":
     if not addresses:
         sys.exit("this is a Pulumi plugin: the engine starts it")
     asyncio.run(serve(addresses[0]))
+    # Threads and calls of a run whose engine is gone keep nothing alive.
+    os._exit(0)

@@ -172,7 +172,7 @@ async def _put_back(work: _Work, reacted: bool, say: Say) -> str:
     name, found = work.node.name, work.found
     acting = [step for step in work.steps if step.action != planning.STOP] if reacted else []
     own = set(work.wanted.units)
-    stopped = [step.unit for step in acting if step.unit in own and not _active(found, step.unit)]
+    stopped = [step.unit for step in acting if step.unit in own and not _ran(found, step.unit)]
     restarted = [step.unit for step in acting if step.unit not in stopped] + [step.unit for step in work.stopping]
     disabled = [unit for unit, verbs in work.settings.items() if "enable" in verbs]
     made = [path for path in work.directories if path not in found.directories]
@@ -183,8 +183,13 @@ async def _put_back(work: _Work, reacted: bool, say: Say) -> str:
         writes=len(work.rewritten) + len(work.reshaped) + len(work.removed),
         paths=(*work.rewritten, *work.reshaped, *work.removed),
     )
-    before = [path for path in (*work.rewritten, *work.reshaped, *work.removed) if path in found.files or found.pending]
-    text = f"{name}: {'the previous files were put back' if before else 'the new files were removed again'}"
+    # Where nothing stood before, nothing is put back: what was written goes.
+    first = (
+        not found.pending
+        and not work.removed
+        and not any(path in found.files for path in (*work.rewritten, *work.reshaped))
+    )
+    text = f"{name}: {'the new files were removed again' if first else 'the previous files were put back'}"
     if restarted:
         text += f" and {', '.join(restarted)} restarted"
     if done.status != 0:
@@ -218,6 +223,12 @@ def _stamp(work: _Work, printed: str) -> None:
 def _active(found: State, unit: str) -> bool:
     observed = found.units.get(unit)
     return observed is not None and observed.active
+
+
+def _ran(found: State, unit: str) -> bool:
+    """Whether it ran before this change, or before the broken run that this one goes on from."""
+    owed = (f"{action} {unit}" for action in (planning.RESTART, planning.RELOAD, planning.SELF_RELOAD))
+    return _active(found, unit) or any(one in found.pending for one in owed)
 
 
 def _counted(number: int, what: str) -> str:

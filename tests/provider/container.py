@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import threading
@@ -36,6 +37,10 @@ class Container:
             "privateKey": keys.user_key(self._lab).read_text(),
             "hostKey": " ".join((folder / "ssh_host_ed25519_key.pub").read_text().split()[:2]),
         }
+
+    def command(self, script: str) -> list[str]:
+        """The command on this machine that runs a one-line script there as root."""
+        return netns.enter(self._lab, keys.login(self._lab, str(ADDRESS), f"sudo -n sh -euc {shlex.quote(script)}"))
 
     def run(self, script: str) -> str:
         """What a script, run there as root, prints. Fails where it fails."""
