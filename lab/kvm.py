@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from lab.context import Lab, say
+from lab.context import Lab
 
 SECONDS = 20
 """A kernel under working KVM prints within one."""
@@ -22,7 +22,6 @@ def domain_type(lab: Lab) -> str:
         if known == boot:
             return kind
     kind = "kvm" if _boots(lab) else "qemu"
-    say("KVM boots a guest: VMs run on it" if kind == "kvm" else "KVM boots no guest here: VMs are emulated, and slow")
     answer.parent.mkdir(parents=True, exist_ok=True)
     answer.write_text(f"{boot} {kind}\n")
     return kind

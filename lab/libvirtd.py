@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
+import socket
+import struct
 import subprocess
 import time
+from enum import Enum
 from pathlib import Path
 
 from lab import netns, processes
 from lab.context import Lab, LabError, need_root, say
 
 URI = "qemu:///system"
-SOCKET = Path("/run/libvirt/libvirt-sock")
+RUN = Path("/run/libvirt")
+SOCKET = RUN / "libvirt-sock"
 START_SECONDS = 30
 
 QEMU_CONF = """\
@@ -23,14 +29,49 @@ dynamic_ownership = 0
 remember_owner = 0
 cgroup_controllers = []
 """
-PRIVATE = {"etc": "/etc/libvirt", "lib": "/var/lib/libvirt", "log": "/var/log/libvirt"}
-"""Folders of .lab/libvirt that stand, in the daemons' own mount namespace only, where the system's would."""
-
 LIBVIRTD_CONF = """\
+# Who can connect is root on this machine: for nobody else.
 unix_sock_group = "root"
+unix_sock_ro_perms = "0700"
+unix_sock_rw_perms = "0700"
+unix_sock_admin_perms = "0700"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
 """
+PRIVATE = {"etc": Path("/etc/libvirt"), "lib": Path("/var/lib/libvirt"), "log": Path("/var/log/libvirt"), "run": RUN}
+"""Folders of .lab/libvirt that stand, in the daemons' own mount namespace only, where the system's would."""
+HELPERS = ("libvirtd", "virtlogd", "dnsmasq", "qemu-system-x86")
+"""What runs in the lab's network namespace on libvirt's account, as the kernel names it (15 letters)."""
+
+
+class Owner(Enum):
+    """Whose libvirt answers at qemu:///system."""
+
+    NOBODY = "nobody"
+    SYSTEM = "the system"
+    LAB = "this lab"
+    OTHER = "another lab"
+
+
+def owner(lab: Lab) -> Owner:
+    """Whose it is, told by the network that the process behind the socket is in. Needs root where there is one."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
+            asked.settimeout(10)
+            asked.connect(str(SOCKET))
+            credentials = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return Owner.NOBODY
+    except OSError as error:
+        raise LabError(f"{SOCKET} does not let this user ask whose libvirt it is: {error.strerror}") from None
+    pid, _, _ = struct.unpack("3i", credentials)
+    if processes.running(_pidfile(lab, "libvirtd")) == pid:
+        return Owner.LAB
+    try:
+        theirs = os.stat(f"/proc/{pid}/ns/net").st_ino
+    except OSError as error:
+        raise LabError(f"process {pid} behind {SOCKET} cannot be looked at: {error.strerror}") from None
+    return Owner.SYSTEM if theirs == os.stat("/proc/self/ns/net").st_ino else Owner.OTHER
 
 
 def ensure(lab: Lab) -> None:
@@ -38,25 +79,24 @@ def ensure(lab: Lab) -> None:
 
     Raises LabError where neither can be had.
     """
-    if running(lab):
-        return
-    if answers():
+    whose = owner(lab)
+    if whose is Owner.SYSTEM:
         say("using this system's libvirt")
         return
+    if whose is Owner.OTHER:
+        raise LabError(f"another lab's libvirt answers at {URI}: end that lab first; only one can have VMs at a time")
     need_root("starting libvirtd")
+    if whose is Owner.LAB and answers():
+        return
     folder = _folder(lab)
     for own in PRIVATE:
         (folder / own).mkdir(parents=True, exist_ok=True)
     (folder / "etc" / "qemu.conf").write_text(QEMU_CONF)
     (folder / "etc" / "libvirtd.conf").write_text(LIBVIRTD_CONF)
-    for name in ("virtlogd", "libvirtd"):
-        _start(lab, name)
+    _start(lab, "virtlogd", folder / "run" / "virtlogd-sock")
+    _publish(lab)
+    _start(lab, "libvirtd", folder / "run" / SOCKET.name)
     say("libvirtd of the lab is running")
-
-
-def running(lab: Lab) -> bool:
-    """Whether the lab's own libvirtd runs and answers."""
-    return processes.running(_pidfile(lab, "libvirtd")) is not None and answers()
 
 
 def answers() -> bool:
@@ -68,38 +108,65 @@ def answers() -> bool:
 
 
 def stop(lab: Lab) -> None:
-    """Ends the lab's own libvirtd with its VMs, networks and helpers. Leaves the system's libvirt alone."""
-    if running(lab):
-        # Domains, networks and pools are all this lab's: the system's libvirt is another one.
+    """Ends the lab's own libvirtd with its VMs, networks and helpers. Leaves any other libvirt alone. Safe to repeat."""
+    if processes.running(_pidfile(lab, "libvirtd")) is not None and owner(lab) is Owner.LAB and answers():
+        # Domains and networks are all this lab's: the system's libvirt is another one.
         for domain in _listed("list", "--name"):
             _virsh("destroy", domain)
         for network in _listed("net-list", "--name"):
             _virsh("net-destroy", network)
     for name in ("libvirtd", "virtlogd"):
         processes.stop(_pidfile(lab, name))
-    # dnsmasq and emulators carry the mark of the libvirtd that started them.
-    for pid in processes.marked(_folder(lab)):
+    # What a killed libvirtd left behind: it gives its children neither pidfile nor environment that tells whose they are.
+    for pid in helpers(lab):
         processes.end(pid, 5)
+    if SOCKET.is_symlink() and SOCKET.readlink() == _folder(lab) / "run" / SOCKET.name:
+        SOCKET.unlink()
+        if not any(RUN.iterdir()):
+            RUN.rmdir()
     shutil.rmtree(_folder(lab), ignore_errors=True)
 
 
-def _start(lab: Lab, name: str) -> None:
-    if processes.running(_pidfile(lab, name)) is not None:
-        return
+def helpers(lab: Lab) -> list[int]:
+    """Processes of libvirt inside the lab's network namespace, which is nobody else's."""
+    if not netns.exists(lab):
+        return []
+    namespace, found = os.stat(lab.namespace).st_ino, []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            inside = os.stat(entry / "ns/net").st_ino == namespace
+            if inside and (entry / "comm").read_text().strip() in HELPERS:
+                found.append(int(entry.name))
+        except OSError:
+            continue  # ended meanwhile
+    return sorted(found)
+
+
+def _publish(lab: Lab) -> None:
+    """Leads from where everybody looks for the socket to where the daemon, in its own mounts, puts it."""
+    RUN.mkdir(exist_ok=True)
+    if SOCKET.is_symlink() or SOCKET.exists():
+        SOCKET.unlink()  # nobody listens: `owner` has asked
+    SOCKET.symlink_to(_folder(lab) / "run" / SOCKET.name)
+
+
+def _start(lab: Lab, name: str, listens: Path) -> None:
+    """Starts a daemon where it does not run, and waits until it listens. Raises LabError."""
     folder = _folder(lab)
     log = folder / f"{name}.log"
-    binds = " && ".join(f"mkdir -p {there} && mount --bind {folder / own} {there}" for own, there in PRIVATE.items())
-    processes.start(
-        _pidfile(lab, name),
-        netns.enter(lab, ["unshare", "--mount", "sh", "-c", f'{binds} && exec "$0"', f"/usr/sbin/{name}"]),
-        log,
-        folder=folder,
-    )
-    socket = SOCKET if name == "libvirtd" else Path("/run/libvirt/virtlogd-sock")
+    if processes.running(_pidfile(lab, name)) is None:
+        listens.unlink(missing_ok=True)
+        binds = [
+            f"mkdir -p {there} && mount --bind {shlex.quote(str(folder / own))} {there}"
+            for own, there in PRIVATE.items()
+        ]
+        own_pid = RUN / f"{name}.pid"
+        script = " && ".join([*binds, f"exec /usr/sbin/{name} --pid-file {own_pid}"])
+        processes.start(
+            _pidfile(lab, name), netns.enter(lab, ["unshare", "--mount", "sh", "-c", script]), log, folder=folder
+        )
     deadline = time.monotonic() + START_SECONDS
-    while not (socket.exists() and (name != "libvirtd" or answers())):
-        if processes.running(_pidfile(lab, name)) is None and time.monotonic() > deadline - START_SECONDS + 2:
-            raise LabError(f"{name} ended at once: see {log}")
+    while not (listens.exists() and (name != "libvirtd" or answers())):
         if time.monotonic() > deadline:
             raise LabError(f"{name} does not answer within {START_SECONDS} s: see {log}")
         time.sleep(0.2)

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from lab import kvm, libvirtd, vm_image
-from lab.context import Lab
+from lab.context import Lab, say
 
 
 def up(project: Path, stack: dict[str, Any]) -> None:
     """Makes image and libvirt ready. The VMs themselves are the Pulumi program's. Raises LabError."""
     lab = Lab.of(project)
     vm_image.ensure(lab)
-    kvm.domain_type(lab)
+    if kvm.domain_type(lab) == "kvm":
+        say("KVM boots a guest here: the VMs run on it")
+    else:
+        say("KVM boots no guest here: the VMs are emulated (TCG), and each takes a minute or more to boot")
     libvirtd.ensure(lab)
 
 
