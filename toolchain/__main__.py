@@ -1,7 +1,7 @@
 """Finds a Pulumi engine with its plugins, or builds them from pinned Go modules into a cache.
 
 install makes them ready, env prints what to export (eval "$(python -m toolchain env)"), doctor prints a table of what
-was found, what is used and what is missing.
+was found, what is used and what is missing. go prints the path of a Go compiler, and fetches one where there is none.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from toolchain import build, doctor
+from toolchain import build, doctor, golang
 from toolchain.environment import environment
 from toolchain.errors import ToolchainError
 
@@ -22,7 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m toolchain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=["install", "env", "doctor"])
+    parser.add_argument("task", choices=["install", "env", "doctor", "go"])
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
     # A reader that has seen enough (`| head`) ends this quietly.
@@ -30,6 +30,8 @@ def main() -> int:
     try:
         if arguments.task == "install":
             build.install()
+        elif arguments.task == "go":
+            print(golang.compiler())
         elif arguments.task == "env":
             for name, value in environment(arguments.project).items():
                 print(f"export {name}={shlex.quote(value)}")

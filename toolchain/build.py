@@ -114,10 +114,16 @@ def _go_build(command: list[str], part: parts.Part) -> None:
         teller = threading.Thread(target=tell, daemon=True)
         teller.start()
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line.rstrip())
-        over.set()
-        teller.join()
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+        except BaseException:
+            # Interrupted, the compiler ends too: it does not always get the terminal's signal itself.
+            process.terminate()
+            raise
+        finally:
+            over.set()
+            teller.join()
     if process.returncode != 0:
         tail = "\n".join([line for line in lines if not line.startswith("go: downloading")][-20:])
         raise ToolchainError(f"building {part.binary} failed (can Go reach its module proxy?):\n{tail}")

@@ -102,7 +102,7 @@ def _go() -> Finding:
         version = ".".join(str(part) for part in present[1])
         return Finding("go", version, present[0] if needed else "only to build", needed=needed)
     if golang.fetched().exists():
-        return Finding("go", golang.RELEASE, str(golang.fetched()), needed=needed)
+        return Finding("go", golang.RELEASE, str(golang.fetched()) if needed else "only to build", needed=needed)
     what = "-" if present is None else f"{present[0]}, too old"
     hint = f"`make tools` fetches {golang.RELEASE}" if needed else ""
     return Finding("go", what, "-" if needed else "only to build", hint, needed)
