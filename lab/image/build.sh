@@ -11,29 +11,25 @@ work=$(mktemp -d "$out/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 packages=systemd,systemd-sysv,systemd-resolved,dbus,udev,kmod,util-linux,procps,iproute2,iptables,nftables,conntrack,\
-socat,ethtool,openssh-server,sudo,curl,openssl,ca-certificates,libseccomp2,zstd,linux-image-cloud-amd64,ignition,dracut,dracut-network
+socat,ethtool,openssh-server,sudo,curl,openssl,ca-certificates,libseccomp2,linux-image-cloud-amd64,ignition,busybox-static
 
 mmdebstrap --quiet --variant=minbase --include="$packages" \
   --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-  --dpkgopt='path-exclude=/usr/share/locale/*' \
-  --setup-hook='mkdir -p "$1/etc/dracut.conf.d"' \
-  --setup-hook="cp '$here/dracut.conf' \"\$1/etc/dracut.conf.d/plumbline.conf\"" \
-  --customize-hook='mkdir -p "$1/etc/selinux" "$1/etc/ssh/sshd_config.d"' \
-  --customize-hook='printf "SELINUX=disabled\nSELINUXTYPE=targeted\n" >"$1/etc/selinux/config"' \
-  --customize-hook='ln -sf /bin/true "$1/usr/sbin/setfiles"' \
-  --customize-hook='echo "AuthorizedKeysFile .ssh/authorized_keys .ssh/authorized_keys.d/ignition" >"$1/etc/ssh/sshd_config.d/10-ignition.conf"' \
-  --customize-hook='chroot "$1" sh -c "dracut --force --no-hostonly /boot/initrd.img-\$(ls /lib/modules) \$(ls /lib/modules)"' \
-  --customize-hook='chroot "$1" systemctl --quiet enable systemd-networkd systemd-resolved ssh' \
-  --customize-hook='chroot "$1" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer getty@tty1.service systemd-networkd-wait-online.service' \
-  --customize-hook='rm -f "$1"/etc/ssh/ssh_host_* "$1/etc/hostname" "$1/etc/machine-id"; touch "$1/etc/machine-id"' \
+  --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/bash-completion/*' \
+  --setup-hook="cp '$here/init' '$here/initrd.sh' '$here/customize.sh' \"\$1/\"" \
+  --customize-hook='chroot "$1" sh /customize.sh' \
+  --customize-hook='chroot "$1" sh /initrd.sh /init /initrd' \
+  --customize-hook="copy-out /initrd '$work'" \
+  --customize-hook="cp \"\$1\"/boot/vmlinuz-* '$work/vmlinuz'" \
+  --customize-hook='rm -rf "$1"/init "$1"/initrd* "$1"/customize.sh "$1"/boot/*' \
   trixie "$work/root.tar"
 
 mkdir "$work/root"
 tar -xf "$work/root.tar" -C "$work/root"
 rm "$work/root.tar"
-cp "$work"/root/boot/vmlinuz-* "$out/vmlinuz"
-cp "$work"/root/boot/initrd.img-* "$out/initrd"
-chmod 0644 "$out/vmlinuz" "$out/initrd"
+chmod 0644 "$work/vmlinuz" "$work/initrd"
 truncate -s 4G "$work/base.raw"
-mkfs.ext4 -q -F -L root -d "$work/root" "$work/base.raw"
+# Written whole now, so that no machine spends its first minutes on it.
+mkfs.ext4 -q -F -L root -m 1 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d "$work/root" "$work/base.raw"
 qemu-img convert -O qcow2 "$work/base.raw" "$out/base.qcow2"
+mv "$work/vmlinuz" "$work/initrd" "$out/"
