@@ -16,16 +16,18 @@ from components.component import Component
 from components.machine import COMMANDS, Connection, Machine
 
 GIB = 1 << 30
-# A direct kernel boot names its root, and tells Ignition that it is wanted and where its configuration is.
-KERNEL_ARGUMENTS = {
-    "root": "/dev/vda",
-    "rw": "",
-    "console": "ttyS0",
-    "net.ifnames": "0",
-    "ignition.firstboot": "1",
-    "ignition.platform.id": "qemu",
-    "quiet": "",
-}
+# A direct kernel boot names its root, and tells Ignition that it is wanted and where its configuration is. Arguments
+# without a value are a map of their own, under the name that the provider gives them.
+KERNEL_ARGUMENTS = [
+    {
+        "root": "/dev/vda",
+        "console": "ttyS0",
+        "net.ifnames": "0",
+        "ignition.firstboot": "1",
+        "ignition.platform.id": "qemu",
+    },
+    {"_": "quiet rw"},
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ class LibvirtMachines(Component):
             opts=self.child(**self._options),
         )
         self._base = self._base_volume()
+        # The hypervisor reads them from its own pool: it may be another machine, and not let in where they were built.
+        self._kernel = self._boot_volume("kernel", settings.image.kernel)
+        self._initrd = self._boot_volume("initrd", settings.image.initrd)
         self.machines = {node.name: self._machine(node) for node in cluster.nodes}
         self.register_outputs({})
 
@@ -94,6 +99,19 @@ class LibvirtMachines(Component):
             opts=self.child(**self._options),
         )
 
+    def _boot_volume(self, name: str, file: str | None) -> libvirt.Volume | None:
+        """A file of direct kernel boot, uploaded once with the image that it belongs to; None where there is none."""
+        if file is None:
+            return None
+        return libvirt.Volume(
+            f"{self._name}-{name}",
+            name=f"{name}-{self._settings.image.sha256[:12]}",
+            pool=self._pool.name,
+            source=file,
+            format="raw",
+            opts=self.child(**self._options),
+        )
+
     def _machine(self, node: model.Node) -> Machine:
         settings, name = self._settings, f"{self._name}-{node.name}"
         assert node.size is not None, f"{node.name}: a libvirt machine has a size"
@@ -109,7 +127,6 @@ class LibvirtMachines(Component):
             # Ignition acts on a first boot only: another configuration takes a disk that has never booted.
             opts=self.child(**self._options, replace_with=[configuration]),
         )
-        image = settings.image
         domain = libvirt.Domain(
             f"{name}-domain",
             name=f"{self._cluster.name}-{node.name}",
@@ -117,9 +134,9 @@ class LibvirtMachines(Component):
             vcpu=node.size.vcpus,
             memory=node.size.memory,
             cpu=libvirt.DomainCpuArgs(mode="host-passthrough" if settings.domain_type == "kvm" else "maximum"),
-            kernel=image.kernel,
-            initrd=image.initrd,
-            cmdlines=[KERNEL_ARGUMENTS] if image.kernel else None,
+            kernel=self._kernel.id if self._kernel else None,
+            initrd=self._initrd.id if self._initrd else None,
+            cmdlines=KERNEL_ARGUMENTS if self._kernel else None,
             coreos_ignition=configuration.id,
             fw_cfg_name=ignition.fw_cfg_name(self._cluster.operating_system),
             disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],

@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab import build, hosts, keys, leftovers, mirror, netns, packages, rootfs, stack
+from lab import build, hosts, keys, leftovers, mirror, netns, packages, rootfs, stack, vms
 from lab.context import Lab, LabError, locked, need_root, say
 
 
@@ -36,13 +36,14 @@ def _up(lab: Lab, arguments: argparse.Namespace) -> int:
     need_root("the lab")
     with locked(lab.state / "lock"):
         build.mirror(lab)
-        netns.ensure(lab)
-        mirror.start(lab)
+        if source == "libvirt" and vms.on_system(lab.project):
+            mirror.start(lab, ("127.0.0.1", stack.gateway(configured)))
+        else:
+            netns.ensure(lab)
+            mirror.start(lab)
         keys.user_key(lab)
         _wrapper(lab)
         if source == "libvirt":
-            from lab import vms
-
             vms.up(lab.project, configured)
         else:
             hosts.up(lab, containers)
@@ -55,8 +56,6 @@ def _down(lab: Lab, arguments: argparse.Namespace) -> int:
     need_root("ending the lab")
     with locked(lab.state / "lock"):
         netns.need_own(lab)
-        from lab import vms
-
         vms.down(lab.project)
         hosts.down(lab)
         mirror.stop(lab)
@@ -85,8 +84,6 @@ def _build(lab: Lab, arguments: argparse.Namespace) -> int:
         build.mirror(lab)
         rootfs.ensure()
         if not arguments.no_image:
-            from lab import vms
-
             vms.build(lab.project)
     return 0
 
@@ -120,8 +117,6 @@ def _domain_type(lab: Lab, arguments: argparse.Namespace) -> int:
     """Prints kvm or qemu; a silent 1 for stacks without VMs, so that a script can ask."""
     if stack.source(stack.load(lab.project, arguments.stack)) != "libvirt":
         return 1
-    from lab import vms
-
     print(vms.domain_type(lab.project))
     return 0
 

@@ -1,11 +1,17 @@
-"""The artifact mirror: a folder by http (GET and HEAD), as a background process inside the lab's namespace."""
+"""The artifact mirror: a folder by http (GET and HEAD), as a background process inside the lab's namespace.
+
+Where VMs run on the system's own libvirt there is no namespace: then it listens on their gateway only.
+"""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import threading
 import time
 import urllib.request
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,14 +22,21 @@ from lab.build import SUMS
 from lab.context import SOURCES, Lab, LabError
 
 PORT = 8080
+EVERYWHERE = "0.0.0.0"
+_IP_FREEBIND = 15  # from linux/in.h
 
 
-def start(lab: Lab, seconds: float = 20) -> None:
-    """Starts the mirror where it does not run, and waits until it serves its own SHA256SUMS. Raises LabError."""
+def start(lab: Lab, addresses: Sequence[str] = (EVERYWHERE,), seconds: float = 20) -> None:
+    """Starts the mirror where it does not run, and waits until it serves its own SHA256SUMS. Raises LabError.
+
+    It must serve on 127.0.0.1, too, to be asked. An address may come to exist later.
+    """
     log = lab.state / "mirror.log"
     if processes.running(_pidfile(lab)) is None:
         stop(lab)
-        command = netns.enter(lab, [sys.executable, "-m", "lab.mirror", str(lab.mirror), str(PORT)])
+        command = [sys.executable, "-m", "lab.mirror", str(lab.mirror), str(PORT), *addresses]
+        if netns.exists(lab):
+            command = netns.enter(lab, command)
         processes.start(_pidfile(lab), command, log, folder=SOURCES.parent)
     deadline = time.monotonic() + seconds
     while not serves(lab):
@@ -46,7 +59,7 @@ def serves(lab: Lab) -> bool:
         except OSError:
             return False
 
-    return netns.call(lab, asked)
+    return netns.call(lab, asked) if netns.exists(lab) else asked()
 
 
 def stop(lab: Lab) -> None:
@@ -69,11 +82,22 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND)
 
 
-def serve(folder: Path, port: int) -> None:
-    """Serves `folder` on every address of the namespace until the process ends."""
-    with ThreadingHTTPServer(("0.0.0.0", port), partial(Handler, directory=str(folder))) as server:
-        server.serve_forever()
+class Server(ThreadingHTTPServer):
+    """A server that may be bound to an address before an interface has it."""
+
+    def server_bind(self) -> None:
+        """The bridge of the VMs' network comes up after the mirror."""
+        self.socket.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
+        super().server_bind()
+
+
+def serve(folder: Path, port: int, addresses: Sequence[str]) -> None:
+    """Serves `folder` on the addresses until the process ends."""
+    servers = [Server((address, port), partial(Handler, directory=str(folder))) for address in addresses]
+    for server in servers[1:]:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    servers[0].serve_forever()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]))
+    serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

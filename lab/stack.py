@@ -15,6 +15,7 @@ from lab.context import LabError
 
 HOST_NETWORK = ipaddress.IPv4Network("10.78.0.0/24")
 HOST_GATEWAY = ipaddress.IPv4Address("10.78.0.1")
+VM_NETWORK = "10.77.0.0/24"
 _NAMESPACE = "plumbline"
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -52,6 +53,19 @@ def source(stack: Mapping[str, Any]) -> str:
     if named not in ("libvirt", "existing"):
         raise LabError(f"machines.source is {named!r}: it may be libvirt or existing")
     return str(named)
+
+
+def gateway(stack: Mapping[str, Any]) -> str:
+    """The first address of the VMs' network: the machine's own on their bridge. Raises LabError for no network."""
+    machines = stack.get("machines")
+    settings = machines.get("libvirt") if isinstance(machines, Mapping) else None
+    named = settings.get("network", VM_NETWORK) if isinstance(settings, Mapping) else VM_NETWORK
+    try:
+        return str(ipaddress.IPv4Network(str(named))[1])
+    except (ValueError, IndexError):
+        raise LabError(
+            f"machines.libvirt.network is {named!r}: it must be an IPv4 network, such as {VM_NETWORK}"
+        ) from None
 
 
 def container_hosts(stack: Mapping[str, Any]) -> tuple[Host, ...]:

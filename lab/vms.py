@@ -5,8 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lab import kvm, libvirtd, vm_image
-from lab.context import Lab, say
+from lab import kvm, libvirtd, netns, vm_image
+from lab.context import Lab, LabError, say
+
+
+def on_system(project: Path) -> bool:
+    """Whether the VMs run on a libvirt that this machine has of its own, and so in the machine's own network.
+
+    Raises LabError where a lab runs in a network namespace all the same: its `pulumi` would not reach them.
+    """
+    lab = Lab.of(project)
+    if libvirtd.owner(lab) is not libvirtd.Owner.SYSTEM:
+        return False
+    if netns.exists(lab):
+        raise LabError("this system's libvirt runs outside the lab's network: end what runs there with `make down`")
+    return True
 
 
 def up(project: Path, stack: dict[str, Any]) -> None:
