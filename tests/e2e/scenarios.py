@@ -140,7 +140,7 @@ def an_interrupted_run_is_finished_by_the_next(project: Project, node: str) -> N
     project.ssh(
         node,
         "mkdir -p /var/lib/plumbline/pending\n"
-        f"echo restart kubelet.service >/var/lib/plumbline/pending/{node}-kubelet\n",
+        f"echo restart:kubelet.service >/var/lib/plumbline/pending/{node}-kubelet\n",
     )
     before = project.started(node)
     preview = project.pulumi("preview", "--refresh", "--diff")
