@@ -11,7 +11,7 @@ from cluster import artifacts, pins, syntax
 from cluster.machines import parse_machines
 from cluster.model import CertificateSettings, Cluster, Profile, Role, Source, Subject
 from cluster.nodes import parse_nodes
-from cluster.owned import check_kubelet_overrides
+from cluster.overrides import check_kubelet_overrides
 from cluster.reader import Reader
 
 

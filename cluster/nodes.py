@@ -5,7 +5,7 @@ from __future__ import annotations
 from cluster import syntax
 from cluster.machines import MachineSettings, parse_size, parse_ssh
 from cluster.model import Node, Role, Source, Taint
-from cluster.owned import check_kubelet_overrides
+from cluster.overrides import check_kubelet_overrides
 from cluster.reader import Reader
 
 ROLES = {"control-plane": Role.CONTROL_PLANE, "master": Role.CONTROL_PLANE, "worker": Role.WORKER}

@@ -15,6 +15,7 @@ from provider.model import Installed, NodeError, State
 from provider.observe import observe
 from provider.plan import UNIT_FOLDER, FileChange, Plan
 from provider.transport import Pool, Stranger, Unreachable
+from provider.unseen import unseen
 
 NODE_STATE = "plumbline:index:NodeState"
 REPLACING = ("node", "machineId")
@@ -58,6 +59,8 @@ class NodeStateProvider(api.Provider):
         if not replacing:
             for step in forecast.steps:
                 await self._engine.announce(request.urn, step.forecast(new.node))
+            for line in unseen(old, new, forecast.files):
+                await self._engine.announce(request.urn, line)
         return api.DiffResponse(
             changes=not forecast.empty or bool(differing),
             replaces=replacing,

@@ -90,8 +90,8 @@ def drift_is_shown_and_put_right(project: Project, node: str, others: list[str])
         "systemctl stop kubelet.service\n",
     )
     preview = project.pulumi("preview", "--refresh", "--diff")
-    # The engine shows a change of YAML by its keys: a comment would not show, a value does.
     assert re.search(r"~ maxPods\s*: 13 => 110", preview), preview
+    assert f"{node}: /etc/kubernetes/kubelet.yaml: - # edited by hand" in preview
     assert "/etc/kubernetes/kubelet.conf" in preview
     assert "0644" in preview
     assert "kubelet.service" in preview

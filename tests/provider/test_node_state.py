@@ -179,3 +179,21 @@ def test_a_changed_connection_touches_nothing(bench: Bench, sshd: server.Sshd) -
         assert bench.writes() == 0
     finally:
         moved.stop()
+
+
+def test_a_comment_in_yaml_shows_by_its_line(bench: Bench) -> None:
+    bench.text("settings.yaml", "# ours\nmaxPods: 110\nlist: [1, 2]\n")
+    bench.text("hidden.yaml", Secret(f"# {MARKER}\nkey: value\n"))
+    bench.up()
+    settings, hidden = bench.file("settings.yaml"), bench.file("hidden.yaml")
+    settings.write_text("maxPods: 110\nlist: [1, 2]\n# edited by hand\n")
+    hidden.write_text(f"key: value\n# {MARKER}-other\n")
+    preview = bench.preview()
+    assert f"n1: {settings}: - # edited by hand" in preview
+    assert f"n1: {settings}: + # ours" in preview
+    assert f"n1: {settings}: - maxPods" not in preview
+    assert MARKER not in preview
+    settings.write_text("# ours\n# and more\nmaxPods: 13\nlist: [1, 2]\n")
+    preview = bench.preview()
+    assert f"n1: {settings}: - # and more" in preview
+    assert f"n1: {settings}: - maxPods" not in preview, "what the engine shows by its keys is not said twice"

@@ -213,6 +213,21 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
         "nodes.w1.kubelet.tlsCertFile: is set by the program: the certificate comes from the plan",
     ),
     (
+        "a key that no kubelet knows",
+        {"kubelet": {"maxPod": 50}},
+        "kubelet.maxPod: is not a key of KubeletConfiguration v1beta1; did you mean maxPods?",
+    ),
+    (
+        "a kubelet's number as a text",
+        {"nodes/w1/kubelet": {"maxPods": "50"}},
+        "nodes.w1.kubelet.maxPods: '50' is not a whole number",
+    ),
+    (
+        "a kubelet's duration without a unit",
+        {"kubelet": {"nodeStatusUpdateFrequency": 10}},
+        'kubelet.nodeStatusUpdateFrequency: 10 is not a duration such as "1m30s"',
+    ),
+    (
         "ssh of a VM",
         {"nodes/w1/ssh": {"user": "root"}},
         "nodes.w1.ssh: is for machines.source existing; libvirt machines get their keys from the program",
