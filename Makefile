@@ -16,14 +16,13 @@ help: ## list the targets
 up: packages tools ## bring up STACK (dev, small, hosts) from nothing, and converge it; safe to repeat
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
-	@if type=$$($(PYTHON) -m lab domain-type $(STACK)); then \
-	  $(PULUMI) config set --stack $(STACK) --path plumbline:machines.libvirt.domainType "$$type"; fi
 	@$(PULUMI) up --yes --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 down: tools ## destroy STACK and stop the lab; leaves only the build cache
-	@if [ -e .lab/state ] && $(PULUMI) stack select $(STACK) 2>/dev/null; then \
-	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK); fi
+	@if $(PULUMI) stack select $(STACK) 2>/dev/null; then \
+	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK) && \
+	  { grep -q 'secure: ' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml; }; fi
 	$(PYTHON) -m lab down
 
 status: tools ## read every node of STACK live and print a table

@@ -141,7 +141,7 @@ def _libvirt(reader: Reader, root: Path, cluster_name: str) -> Libvirt:
     network = reader.text("network", "10.77.0.0/24", syntax.network)
     settings = Libvirt(
         uri=reader.text("uri", "qemu:///system", _uri),
-        domain_type=reader.choice("domainType", ["kvm", "qemu"], "kvm"),
+        domain_type=_domain_type(reader, root),
         image=_image(reader.object("image"), root),
         pool=reader.text(
             "pool",
@@ -162,6 +162,28 @@ def _libvirt(reader: Reader, root: Path, cluster_name: str) -> Libvirt:
             reader.error(f"authorizedKeys[{index}]", wrong)
     reader.finish()
     return settings
+
+
+def _domain_type(reader: Reader, root: Path) -> str:
+    """As set, or as the lab's probe of KVM has found it: a stack file that says so runs with and without KVM."""
+    types = ["kvm", "qemu"]
+    set_directly = reader.has("domainType")
+    found = reader.choice("domainType", types, "kvm")
+    name = reader.text("domainTypeFile", "")
+    if not name:
+        return found
+    if set_directly:
+        reader.error("domainTypeFile", "is set beside domainType: one of them is enough")
+        return found
+    try:
+        found = (root / name).read_text().partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reader.error("domainTypeFile", f"{name} cannot be read ({_reason(error)}); `make up` writes it")
+        return "kvm"
+    if found not in types:
+        reader.error("domainTypeFile", f"{name} holds '{found[:20]}', not one of {', '.join(types)}")
+        return "kvm"
+    return found
 
 
 def _image(reader: Reader, root: Path) -> BootImage:

@@ -113,14 +113,6 @@ def _status(lab: Lab, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _domain_type(lab: Lab, arguments: argparse.Namespace) -> int:
-    """Prints kvm or qemu; a silent 1 for stacks without VMs, so that a script can ask."""
-    if stack.source(stack.load(lab.project, arguments.stack)) != "libvirt":
-        return 1
-    print(vms.domain_type(lab.project))
-    return 0
-
-
 def _env(lab: Lab, arguments: argparse.Namespace) -> int:
     """Where a lab runs, `pulumi` must run inside it: a wrapper of that name comes first on PATH."""
     if netns.exists(lab):
@@ -176,9 +168,6 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("stack", "host"):
         shell.add_argument(name)
     shell.add_argument("command", nargs="*")
-    command("domain-type", _domain_type, "kvm or qemu, as probed; exit code 1 where STACK has no VMs").add_argument(
-        "stack"
-    )
     command("env", _env, "what to export so that plain `pulumi` reaches the lab")
     command("packages", _packages, "list the Debian packages that are missing").add_argument(
         "--install", action="store_true", help="install them"

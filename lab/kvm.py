@@ -18,12 +18,12 @@ def domain_type(lab: Lab) -> str:
     answer = lab.state / "domain-type"
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if answer.exists():
-        known, _, kind = answer.read_text().strip().partition(" ")
-        if known == boot:
+        kind, _, known = answer.read_text().strip().partition("\n")
+        if known == f"# probed on boot {boot}":
             return kind
     kind = "kvm" if _boots(lab) else "qemu"
     answer.parent.mkdir(parents=True, exist_ok=True)
-    answer.write_text(f"{boot} {kind}\n")
+    answer.write_text(f"{kind}\n# probed on boot {boot}\n")
     return kind
 
 

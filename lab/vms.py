@@ -38,11 +38,6 @@ def build(project: Path) -> None:
     vm_image.ensure(Lab.of(project))
 
 
-def domain_type(project: Path) -> str:
-    """`kvm` or `qemu`, as probed."""
-    return kvm.domain_type(Lab.of(project))
-
-
 def down(project: Path) -> None:
     """Ends what `up` started; leaves the image in the cache."""
     libvirtd.stop(Lab.of(project))

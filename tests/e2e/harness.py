@@ -49,7 +49,7 @@ class Project:
         done = subprocess.run(
             command,
             cwd=self.path,
-            env=self._environment(),
+            env=self.environment(),
             input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,7 +74,7 @@ class Project:
         done = subprocess.run(
             [*self._pulumi(*arguments), "--show-secrets"],
             cwd=self.path,
-            env=self._environment(),
+            env=self.environment(),
             check=True,
             capture_output=True,
             text=True,
@@ -145,7 +145,7 @@ class Project:
             self.stack,
         ]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """What `make env` would export in this copy: its own toolchain, state and passphrase."""
         if not self.variables:
             clean = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}

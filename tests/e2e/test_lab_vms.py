@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import libvirtd, netns, processes, vms
+from lab import kvm, libvirtd, netns, processes, vms
 from lab.context import Lab, LabError
 from tests.e2e.virtual import ADDRESS, Machine, file, key, virsh
 
@@ -46,7 +46,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def machine(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A VM that has booted for the first time."""
-    machine = Machine(lab, tmp_path_factory.mktemp("vm1"), "vm1", vms.domain_type(lab.project))
+    machine = Machine(lab, tmp_path_factory.mktemp("vm1"), "vm1", kvm.domain_type(lab))
     machine.start(machine.ignition())
     try:
         print(f"SSH after {machine.wait():.0f} s")
@@ -115,7 +115,7 @@ def test_it_hears_the_power_button(machine: Machine) -> None:
 
 
 def test_a_configuration_that_cannot_be_applied_stops_the_boot_and_is_not_shown(lab: Lab, tmp_path: Path) -> None:
-    broken = Machine(lab, tmp_path, "broken", vms.domain_type(lab.project))
+    broken = Machine(lab, tmp_path, "broken", kvm.domain_type(lab))
     ignition = broken.ignition()
     ignition["storage"]["files"] += [file("/etc/x", "x"), file("/etc/x/y", "a file below a file")]
     broken.start(ignition)
@@ -131,7 +131,7 @@ def test_another_lab_is_told_whose_libvirt_it_is(lab: Lab, tmp_path: Path) -> No
 
 
 def test_down_leaves_nothing(lab: Lab, tmp_path: Path) -> None:
-    last = Machine(lab, tmp_path, "last", vms.domain_type(lab.project))
+    last = Machine(lab, tmp_path, "last", kvm.domain_type(lab))
     last.start(last.ignition())
     running = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in libvirtd.helpers(lab)}
     assert running == {"libvirtd", "virtlogd", "dnsmasq", "qemu-system-x86"}, "the checks below can fail"

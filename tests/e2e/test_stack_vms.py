@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e import scenarios
-from tests.e2e.harness import Project
+from tests.e2e.harness import ROOT, Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 NODES = {"m1", "w1"}
@@ -70,6 +70,18 @@ def test_an_ignition_change_replaces_disk_and_domain_in_the_plan(project: Projec
         assert {f"small-machines-{node}-{part}" for part in ("ignition", "disk", "domain")} <= replaced
 
 
+def test_the_dev_stack_previews_on_the_same_machine(project: Project) -> None:
+    dev = Project(project.path, "dev", project.printed, project.variables)
+    dev.pulumi("stack", "init")
+    try:
+        created = [name for name, op in dev.steps("preview") if op == "create"]
+    finally:
+        dev.pulumi("stack", "rm", "--yes", "--preserve-config")
+    for node in ("m1", "m2", "m3", "w1"):
+        assert f"dev-machines-{node}-domain" in created
+        assert f"{node}-kubelet" in created
+
+
 def test_no_secret_shows(project: Project) -> None:
     scenarios.no_secret_shows(project)
 
@@ -85,7 +97,11 @@ def test_destroy_leaves_nothing(project: Project) -> None:
     assert not json.loads(project.exported())["deployment"].get("resources")
     for command in ("list", "net-list", "pool-list"):
         assert "small" not in listed(command, "--all")
-    project.lab("down")
+    project.make("down", timeout=600)
     project.lab("check-clean")
     emulators = subprocess.run(["pgrep", "-f", "guest=small-"], capture_output=True, text=True)
     assert emulators.stdout == ""
+    assert not list(project.path.glob(".lab/state/**/small.json")), "the stack is gone"
+    # What the tests set and took back leaves an empty object; nothing else is left in the stack's file.
+    left = (project.path / "Pulumi.small.yaml").read_text().replace(", kubelet: {}", "")
+    assert left == (ROOT / "Pulumi.small.yaml").read_text()

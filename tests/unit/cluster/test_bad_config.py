@@ -238,6 +238,21 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
         "machines.libvirt.uri: 'vmware://host' is not a libvirt URI, such as qemu:///system or qemu+ssh://root@host/system",
     ),
     (
+        "domain type twice",
+        {"machines/libvirt/domainType": "kvm", "machines/libvirt/domainTypeFile": "sums"},
+        "machines.libvirt.domainTypeFile: is set beside domainType: one of them is enough",
+    ),
+    (
+        "no domain type in its file",
+        {"machines/libvirt/domainTypeFile": "nokey"},
+        "machines.libvirt.domainTypeFile: nokey holds 'hello', not one of kvm, qemu",
+    ),
+    (
+        "no such domain type file",
+        {"machines/libvirt/domainTypeFile": "nowhere"},
+        "machines.libvirt.domainTypeFile: nowhere cannot be read (no such file or directory); `make up` writes it",
+    ),
+    (
         "kernel without initrd",
         {f"{IMAGE}/kernel": "vmlinuz"},
         "machines.libvirt.image.initrd: is missing: direct boot takes kernel and initrd",
