@@ -39,12 +39,14 @@ class NodeStateProvider(api.Provider):
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         if request.type.rpartition("$")[2] != NODE_STATE:
             return api.CheckResponse(request.new_inputs, [api.CheckFailure("", f"{request.type} is not {NODE_STATE}")])
-        named = wire.plain(request.new_inputs.get("node"))
+        inputs = wire.received(request.new_inputs)
+        named = wire.plain(inputs.get("node"))
         node = f"{named}: " if isinstance(named, str) and named else ""
-        found = [api.CheckFailure(key, f"{node}{key} {reason}") for key, reason in check.failures(request.new_inputs)]
+        found = [api.CheckFailure(key, f"{node}{key} {reason}") for key, reason in check.failures(inputs)]
         return api.CheckResponse(request.new_inputs, found)
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
+        request.new_inputs = wire.received(request.new_inputs)
         old, new = wire.state(request.old_state), wire.state(request.new_inputs)
         # Of a whole section that is not known yet, nothing is known to change but that it may.
         hidden = [key for key in CONTENTS if wire.unknown(request.new_inputs.get(key))]
@@ -70,7 +72,7 @@ class NodeStateProvider(api.Provider):
         )
 
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
-        wanted = wire.state(request.properties)
+        wanted = wire.state(wire.received(request.properties))
         concern = _concern(request.urn)
         if request.preview:
             return api.CreateResponse("", self._outputs(request.properties, wanted, {}))
@@ -79,7 +81,7 @@ class NodeStateProvider(api.Provider):
         return api.CreateResponse(f"{wanted.node}/{concern}", self._outputs(request.properties, wanted, applied))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
-        wanted = wire.state(request.news)
+        wanted = wire.state(wire.received(request.news))
         installed = wire.installed(request.olds)
         forecast = plan.make(wire.state(request.olds), wanted)
         if not request.preview and not forecast.empty:
@@ -144,7 +146,7 @@ class NodeStateProvider(api.Provider):
     ) -> dict[str, PropertyValue]:
         revision = wanted.revision
         outputs = dict(inputs)
-        outputs["revision"] = PropertyValue.computed() if revision is None else PropertyValue(revision)
+        outputs["revision"] = PropertyValue(wire.STAND_IN if revision is None else revision)
         outputs["installed"] = wire.installed_value(installed)
         return outputs
 

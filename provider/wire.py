@@ -21,8 +21,40 @@ from provider.model import (
 )
 
 Properties = Mapping[str, PropertyValue]
+STAND_IN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+STAND_INS = frozenset(
+    {
+        STAND_IN,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "030794c1-ac77-496b-92df-f27374a8bd58",
+        "e48ece36-62e2-4504-bad9-02848725956a",
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+)
+"""How a value that is not known yet is written on the wire, by its kind (the first for a text): the Unknown*Value
+constants of Pulumi's sdk/go/common/resource/plugin. The Python SDK neither reads nor writes them."""
+
 UNKNOWN = "unknown"
 """Stands for an attribute that is not known before the run: it differs from every known one."""
+
+
+def received(properties: Properties) -> dict[str, PropertyValue]:
+    """What the engine sent, with its stand-ins for unknown values read as such: the SDK leaves them as texts."""
+    return {key: _received(value) for key, value in properties.items()}
+
+
+def _received(value: PropertyValue) -> PropertyValue:
+    inner: Any = value.value
+    if isinstance(inner, str):
+        known = inner not in STAND_INS
+        return value if known else PropertyValue(PropertyValue.computed().value, value.is_secret, value.dependencies)
+    if isinstance(inner, Mapping):
+        return PropertyValue(received(inner), value.is_secret, value.dependencies)
+    if value.type == PropertyValueType.ARRAY:
+        return PropertyValue([_received(one) for one in inner], value.is_secret, value.dependencies)
+    return value
 
 
 def plain(value: PropertyValue | None) -> Any:

@@ -106,14 +106,15 @@ class Bench:
         """A path on the node."""
         return self.target / name
 
-    def text(self, name: str, content: Any, mode: str = "0644", **more: Any) -> None:
+    def text(self, name: str, content: Any, mode: Any = "0644", **more: Any) -> None:
         """Wants a file with this text."""
         shape = {"content": content, "mode": mode, "owner": "root", "group": "root", **more}
         self.files[str(self.file(name))] = shape
 
     def _program(self) -> None:
         for name, found in self.connections.items():
-            connection = {**found, "privateKey": pulumi.Output.secret(found["privateKey"])}
+            connection = {key: self._value(value) for key, value in found.items()}
+            connection["privateKey"] = pulumi.Output.secret(found["privateKey"])
             pulumi.CustomResource(
                 "plumbline:index:NodeState",
                 f"{name}-proof",
@@ -131,16 +132,18 @@ class Bench:
                 },
             )
 
+    @classmethod
+    def _shape(cls, shape: dict[str, Any]) -> dict[str, Any]:
+        return {key: cls._value(value) for key, value in shape.items()}
+
     @staticmethod
-    def _shape(shape: dict[str, Any]) -> dict[str, Any]:
+    def _value(value: Any) -> Any:
         """Secrets are made inside the program, in its own event loop."""
-        content = shape.get("content")
-        if isinstance(content, Secret):
-            return {**shape, "content": pulumi.Output.secret(content.text)}
-        if isinstance(content, Later):
-            unknown = pulumi.Output.from_input(pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else content.text)
-            return {**shape, "content": unknown}
-        return shape
+        if isinstance(value, Secret):
+            return pulumi.Output.secret(value.text)
+        if isinstance(value, Later):
+            return pulumi.Output.from_input(pulumi.UNKNOWN if pulumi.runtime.is_dry_run() else value.text)
+        return value
 
     def up(self, refresh: bool = False) -> dict[str, int]:
         """Runs `up`; returns the summary's counts by operation."""

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from tests.provider import sshd as server
-from tests.provider.conftest import MARKER, Bench, Secret
+from tests.provider.conftest import MARKER, Bench, Later, Secret
 
 
 def test_creates_then_changes_nothing(bench: Bench) -> None:
@@ -197,3 +197,20 @@ def test_a_comment_in_yaml_shows_by_its_line(bench: Bench) -> None:
     preview = bench.preview()
     assert f"n1: {settings}: - # and more" in preview
     assert f"n1: {settings}: - maxPods" not in preview, "what the engine shows by its keys is not said twice"
+
+
+def test_what_is_not_known_yet_is_let_through_the_preview(bench: Bench) -> None:
+    host_key = bench.connection["hostKey"]
+    bench.connection["hostKey"] = Later(host_key)
+    bench.connection["port"] = Later(bench.connection["port"])
+    bench.text("a.conf", Later("one\n"), mode=Later("0600"))
+    preview = bench.preview()
+    assert "+ 2 to create" in preview
+    assert "error" not in preview
+    bench.up()
+    bench.text("a.conf", Later("two\n"), mode="0600")
+    preview = bench.preview()
+    assert "~ 1 to update" in preview
+    assert "- one" not in preview, "of what is not known nothing is claimed"
+    bench.up()
+    assert bench.file("a.conf").read_text() == "two\n"
