@@ -37,6 +37,9 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         "containerd_shim": f"containerd/{pins.CONTAINERD}/containerd-shim-runc-v2",
         "ctr": f"containerd/{pins.CONTAINERD}/ctr",
         "runc": f"runc/{pins.RUNC}/runc",
+        "etcd": f"etcd/{pins.ETCD}/etcd",
+        "etcdctl": f"etcd/{pins.ETCD}/etcdctl",
+        "etcdutl": f"etcd/{pins.ETCD}/etcdutl",
         "pause": f"images/pause-{pins.PAUSE}.tar",
     }
     pinned = {key: Pinned(f"{url}/{name}", checksum_from(reader, root, sums, name)) for key, name in names.items()}
@@ -48,6 +51,9 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         containerd_shim=pinned["containerd_shim"],
         ctr=pinned["ctr"],
         runc=pinned["runc"],
+        etcd=pinned["etcd"],
+        etcdctl=pinned["etcdctl"],
+        etcdutl=pinned["etcdutl"],
         pause_image=pins.PAUSE_IMAGE,
         images=(ContainerImage(pins.PAUSE_IMAGE, pinned["pause"]),),
     )
@@ -79,11 +85,18 @@ def _upstream(version: str) -> Artifacts:
     def member(name: str) -> Pinned:
         return Pinned(containerd.url, containerd.sha256, extract=f"bin/{name}")
 
+    def of_etcd(name: str) -> Pinned:
+        archive = pins.ETCD_ARCHIVE
+        return Pinned(archive.url, archive.sha256, extract=f"etcd-{pins.ETCD}-linux-amd64/{name}")
+
     return Artifacts(
         kubelet=Pinned(kubelet.url, kubelet.sha256),
         containerd=member("containerd"),
         containerd_shim=member("containerd-shim-runc-v2"),
         ctr=member("ctr"),
         runc=Pinned(runc.url, runc.sha256),
+        etcd=of_etcd("etcd"),
+        etcdctl=of_etcd("etcdctl"),
+        etcdutl=of_etcd("etcdutl"),
         pause_image=pins.PAUSE_IMAGE,
     )

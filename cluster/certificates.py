@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cluster import paths
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, Node, Role
 
 ADMINISTRATORS = "plumbline:cluster-admins"
 """The administrators' group: bound to cluster-admin by RBAC, so that it can be unbound, unlike system:masters."""
+
+
+class Authority(StrEnum):
+    """Who signs. etcd's is unique to it: whoever holds one of its certificates reads and writes everything."""
+
+    KUBERNETES = "kubernetes"
+    ETCD = "etcd"
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Leaf:
     allowed_uses: tuple[str, ...]
     certificate_path: str = ""
     key_path: str = ""
+    authority: Authority = Authority.KUBERNETES
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,11 @@ def plan(cluster: Cluster) -> CertificatePlan:
         ip_addresses=(),
         allowed_uses=_uses(cluster, "client_auth"),
     )
-    leaves = [leaf for node in cluster.nodes for leaf in _of_node(cluster, node)]
+    leaves: list[Leaf] = []
+    for node in cluster.nodes:
+        leaves += _of_node(cluster, node)
+        if node.role is Role.CONTROL_PLANE:
+            leaves += _of_etcd(cluster, node)
     return CertificatePlan((administrator, *leaves))
 
 
@@ -79,8 +92,41 @@ def _of_node(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
     return client, serving
 
 
-def _uses(cluster: Cluster, extended: str) -> tuple[str, ...]:
+def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
+    """A member's two certificates, each for both ends of a connection as etcd uses them, and one to ask for health."""
+
+    def leaf(name: str, common_name: str, uses: tuple[str, ...], certificate: str, key: str, served: bool) -> Leaf:
+        return Leaf(
+            name=f"{node.name}-etcd-{name}",
+            node=node.name,
+            common_name=common_name,
+            organization="",
+            dns_names=(node.name, "localhost") if served else (),
+            ip_addresses=(node.address, "127.0.0.1") if served else (),
+            allowed_uses=uses,
+            certificate_path=certificate,
+            key_path=key,
+            authority=Authority.ETCD,
+        )
+
+    both = _uses(cluster, "server_auth", "client_auth")
+    client = _uses(cluster, "client_auth")
+    return (
+        leaf("server", "kube-etcd", both, paths.ETCD_CERTIFICATE, paths.ETCD_KEY, True),
+        leaf("peer", "kube-etcd-peer", both, paths.ETCD_PEER_CERTIFICATE, paths.ETCD_PEER_KEY, True),
+        leaf(
+            "health-client",
+            "kube-etcd-healthcheck-client",
+            client,
+            paths.ETCD_CLIENT_CERTIFICATE,
+            paths.ETCD_CLIENT_KEY,
+            False,
+        ),
+    )
+
+
+def _uses(cluster: Cluster, *extended: str) -> tuple[str, ...]:
     """RSA keys may also be used to encipher a session key; ECDSA keys cannot."""
     if cluster.certificates.algorithm == "RSA":
-        return ("digital_signature", "key_encipherment", extended)
-    return ("digital_signature", extended)
+        return ("digital_signature", "key_encipherment", *extended)
+    return ("digital_signature", *extended)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster import artifacts, pins, syntax
 from cluster.machines import parse_machines
-from cluster.model import CertificateSettings, Cluster, Profile, Role, Source, Subject
+from cluster.model import CertificateSettings, Cluster, Etcd, Profile, Role, Source, Subject
 from cluster.nodes import parse_nodes
 from cluster.overrides import check_kubelet_overrides
 from cluster.reader import Reader
@@ -55,6 +55,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     containerd = top.object("containerd")
     restrict = containerd.boolean("restrictOomScoreAdj", False)
     containerd.finish()
+    store = _etcd(top.object("etcd"))
     profile = Profile(top.choice("profile", list(Profile), Profile.STANDARD))
     certificates = _certificates(top.object("certificates"))
     top.finish()
@@ -90,7 +91,23 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
         certificates=certificates,
         kubelet=overrides,
         restrict_oom_score_adj=restrict,
+        etcd=store,
     )
+
+
+def _etcd(reader: Reader) -> Etcd:
+    settings = Etcd(
+        heartbeat=reader.integer("heartbeatInterval", 100, 10, 5000),
+        election=reader.integer("electionTimeout", 1000, 50, 50000),
+        quota=reader.integer("quota", 2048, 64, 8192),
+    )
+    reader.finish()
+    if settings.election < 5 * settings.heartbeat:
+        reader.error(
+            "electionTimeout",
+            f"{settings.election} is less than five times heartbeatInterval ({settings.heartbeat}): etcd refuses it",
+        )
+    return settings
 
 
 def _certificates(reader: Reader) -> CertificateSettings:

@@ -83,6 +83,9 @@ class Artifacts:
     containerd_shim: Pinned
     ctr: Pinned
     runc: Pinned
+    etcd: Pinned
+    etcdctl: Pinned
+    etcdutl: Pinned
     pause_image: str
     images: tuple[ContainerImage, ...] = ()
 
@@ -181,6 +184,15 @@ class CertificateSettings:
 
 
 @dataclass(frozen=True)
+class Etcd:
+    """Timing in milliseconds, the store's quota in MiB. Slow machines take longer intervals."""
+
+    heartbeat: int = 100
+    election: int = 1000
+    quota: int = 2048
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The whole configuration, validated. `libvirt` is set exactly where `source` is libvirt.
 
@@ -204,6 +216,7 @@ class Cluster:
     certificates: CertificateSettings
     kubelet: Mapping[str, Any]
     restrict_oom_score_adj: bool = False
+    etcd: Etcd = Etcd()
 
     def control_plane(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 CONTAINERD = "v2.2.1"
 RUNC = "v1.3.4"
+ETCD = "v3.6.8"
 PAUSE = "3.10.1"
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 
@@ -33,6 +34,10 @@ CONTAINERD_ARCHIVE = Upstream(
 RUNC_BINARY = Upstream(
     f"https://github.com/opencontainers/runc/releases/download/{RUNC}/runc.amd64",
     "5966ca40b6187b30e33bfc299c5f1fe72e8c1aa01cf3fefdadf391668f47f103",
+)
+ETCD_ARCHIVE = Upstream(
+    f"https://github.com/etcd-io/etcd/releases/download/{ETCD}/etcd-{ETCD}-linux-amd64.tar.gz",
+    "cf9cfe91a4856cb90eed9c99e6aee4b708db2c7888b88a6f116281f04b0ea693",
 )
 
 

@@ -71,6 +71,18 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """At most `at_once` nodes of `group` are disturbed at a time.
+
+    `guard` is a shell command run on the node before and after: it succeeds while the group as a whole serves.
+    """
+
+    group: str
+    guard: str | None = None
+    at_once: int = 1
+
+
+@dataclass(frozen=True)
 class State:
     """Everything one NodeState resource holds. Paths are absolute and map to what must stand there."""
 
@@ -79,3 +91,4 @@ class State:
     units: dict[str, Unit] = field(default_factory=dict)
     reactions: tuple[Reaction, ...] = ()
     readiness: tuple[Readiness, ...] = ()
+    rollout: Rollout | None = None

@@ -1,4 +1,4 @@
-"""The Kubernetes certificate authority."""
+"""A certificate authority."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from components.component import Component
 
 @dataclass(frozen=True)
 class CertificateAuthorityArgs:
-    """`settings` gives subject, algorithm, validity and whether the key is protected."""
+    """`settings` gives algorithm, validity and whether the key is protected; `subject` whose authority it is."""
 
     settings: CertificateSettings
+    subject: Subject
 
 
 class CertificateAuthority(Component):
@@ -35,7 +36,7 @@ class CertificateAuthority(Component):
         certificate = tls.SelfSignedCert(
             f"{name}-certificate",
             private_key_pem=key.private_key_pem,
-            subject=tls.SelfSignedCertSubjectArgs(**subject(settings.ca_subject)),
+            subject=tls.SelfSignedCertSubjectArgs(**subject(args.subject)),
             validity_period_hours=settings.ca_validity,
             is_ca_certificate=True,
             allowed_uses=["cert_signing", "crl_signing", "digital_signature"],

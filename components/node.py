@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from cluster import kubelet, model, paths, runtime
+from cluster import etcd, kubelet, model, paths, runtime
+from cluster.certificates import Authority
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
 from components.component import Component
@@ -23,12 +24,12 @@ FIRST_BOOT_DIALS = 120
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """`certificates` are this node's leaves; the authority's certificate goes to the node, its key does not."""
+    """`certificates` are this node's leaves; the authorities' certificates go to the node, their keys do not."""
 
     cluster: model.Cluster
     node: model.Node
     machine: Machine
-    authority: CertificateAuthority
+    authorities: Mapping[Authority, CertificateAuthority]
     certificates: Sequence[Certificate]
 
 
@@ -55,10 +56,25 @@ class Node(Component):
         )
         node_kubelet = NodeState(
             f"{name}-kubelet",
-            NodeStateArgs(machine, kubelet.state(args.cluster, args.node), _issued(args)),
+            NodeStateArgs(
+                machine,
+                kubelet.state(args.cluster, args.node),
+                _issued(args, Authority.KUBERNETES, paths.CA_CERTIFICATE),
+            ),
             # The kubelet fails without a container runtime to talk to.
             opts=self.child(depends_on=[container_runtime], deleted_with=machine.resource),
         )
+        if args.node.role is model.Role.CONTROL_PLANE:
+            # A member waits for the others' quorum, for nothing else on its own node.
+            NodeState(
+                f"{name}-etcd",
+                NodeStateArgs(
+                    machine,
+                    etcd.state(args.cluster, args.node),
+                    _issued(args, Authority.ETCD, paths.ETCD_CA_CERTIFICATE),
+                ),
+                opts=self.child(depends_on=[first_boot], deleted_with=machine.resource),
+            )
         verified = self._command(
             f"{name}-verify",
             machine,
@@ -93,10 +109,12 @@ class Node(Component):
         )
 
 
-def _issued(args: NodeArgs) -> Mapping[str, IssuedFile]:
-    """The files that come from this plan's certificates, by path. The authority's key is not among them."""
-    files = {paths.CA_CERTIFICATE: IssuedFile(args.authority.certificate_pem, mode="0644")}
+def _issued(args: NodeArgs, authority: Authority, certificate_path: str) -> Mapping[str, IssuedFile]:
+    """The files that come from this plan's certificates of one authority, by path. Its key is not among them."""
+    files = {certificate_path: IssuedFile(args.authorities[authority].certificate_pem, mode="0644")}
     for certificate in args.certificates:
+        if certificate.leaf.authority is not authority:
+            continue
         files[certificate.leaf.certificate_path] = IssuedFile(certificate.certificate_pem, mode="0644")
         files[certificate.leaf.key_path] = IssuedFile(certificate.private_key_pem, mode="0600")
     return files

@@ -68,6 +68,10 @@ class NodeState(pulumi.CustomResource):
             "readiness": [_readiness(readiness) for readiness in args.state.readiness],
             "revision": None,
         }
+        if (rollout := args.state.rollout) is not None:
+            props["rollout"] = {"group": rollout.group, "atOnce": rollout.at_once}
+            if rollout.guard is not None:
+                props["rollout"]["guard"] = rollout.guard
         super().__init__("plumbline:index:NodeState", name, props, opts)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 
 from cluster import certificates, kubeconfig
-from cluster.model import Cluster, Source
+from cluster.certificates import Authority
+from cluster.model import Cluster, Source, Subject
 from components.certificate import Certificate, CertificateArgs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
 from components.component import Component
@@ -41,11 +42,16 @@ class Plumbline(Component):
     def __init__(self, name: str, args: PlumblineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         cluster = args.cluster
-        authority = CertificateAuthority(
-            f"{name}-ca", CertificateAuthorityArgs(cluster.certificates), opts=self.child()
-        )
+        authorities = {
+            Authority.KUBERNETES: self._authority(f"{name}-ca", cluster, cluster.certificates.ca_subject),
+            Authority.ETCD: self._authority(f"{name}-etcd-ca", cluster, Subject("etcd-ca")),
+        }
         issued = {
-            leaf.name: Certificate(leaf.name, CertificateArgs(leaf, cluster.certificates, authority), opts=self.child())
+            leaf.name: Certificate(
+                leaf.name,
+                CertificateArgs(leaf, cluster.certificates, authorities[leaf.authority]),
+                opts=self.child(),
+            )
             for leaf in certificates.plan(cluster).leaves
         }
         machines = self._machines(name, cluster)
@@ -56,7 +62,7 @@ class Plumbline(Component):
                     cluster,
                     node,
                     machines[node.name],
-                    authority,
+                    authorities,
                     [certificate for certificate in issued.values() if certificate.leaf.node == node.name],
                 ),
                 opts=self.child(),
@@ -68,7 +74,9 @@ class Plumbline(Component):
         [administrator] = [certificate for certificate in issued.values() if certificate.leaf.node is None]
         self.kubeconfig = pulumi.Output.secret(
             pulumi.Output.all(
-                authority.certificate_pem, administrator.certificate_pem, administrator.private_key_pem
+                authorities[Authority.KUBERNETES].certificate_pem,
+                administrator.certificate_pem,
+                administrator.private_key_pem,
             ).apply(lambda pems: kubeconfig.admin(cluster, *pems))
         )
         roles = {node.name: str(node.role) for node in cluster.nodes}
@@ -85,6 +93,9 @@ class Plumbline(Component):
             )
         )
         self.register_outputs({"nodes": self.nodes, "certificates": self.certificates})
+
+    def _authority(self, name: str, cluster: Cluster, subject: Subject) -> CertificateAuthority:
+        return CertificateAuthority(name, CertificateAuthorityArgs(cluster.certificates, subject), opts=self.child())
 
     def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
         if cluster.source is Source.LIBVIRT:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 KUBERNETES = "1.36.3"
 CONTAINERD = "2.2.1"
 RUNC = "1.3.4"
+ETCD = "3.6.8"
 PAUSE = "3.10.1"
 
 
@@ -64,6 +65,15 @@ PARTS = (
         # One file that runs on any node, whatever C library that has.
         linker="-linkmode external -extldflags -static",
         c=True,
+    ),
+    Part(
+        folder="etcd",
+        version=ETCD,
+        programs={
+            f"etcd/v{ETCD}/etcd": "go.etcd.io/etcd/server/v3",
+            f"etcd/v{ETCD}/etcdctl": "go.etcd.io/etcd/etcdctl/v3",
+            f"etcd/v{ETCD}/etcdutl": "go.etcd.io/etcd/etcdutl/v3",
+        },
     ),
 )
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"

@@ -12,7 +12,7 @@ from pulumi.provider.experimental.property_value import PropertyValue, PropertyV
 from provider.wire import Properties, entries, plain, unknown
 
 KNOWN = {
-    "": ("node", "connection", "machineId", "directories", "files", "units", "reactions", "readiness"),
+    "": ("node", "connection", "machineId", "directories", "files", "units", "reactions", "readiness", "rollout"),
     "connection": ("host", "port", "user", "privateKey", "hostKey"),
     "file": ("content", "source", "mode", "owner", "group"),
     "source": ("url", "sha256", "extract"),
@@ -20,6 +20,7 @@ KNOWN = {
     "unit": ("enabled", "active"),
     "reaction": ("unit", "action", "files", "servedAt", "certificate"),
     "readiness": ("unit", "http", "timeout"),
+    "rollout": ("group", "guard", "atOnce"),
 }
 MODE = re.compile(r"0?[0-7]{3}|[0-7]{4}")
 OWNER = re.compile(r"[a-z_][a-z0-9_-]*|[0-9]+")
@@ -46,6 +47,7 @@ def failures(properties: Properties) -> list[Failure]:
         *_each("units", entries(properties.get("units")), _unit),
         *_reactions(properties),
         *_readiness(properties),
+        *_rollout(properties),
     ]
 
 
@@ -71,7 +73,7 @@ _SINGULAR = {"files": "file", "directories": "directory", "units": "unit"}
 
 def _containers(properties: Properties) -> Iterator[Failure]:
     for keys, kind, name in (
-        (("connection", "files", "directories", "units"), PropertyValueType.MAP, "map"),
+        (("connection", "files", "directories", "units", "rollout"), PropertyValueType.MAP, "map"),
         (("reactions", "readiness"), PropertyValueType.ARRAY, "list"),
     ):
         for key in keys:
@@ -179,6 +181,21 @@ def _readiness(properties: Properties) -> Iterator[Failure]:
             yield f"{at}.timeout", f"{timeout!r} is not between 1 and 3600 seconds"
         if http is not None and not (isinstance(http, str) and re.fullmatch(r"https?://\S+", http)):
             yield f"{at}.http", f"{http!r} is not an http or https URL"
+
+
+def _rollout(properties: Properties) -> Iterator[Failure]:
+    value = properties.get("rollout")
+    if value is None or value.type != PropertyValueType.MAP or _partly_unknown(value):
+        return
+    members = entries(value)
+    yield from _unknown_keys("rollout", members, "rollout.")
+    group, guard, at_once = (plain(members.get(key)) for key in ("group", "guard", "atOnce"))
+    if not isinstance(group, str) or not group:
+        yield "rollout.group", "is missing: the name that its members share"
+    if guard is not None and not (isinstance(guard, str) and guard):
+        yield "rollout.guard", "is not a shell command"
+    if at_once is not None and not (_number(at_once) and at_once == int(at_once) and at_once >= 1):
+        yield "rollout.atOnce", f"{at_once!r} is not a whole number from 1"
 
 
 def _listed(properties: Properties, key: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -90,6 +90,18 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class Rollout:
+    """The nodes that stand in for each other: at most `at_once` of `group` are disturbed at a time.
+
+    `guard` is a shell command run on the node before and after: it succeeds while the group as a whole serves.
+    """
+
+    group: str
+    guard: str | None = None
+    at_once: int = 1
+
+
+@dataclass(frozen=True)
 class Connection:
     """How the node is reached. Never shown: it holds the private key."""
 
@@ -125,6 +137,7 @@ class State:
     reactions: tuple[Reaction, ...]
     readiness: tuple[Readiness, ...]
     pending: tuple[str, ...] = ()
+    rollout: Rollout | None = None
 
     @property
     def revision(self) -> str | None:

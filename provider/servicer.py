@@ -9,7 +9,7 @@ from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
 from provider import apply as applying
-from provider import check, plan, script, wire
+from provider import check, plan, rollout, script, wire
 from provider.engine import Engine
 from provider.model import Installed, NodeError, State
 from provider.observe import observe
@@ -19,7 +19,7 @@ from provider.unseen import unseen
 
 NODE_STATE = "plumbline:index:NodeState"
 REPLACING = ("node", "machineId")
-POLICY = ("reactions", "readiness")
+POLICY = ("reactions", "readiness", "rollout")
 """Inputs that say how to react: a change of them is recorded and touches nothing on the node."""
 
 CONTENTS = ("files", "directories", "units")
@@ -32,6 +32,7 @@ class NodeStateProvider(api.Provider):
         super().__init__()
         self._engine = engine
         self._pool = Pool()
+        self._rollouts = rollout.Rollouts()
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
@@ -61,6 +62,8 @@ class NodeStateProvider(api.Provider):
         if not replacing:
             for step in forecast.steps:
                 await self._engine.announce(request.urn, step.forecast(new.node))
+            if (turn := rollout.forecast(new, forecast)) is not None:
+                await self._engine.announce(request.urn, turn)
             for line in unseen(old, new, forecast.files):
                 await self._engine.announce(request.urn, line)
         return api.DiffResponse(
@@ -85,7 +88,7 @@ class NodeStateProvider(api.Provider):
         installed = wire.installed(request.olds)
         forecast = plan.make(wire.state(request.olds), wanted)
         if not request.preview and not forecast.empty:
-            installed = await self._apply(request.urn, request.news, forecast, wanted, installed)
+            installed = await self._apply(request.urn, request.news, forecast, wanted, installed, taking_turns=True)
         return api.UpdateResponse(self._outputs(request.news, wanted, installed))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
@@ -132,13 +135,17 @@ class NodeStateProvider(api.Provider):
         forecast: Plan,
         wanted: State,
         installed: Mapping[str, Installed],
+        taking_turns: bool = False,
     ) -> dict[str, Installed]:
         node = self._pool.node(wanted.node, wire.connection(properties))
 
         async def say(line: str, passing: bool = False) -> None:
             await self._engine.progress(urn, line, passing)
 
-        return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
+        if not taking_turns:
+            return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
+        async with self._rollouts.turn(node, wanted, forecast, say):
+            return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
 
     @staticmethod
     def _outputs(

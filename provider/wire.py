@@ -15,6 +15,7 @@ from provider.model import (
     Installed,
     Reaction,
     Readiness,
+    Rollout,
     Source,
     State,
     Unit,
@@ -129,7 +130,14 @@ def state(properties: Properties) -> State:
             if one is not None
         ),
         pending=tuple(plain(properties.get("pending")) or ()),
+        rollout=_rollout(plain(properties.get("rollout"))),
     )
+
+
+def _rollout(found: Mapping[str, Any] | None) -> Rollout | None:
+    if not found:
+        return None
+    return Rollout(str(found.get("group")), found.get("guard"), int(found.get("atOnce") or 1))
 
 
 def mode(text: str) -> str:

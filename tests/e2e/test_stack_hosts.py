@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import scenarios
+from tests.e2e import scenarios, store
 from tests.e2e.harness import Project, counts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -60,6 +60,19 @@ def test_an_interrupted_run_is_finished_by_the_next(project: Project) -> None:
 
 def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
     scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
+
+
+def test_etcd_is_one_store_of_three_members(project: Project) -> None:
+    store.members_serve(project, OTHERS)
+    store.nobody_without_a_certificate_is_let_in(project, "m1")
+
+
+def test_one_etcd_setting_restarts_the_members_in_turn(project: Project) -> None:
+    store.one_setting_restarts_the_members_in_turn(project, OTHERS)
+
+
+def test_a_rollout_stops_where_a_member_is_lost(project: Project) -> None:
+    store.a_rollout_stops_where_a_member_is_lost(project, OTHERS)
 
 
 def test_a_fifth_node_touches_only_itself(project: Project) -> None:

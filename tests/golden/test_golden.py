@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from cluster import classic, config, ignition, kubeconfig, kubelet, paths, runtime
-from cluster.model import Cluster, OperatingSystem
+from cluster import classic, config, etcd, ignition, kubeconfig, kubelet, paths, runtime
+from cluster.model import Cluster, OperatingSystem, Role
 
 Golden = Callable[[str, str], None]
 SHA = "ab" * 32
@@ -39,6 +39,9 @@ ARTIFACTS = (
     "containerd/v2.2.1/containerd-shim-runc-v2",
     "containerd/v2.2.1/ctr",
     "runc/v1.3.4/runc",
+    "etcd/v3.6.8/etcd",
+    "etcd/v3.6.8/etcdctl",
+    "etcd/v3.6.8/etcdutl",
     "images/pause-3.10.1.tar",
 )
 
@@ -54,7 +57,10 @@ def cluster(tmp_path: Path) -> Cluster:
 @pytest.mark.parametrize("index", [0, 3], ids=["control-plane", "worker"])
 def test_standard(cluster: Cluster, golden: Golden, index: int) -> None:
     node = cluster.nodes[index]
-    for path, file in {**runtime.state(cluster, node).files, **kubelet.state(cluster, node).files}.items():
+    files = {**runtime.state(cluster, node).files, **kubelet.state(cluster, node).files}
+    if node.role is Role.CONTROL_PLANE:
+        files |= etcd.state(cluster, node).files
+    for path, file in files.items():
         if file.content is not None:
             golden(f"standard/{node.role}{path.replace('/', '_')}", file.content)
         else:
@@ -81,6 +87,25 @@ def test_ignition(cluster: Cluster, golden: Golden, system: OperatingSystem) -> 
     written = json.loads(text)
     assert written["ignition"]["version"] == "3.3.0"
     assert "kubernetes" not in text
+
+
+def test_etcd_settings_name_the_member_alone(cluster: Cluster) -> None:
+    """So that a member more or less restarts no other: who the first members were stands in a file of its own."""
+    texts = [etcd.state(cluster, node).files[paths.ETCD_SETTINGS].content or "" for node in cluster.control_plane()]
+    assert len(texts) == 3
+    for node, text in zip(cluster.control_plane(), texts, strict=True):
+        for other in cluster.control_plane():
+            assert (other.address in text) == (other.name == node.name)
+
+
+def test_a_guard_asks_the_others_for_a_quorum(cluster: Cluster) -> None:
+    guard = etcd.guard(cluster, cluster.nodes[0]) or ""
+    assert "m2=https://10.77.0.12:2379" in guard
+    assert "m3=https://10.77.0.13:2379" in guard
+    assert "10.77.0.11" not in guard
+    assert "-ge 2 ]" in guard
+    alone = replace(cluster, nodes=(cluster.nodes[0], cluster.nodes[3]))
+    assert etcd.guard(alone, alone.nodes[0]) is None, "a single member has nobody to ask"
 
 
 def test_kubeconfigs_name_no_single_master(cluster: Cluster) -> None:

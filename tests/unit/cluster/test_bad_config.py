@@ -238,6 +238,11 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
         "machines.libvirt.uri: 'vmware://host' is not a libvirt URI, such as qemu:///system or qemu+ssh://root@host/system",
     ),
     (
+        "election before heartbeats",
+        {"etcd": {"heartbeatInterval": 500, "electionTimeout": 2000}},
+        "etcd.electionTimeout: 2000 is less than five times heartbeatInterval (500): etcd refuses it",
+    ),
+    (
         "domain type twice",
         {"machines/libvirt/domainType": "kvm", "machines/libvirt/domainTypeFile": "sums"},
         "machines.libvirt.domainTypeFile: is set beside domainType: one of them is enough",

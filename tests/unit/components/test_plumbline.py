@@ -58,12 +58,25 @@ def test_only_the_component_stands_at_the_top(recorder: Recorder) -> None:
     assert tops == ["proof"]
 
 
-def test_the_authority_key_is_protected_and_goes_to_no_node(recorder: Recorder) -> None:
-    assert recorder.named("proof-ca-key").protect
-    assert [one.name for one in recorder.registrations.values() if one.protect] == ["proof-ca-key"]
+def test_the_authorities_keys_are_protected_and_go_to_no_node(recorder: Recorder) -> None:
+    keys = ["proof-ca-key", "proof-etcd-ca-key"]
+    assert [one.name for one in recorder.registrations.values() if one.protect] == keys
     states = recorder.of_type(":NodeState")
-    assert len(states) == 4
-    assert "key of proof-ca-key" not in repr([state.inputs for state in states])
+    assert len(states) == 5
+    for key in keys:
+        assert f"key of {key}" not in repr([state.inputs for state in states])
+
+
+def test_etcd_stands_on_control_plane_nodes_with_an_authority_of_its_own(recorder: Recorder) -> None:
+    files = recorder.named("m1-etcd").inputs["files"]
+    assert [one.name for one in recorder.of_type(":NodeState") if one.name.endswith("-etcd")] == ["m1-etcd"]
+    for name, key in (("server", paths.ETCD_KEY), ("peer", paths.ETCD_PEER_KEY), ("health", paths.ETCD_CLIENT_KEY)):
+        assert is_secret(files[key]["content"])
+        assert f"key of m1-etcd-{name}" in files[key]["content"]["value"]
+    for leaf, signer in (("m1-etcd-server", "proof-etcd-ca-key"), ("m1-kubelet-client", "proof-ca-key")):
+        assert f"key of {signer}\n" in repr(recorder.named(f"{leaf}-certificate").inputs).replace("\\n", "\n")
+    assert not {paths.CA_CERTIFICATE, paths.KUBELET_KEY} & files.keys()
+    assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
 
 
 def test_a_node_holds_its_own_keys_only_and_as_secrets(recorder: Recorder) -> None:

@@ -1,0 +1,123 @@
+"""What holds for etcd on a running cluster's control-plane nodes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Sequence
+
+from cluster import etcd
+from tests.e2e.harness import Project
+from tests.e2e.scenarios import a_second_up_writes_nothing
+
+WRITER = """
+cat >/run/writer.sh <<'END'
+n=0 failed=0
+while [ ! -e /run/writer.stop ]; do
+  n=$((n + 1)) tries=0
+  until {client} --command-timeout 4s put /writer $n >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 4 ] || {{ failed=$((failed + 1)); break; }}
+    sleep 0.5
+  done
+  echo "$n $failed" >/run/writer.count
+  sleep 0.2
+done
+END
+rm -f /run/writer.stop /run/writer.count
+systemd-run --quiet --unit=writer sh /run/writer.sh
+"""
+"""Writes again and again to whichever member answers; a write that fails is tried three times more."""
+
+
+def members_serve(project: Project, masters: Sequence[str]) -> None:
+    """Each control-plane node is a member, they agree on one leader, and what one takes another gives."""
+    addresses = _addresses(project, masters)
+    endpoints = ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses.values())
+    client = etcd.client(endpoints)
+    found = json.loads(project.ssh(masters[0], f"{client} endpoint status --write-out json"))
+    assert len(found) == len(masters)
+    assert len({one["Status"]["leader"] for one in found}) == 1
+    assert {one["Status"]["version"] for one in found} == {"3.6.8"}
+    first, last = (etcd.client(f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (masters[0], masters[-1]))
+    project.ssh(masters[0], f"{first} put /proof/{masters[0]} held")
+    assert "held" in project.ssh(masters[-1], f"{last} get /proof/{masters[0]}")
+
+
+def nobody_without_a_certificate_is_let_in(project: Project, master: str) -> None:
+    """A client without a certificate of etcd's authority reads nothing; neither does a kubelet's."""
+    ask = f"curl --silent --show-error --cacert /etc/etcd/pki/ca.crt https://127.0.0.1:{etcd.CLIENT_PORT}/version"
+    kubelet = "--cert /etc/kubernetes/pki/kubelet-client.crt --key /etc/kubernetes/pki/kubelet-client.key"
+    for certificate in ("", kubelet):
+        assert "etcdserver" not in project.ssh(master, f"{ask} {certificate} 2>&1 || true")
+    own = "--cert /etc/etcd/pki/health-client.crt --key /etc/etcd/pki/health-client.key"
+    assert "etcdserver" in project.ssh(master, f"{ask} {own}"), "the check above can fail"
+    assert project.ssh(master, "stat -c '%a %U' /var/lib/etcd /etc/etcd/pki/server.key").split() == [
+        *("700", "root"),
+        *("600", "root"),
+    ]
+
+
+def one_setting_restarts_the_members_in_turn(project: Project, masters: Sequence[str]) -> None:
+    """The preview names three restarts and their turns; `up` does them one after another; no write is lost meanwhile."""
+    kubelets = {name: project.started(name) for name in masters}
+    before = {name: project.started(name, etcd.UNIT) for name in masters}
+    addresses = _addresses(project, masters).values()
+    client = etcd.client(",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses))
+    project.ssh(masters[0], WRITER.format(client=client))
+    project.set("etcd.heartbeatInterval", "120")
+    try:
+        preview = project.pulumi("preview", "--diff")
+        for name in masters:
+            assert f"{name}: etcd.service will restart because /etc/etcd/etcd.env changes" in preview
+            assert f"{name}: takes its turn in rollout group etcd: one at a time" in preview
+        assert len(re.findall(r"will restart because", preview)) == len(masters)
+        project.operations()
+        project.pulumi("up", "--yes")
+        operations = [one for one in project.operations() if one["op"] in ("guard", "restart", "ready")]
+        turns = [name for name, _ in itertools.groupby(one["node"] for one in operations)]
+        assert sorted(turns) == sorted(masters), f"no turn is broken by another: {turns}"
+        for _, turn in itertools.groupby(operations, lambda one: one["node"]):
+            assert [one["op"] for one in turn] == ["guard", "restart", "ready", "guard"]
+    finally:
+        project.unset("etcd.heartbeatInterval")
+        written = project.ssh(
+            masters[0],
+            "touch /run/writer.stop; for _ in $(seq 30); do systemctl is-active -q writer || break; sleep 1; done\n"
+            "cat /run/writer.count\n",
+        )
+    count, failed = (int(word) for word in written.split())
+    assert count > 10
+    assert failed == 0, f"{failed} of {count} writes failed for good"
+    assert all(before[name] != project.started(name, etcd.UNIT) for name in masters)
+    assert kubelets == {name: project.started(name) for name in masters}
+    project.pulumi("up", "--yes")
+    a_second_up_writes_nothing(project)
+
+
+def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[str]) -> None:
+    """With one member down the others are not restarted: that would be the end of the quorum."""
+    first, *others = masters
+    before = {name: project.started(name, etcd.UNIT) for name in others}
+    project.ssh(first, "mv /opt/bin/etcd /opt/bin/etcd.away; systemctl kill -s KILL etcd.service")
+    project.set("etcd.heartbeatInterval", "130")
+    try:
+        said = project.pulumi("up", "--yes", "--refresh=false", check=False, timeout=600)
+        for name in others:
+            assert (
+                f"{name}: rollout group etcd is not whole before the change" in said or f"{name}: not touched: " in said
+            ), said
+        assert f"etcd: {first} of the other members do not answer" in said
+        assert before == {name: project.started(name, etcd.UNIT) for name in others}
+    finally:
+        project.unset("etcd.heartbeatInterval")
+        project.ssh(first, "[ ! -e /opt/bin/etcd.away ] || mv /opt/bin/etcd.away /opt/bin/etcd")
+    project.pulumi("up", "--yes")
+    members_serve(project, masters)
+    a_second_up_writes_nothing(project)
+
+
+def _addresses(project: Project, names: Sequence[str]) -> dict[str, str]:
+    rows = {row["name"]: row["address"] for row in project.output("nodes")}
+    return {name: rows[name] for name in names}
