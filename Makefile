@@ -67,12 +67,12 @@ format: .venv/installed ## put the code into shape
 test-fast: .venv/installed ## the inner loop: pure tests and golden files, under a minute
 	$(PYTHON) -m pytest -q tests/unit tests/golden
 
-test: packages tools check ## unit, golden, provider, and e2e on real container hosts
-	$(PYTHON) -m lab build --no-image
+test: packages tools check ## unit, golden, engine, provider, and e2e on real container hosts and VMs
+	$(PYTHON) -m lab build
 	cd toolchain/command && go vet ./... && go test ./...
-	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests --ignore tests/e2e/test_stack_vms.py
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests -m "not thorough"
 
-test-vms: packages tools ## the same on virtual machines (libvirt; slow where they are emulated)
+test-vms: packages tools ## every scenario on VMs, also those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 
 clean: ## remove what this checkout made (not the build cache)

@@ -11,6 +11,7 @@ cluster = settings.load(Path(__file__).parent)
 plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))
 
 pulumi.export("nodes", plumbline.nodes)
+pulumi.export("etcd", plumbline.etcd)
 pulumi.export("certificates", plumbline.certificates)
 pulumi.export("kubeconfig", plumbline.kubeconfig)
 pulumi.export("machines", plumbline.machines)

@@ -36,11 +36,12 @@ class NodeArgs:
 class Node(Component):
     """Waits for the machine, brings its container runtime and kubelet to their state, and verifies the kubelet.
 
-    `version` and `state` are what the last verification found.
+    `version` and `state` are what the last verification found; `etcd` is the member's state on a control-plane node.
     """
 
     version: pulumi.Output[str]
     state: pulumi.Output[str]
+    etcd: NodeState | None = None
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
@@ -66,7 +67,7 @@ class Node(Component):
         )
         if args.node.role is model.Role.CONTROL_PLANE:
             # A member waits for the others' quorum, for nothing else on its own node.
-            NodeState(
+            self.etcd = NodeState(
                 f"{name}-etcd",
                 NodeStateArgs(
                     machine,

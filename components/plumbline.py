@@ -14,6 +14,7 @@ from cluster.model import Cluster, Source, Subject
 from components.certificate import Certificate, CertificateArgs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
 from components.component import Component
+from components.etcd import Etcd, EtcdArgs
 from components.existing_machines import existing_machines
 from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
 from components.machine import Machine
@@ -30,12 +31,13 @@ class PlumblineArgs:
 class Plumbline(Component):
     """A cluster from its configuration.
 
-    `certificates` lists every leaf, `nodes` every node with what its last verification found. `kubeconfig` (the
-    administrator's) and `machines` (how each node is reached) are secrets.
+    `certificates` lists every leaf, `nodes` every node with what its last verification found, `etcd` its members as
+    they were when they were last changed. `kubeconfig` (the administrator's) and `machines` (how each node is reached) are secrets.
     """
 
     certificates: pulumi.Output[list[dict[str, Any]]]
     nodes: pulumi.Output[list[dict[str, Any]]]
+    etcd: pulumi.Output[list[dict[str, Any]]]
     kubeconfig: pulumi.Output[str]
     machines: pulumi.Output[dict[str, Any]]
 
@@ -69,6 +71,8 @@ class Plumbline(Component):
             )
             for node in cluster.nodes
         }
+        members = {node_name: node.etcd for node_name, node in nodes.items() if node.etcd is not None}
+        self.etcd = Etcd(f"{name}-etcd", EtcdArgs(cluster, machines, members), opts=self.child()).members
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
         self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued) for node in nodes.items()])
         [administrator] = [certificate for certificate in issued.values() if certificate.leaf.node is None]
@@ -92,7 +96,7 @@ class Plumbline(Component):
                 }
             )
         )
-        self.register_outputs({"nodes": self.nodes, "certificates": self.certificates})
+        self.register_outputs({"nodes": self.nodes, "certificates": self.certificates, "etcd": self.etcd})
 
     def _authority(self, name: str, cluster: Cluster, subject: Subject) -> CertificateAuthority:
         return CertificateAuthority(name, CertificateAuthorityArgs(cluster.certificates, subject), opts=self.child())

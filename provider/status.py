@@ -15,12 +15,15 @@ from cryptography import x509
 from provider.model import Connection, NodeError
 from provider.transport import Pool
 
-COLUMNS = ("NAME", "ROLE", "ADDRESS", "VERSION", "KUBELET", "SINCE", "HEALTH", "CERTIFICATE")
+COLUMNS = ("NAME", "ROLE", "ADDRESS", "VERSION", "KUBELET", "SINCE", "HEALTH", "ETCD", "CERTIFICATE")
 CERTIFICATES = ("/etc/kubernetes/pki/kubelet-client.crt", "/etc/kubernetes/pki/kubelet.crt")
 SCRIPT = """
 printf 'version\\t%s\\n' "$(/opt/bin/kubelet --version 2>/dev/null)"
 systemctl show --property ActiveState,ActiveEnterTimestamp kubelet.service | tr = '\\t'
 printf 'health\\t%s\\n' "$(curl --silent --max-time 5 http://127.0.0.1:10248/healthz)"
+[ ! -e /etc/systemd/system/etcd.service ] || curl --silent --max-time 5 http://127.0.0.1:2381/metrics |
+  sed -n 's/^etcd_server_is_leader /leads\\t/p; s/^etcd_debugging_mvcc_current_revision /revision\\t/p' ||
+  true
 for certificate in @CERTIFICATES@; do
   [ ! -r "$certificate" ] || printf 'certificate\\t%s\\n' "$(base64 -w0 <"$certificate")"
 done
@@ -37,7 +40,7 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
         printed = (await pool.node(name, connection).run("status", script)).stdout
     except NodeError as error:
         return {**row, "KUBELET": str(error).removeprefix(f"{name}: ")}
-    days = []
+    days, leads = [], ""
     for line in printed.splitlines():
         key, _, value = line.partition("\t")
         if key == "version":
@@ -48,6 +51,10 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
             row["SINCE"] = " ".join(value.split()[1:3])
         elif key == "health":
             row["HEALTH"] = value or "no answer"
+        elif key == "leads":
+            leads = "leader" if value == "1" else "follower"
+        elif key == "revision":
+            row["ETCD"] = f"{leads}, revision {float(value):.0f}"
         elif key == "certificate":
             days.append(_days_left(value))
     row["CERTIFICATE"] = f"{min(days)} days left" if days else "-"

@@ -33,6 +33,9 @@ systemd-run --quiet --unit=writer sh /run/writer.sh
 
 def members_serve(project: Project, masters: Sequence[str]) -> None:
     """Each control-plane node is a member, they agree on one leader, and what one takes another gives."""
+    rows = project.output("etcd")
+    assert [row["name"] for row in rows] == list(masters)
+    assert sum(row["leader"] for row in rows) == 1
     addresses = _addresses(project, masters)
     endpoints = ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses.values())
     client = etcd.client(endpoints)

@@ -32,6 +32,8 @@ def test_up_ends_with_four_running_kubelets(project: Project) -> None:
         [row] = [line for line in table.splitlines() if line.split()[:1] == [name]]
         assert "active" in row
         assert "v1.36.3" in row
+        assert ("revision" in row) == (name != "w1"), "control-plane nodes show their etcd member"
+    assert table.count("leader, ") == 1
 
 
 def test_a_second_up_writes_nothing(project: Project) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import scenarios
+from tests.e2e import scenarios, store
 from tests.e2e.harness import ROOT, Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
@@ -36,10 +36,16 @@ def test_a_second_up_writes_nothing(project: Project) -> None:
     scenarios.a_second_up_writes_nothing(project)
 
 
+def test_etcd_serves_those_with_a_certificate(project: Project) -> None:
+    store.members_serve(project, ["m1"])
+    store.nobody_without_a_certificate_is_let_in(project, "m1")
+
+
 def test_a_static_pod_runs(project: Project) -> None:
     scenarios.a_static_pod_runs(project, "w1")
 
 
+@pytest.mark.thorough
 def test_one_setting_restarts_one_kubelet(project: Project) -> None:
     scenarios.one_setting_of_one_node(project, "w1", ["m1"])
 
@@ -48,8 +54,35 @@ def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", ["m1"])
 
 
+@pytest.mark.thorough
 def test_a_refused_setting_is_rolled_back(project: Project) -> None:
     scenarios.a_setting_that_the_kubelet_refuses(project, "w1", ["m1"])
+
+
+@pytest.mark.thorough
+def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
+    scenarios.a_certificate_is_renewed(project, "w1", ["m1"])
+
+
+@pytest.mark.thorough
+def test_another_node_touches_only_itself(project: Project) -> None:
+    before = {name: project.started(name) for name in NODES}
+    project.set("nodes.w2.role", "worker")
+    project.set("nodes.w2.address", "10.77.0.22")
+    steps = project.steps("preview")
+    assert {op for _, op in steps} == {"create"}
+    assert all("w2" in name for name, _ in steps), steps
+    project.pulumi("up", "--yes")
+    scenarios.every_kubelet_runs(project, {*NODES, "w2"})
+
+    project.unset("nodes.w2")
+    steps = project.steps("preview")
+    assert {op for _, op in steps} == {"delete"}
+    assert all("w2" in name for name, _ in steps), steps
+    project.pulumi("up", "--yes")
+    assert "small-w2" not in project.run("virsh", "-q", "-c", "qemu:///system", "list", "--all")
+    assert before == {name: project.started(name) for name in NODES}
+    scenarios.a_second_up_writes_nothing(project)
 
 
 def test_an_ignition_change_replaces_disk_and_domain_in_the_plan(project: Project) -> None:

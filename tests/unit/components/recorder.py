@@ -40,7 +40,8 @@ class _Mocks(pulumi_mocks.Mocks):
         if args.typ == "tls:index/certRequest:CertRequest":
             state |= {"certRequestPem": "a request"}
         if args.typ == "command:remote:Command":
-            state |= {"stdout": '{"version": "v1.36.3", "state": "active"}'}
+            etcd = args.name.endswith("-quorum")
+            state |= {"stdout": "[]" if etcd else '{"version": "v1.36.3", "state": "active"}'}
         return f"{args.name}-id", state
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
