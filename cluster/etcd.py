@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cluster import paths
 from cluster.model import Cluster, Node
-from cluster.rendering import render
-from cluster.state import Action, Directory, File, Reaction, Readiness, Rollout, State, Unit
+from cluster.rendering import TEMPLATES, render
+from cluster.state import Action, Command, Directory, File, Reaction, Readiness, Rollout, State, Unit
 
 UNIT = "etcd.service"
 GROUP = "etcd"
@@ -24,11 +24,18 @@ CIPHERS = [
 """For TLS 1.2; of TLS 1.3's Go picks its own."""
 
 
+_ETCDCTL = (
+    f"{paths.ETCDCTL} --cacert {paths.ETCD_CA_CERTIFICATE} "
+    f"--cert {paths.ETCD_CLIENT_CERTIFICATE} --key {paths.ETCD_CLIENT_KEY}"
+)
+
+
 @dataclass(frozen=True)
 class _UnitParameters:
     etcd: str
     settings: str
     initial: str
+    joined: str
 
 
 def state(cluster: Cluster, node: Node) -> State:
@@ -45,7 +52,10 @@ def state(cluster: Cluster, node: Node) -> State:
             paths.ETCD_SETTINGS: File(_environment(settings(cluster, node)), mode="0600"),
             paths.ETCD_INITIAL: File(_environment(initial(cluster)), mode="0600"),
             paths.ETCD_UNIT: File(
-                render("units/etcd.service.j2", _UnitParameters(paths.ETCD, paths.ETCD_SETTINGS, paths.ETCD_INITIAL)),
+                render(
+                    "units/etcd.service.j2",
+                    _UnitParameters(paths.ETCD, paths.ETCD_SETTINGS, paths.ETCD_INITIAL, paths.ETCD_JOINED),
+                ),
                 mode="0600",
             ),
         },
@@ -70,6 +80,8 @@ def state(cluster: Cluster, node: Node) -> State:
         # Ready means that this member takes part in a quorum and serves linearizable reads.
         readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
         rollout=Rollout(GROUP, guard(cluster, node)),
+        prepare=(Command(UNIT, _script(cluster, node, "join.sh")),),
+        leave=(Command(UNIT, _script(cluster, node, "leave.sh")),),
     )
 
 
@@ -116,8 +128,20 @@ def initial(cluster: Cluster) -> dict[str, str]:
 
 def client(endpoints: str) -> str:
     """The start of an etcdctl command on a control-plane node, with the certificate that may ask for health."""
-    certificates = f"--cacert {paths.ETCD_CA_CERTIFICATE} --cert {paths.ETCD_CLIENT_CERTIFICATE}"
-    return f"{paths.ETCDCTL} --endpoints {endpoints} {certificates} --key {paths.ETCD_CLIENT_KEY}"
+    return f"{_ETCDCTL} --endpoints {endpoints}"
+
+
+def _script(cluster: Cluster, node: Node, name: str) -> str:
+    others = [one for one in cluster.control_plane() if one.name != node.name]
+    values = {
+        "etcdctl": _ETCDCTL,
+        "others": " ".join(f"{one.name}=https://{one.address}:{CLIENT_PORT}" for one in others),
+        "name": node.name,
+        "peer": f"https://{node.address}:{PEER_PORT}",
+        "data": paths.ETCD_DATA,
+    }
+    lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
+    return "".join([*lines, *((TEMPLATES / "etcd" / file).read_text() for file in ("members.sh", name))])
 
 
 def guard(cluster: Cluster, node: Node) -> str | None:

@@ -45,6 +45,7 @@ ETCD_PEER_KEY = f"{ETCD_PKI}/peer.key"
 ETCD_CLIENT_CERTIFICATE = f"{ETCD_PKI}/health-client.crt"
 ETCD_CLIENT_KEY = f"{ETCD_PKI}/health-client.key"
 ETCD_DATA = "/var/lib/etcd"
+ETCD_JOINED = f"{ETCD_DATA}/join.env"
 ETCD_METRICS = "http://127.0.0.1:2381"
 
 CNI_CONFIG = "/etc/cni/net.d"

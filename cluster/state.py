@@ -71,6 +71,14 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A POSIX sh script run on the node as root, for the sake of `unit`."""
+
+    unit: str
+    script: str
+
+
+@dataclass(frozen=True)
 class Rollout:
     """At most `at_once` nodes of `group` are disturbed at a time.
 
@@ -84,7 +92,11 @@ class Rollout:
 
 @dataclass(frozen=True)
 class State:
-    """Everything one NodeState resource holds. Paths are absolute and map to what must stand there."""
+    """Everything one NodeState resource holds. Paths are absolute and map to what must stand there.
+
+    `prepare` runs before its unit is started or restarted, `leave` before the resource is deleted and its unit stopped.
+    Both must be safe to run again.
+    """
 
     files: dict[str, File] = field(default_factory=dict)
     directories: dict[str, Directory] = field(default_factory=dict)
@@ -92,3 +104,5 @@ class State:
     reactions: tuple[Reaction, ...] = ()
     readiness: tuple[Readiness, ...] = ()
     rollout: Rollout | None = None
+    prepare: tuple[Command, ...] = ()
+    leave: tuple[Command, ...] = ()

@@ -72,6 +72,9 @@ class NodeState(pulumi.CustomResource):
             props["rollout"] = {"group": rollout.group, "atOnce": rollout.at_once}
             if rollout.guard is not None:
                 props["rollout"]["guard"] = rollout.guard
+        for key, commands in (("prepare", args.state.prepare), ("leave", args.state.leave)):
+            if commands:
+                props[key] = [{"unit": one.unit, "script": one.script} for one in commands]
         super().__init__("plumbline:index:NodeState", name, props, opts)
 
 

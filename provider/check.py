@@ -12,7 +12,19 @@ from pulumi.provider.experimental.property_value import PropertyValue, PropertyV
 from provider.wire import Properties, entries, plain, unknown
 
 KNOWN = {
-    "": ("node", "connection", "machineId", "directories", "files", "units", "reactions", "readiness", "rollout"),
+    "": (
+        "node",
+        "connection",
+        "machineId",
+        "directories",
+        "files",
+        "units",
+        "reactions",
+        "readiness",
+        "rollout",
+        "prepare",
+        "leave",
+    ),
     "connection": ("host", "port", "user", "privateKey", "hostKey"),
     "file": ("content", "source", "mode", "owner", "group"),
     "source": ("url", "sha256", "extract"),
@@ -20,6 +32,7 @@ KNOWN = {
     "unit": ("enabled", "active"),
     "reaction": ("unit", "action", "files", "servedAt", "certificate"),
     "readiness": ("unit", "http", "timeout"),
+    "command": ("unit", "script"),
     "rollout": ("group", "guard", "atOnce"),
 }
 MODE = re.compile(r"0?[0-7]{3}|[0-7]{4}")
@@ -29,6 +42,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 URL = re.compile(r"(https?://|file:///)\S+")
 SERVED_AT = re.compile(r"\S+:[0-9]{1,5}")
 HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa|rsa-sha2-\S+) [A-Za-z0-9+/=]+( .*)?")
+LISTS = ("reactions", "readiness", "prepare", "leave")
 ACTIONS = ("restart", "reload", "self-reload")
 
 Failure = tuple[str, str]
@@ -48,6 +62,7 @@ def failures(properties: Properties) -> list[Failure]:
         *_reactions(properties),
         *_readiness(properties),
         *_rollout(properties),
+        *_commands(properties),
     ]
 
 
@@ -74,13 +89,13 @@ _SINGULAR = {"files": "file", "directories": "directory", "units": "unit"}
 def _containers(properties: Properties) -> Iterator[Failure]:
     for keys, kind, name in (
         (("connection", "files", "directories", "units", "rollout"), PropertyValueType.MAP, "map"),
-        (("reactions", "readiness"), PropertyValueType.ARRAY, "list"),
+        (LISTS, PropertyValueType.ARRAY, "list"),
     ):
         for key in keys:
             value = properties.get(key)
             if value is not None and value.type not in (kind, PropertyValueType.NULL, PropertyValueType.COMPUTED):
                 yield key, f"is not a {name}"
-    for key in ("reactions", "readiness"):
+    for key in LISTS:
         for index, value in enumerate(_items(properties.get(key))):
             if value.type not in (PropertyValueType.MAP, PropertyValueType.COMPUTED):
                 yield f"{key}[{index}]", "is not a map"
@@ -196,6 +211,17 @@ def _rollout(properties: Properties) -> Iterator[Failure]:
         yield "rollout.guard", "is not a shell command"
     if at_once is not None and not (_number(at_once) and at_once == int(at_once) and at_once >= 1):
         yield "rollout.atOnce", f"{at_once!r} is not a whole number from 1"
+
+
+def _commands(properties: Properties) -> Iterator[Failure]:
+    units = entries(properties.get("units"))
+    for key in ("prepare", "leave"):
+        for at, one in _listed(properties, key):
+            yield from _unknown_keys("command", one, f"{at}.")
+            if not unknown(properties.get("units")) and one.get("unit") not in units:
+                yield f"{at}.unit", f"{one.get('unit')} is not among units"
+            if not (isinstance(one.get("script"), str) and one["script"]):
+                yield f"{at}.script", "is not a shell script"
 
 
 def _listed(properties: Properties, key: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -90,6 +90,14 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class Command:
+    """A POSIX sh script run on the node as root, for the sake of `unit`."""
+
+    unit: str
+    script: str
+
+
+@dataclass(frozen=True)
 class Rollout:
     """The nodes that stand in for each other: at most `at_once` of `group` are disturbed at a time.
 
@@ -138,6 +146,8 @@ class State:
     readiness: tuple[Readiness, ...]
     pending: tuple[str, ...] = ()
     rollout: Rollout | None = None
+    prepare: tuple[Command, ...] = ()
+    leave: tuple[Command, ...] = ()
 
     @property
     def revision(self) -> str | None:

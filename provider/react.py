@@ -22,6 +22,7 @@ SERVED_SECONDS = 30
 UP_SECONDS = 10
 """How long a unit without a readiness check of its own gets to be active."""
 
+PREPARE_SECONDS = 600
 JOURNAL_LINES = 20
 SHORTEST_SECRET = 8
 """Shorter lines of a secret file are common words: taking them out would hide the journal and no secret."""
@@ -51,6 +52,8 @@ async def react(node: Node, steps: tuple[UnitStep, ...], wanted: State, concern:
     reloading = [step for step in steps if step.action == planning.RELOAD]
     for step in starting:
         await say(f"{node.name}: {_doing(step)}")
+    for step in starting:
+        await _prepare(node, step.unit, wanted)
     if starting:
         units = tuple(step.unit for step in starting)
         done = await node.run("restart", script.act_script("restart", units, concern), writes=len(units), paths=units)
@@ -66,6 +69,27 @@ async def react(node: Node, steps: tuple[UnitStep, ...], wanted: State, concern:
     for step in steps:
         if step.action == planning.SELF_RELOAD:
             await _reread(node, step, wanted, concern, say)
+
+
+async def _prepare(node: Node, unit: str, wanted: State) -> None:
+    """What must be done before a unit starts. Raises NodeError."""
+    for command in wanted.prepare:
+        if command.unit == unit:
+            done = await node.run("prepare", script.given_script(command.script), seconds=PREPARE_SECONDS)
+            if done.status != 0:
+                said = without_secrets(last(done.stderr), wanted)
+                raise NodeError(f"{node.name}: {unit} is not started, since it cannot be prepared: {said}")
+
+
+async def leave(node: Node, state: State) -> None:
+    """What must be done before a node's units go for good. Raises NodeError; nothing is removed then."""
+    for command in state.leave:
+        done = await node.run(
+            "leave", script.given_script(command.script), writes=1, paths=(command.unit,), seconds=PREPARE_SECONDS
+        )
+        if done.status != 0:
+            said = without_secrets(last(done.stderr), state)
+            raise NodeError(f"{node.name}: {command.unit} cannot go, nothing was removed: {said}")
 
 
 def _doing(step: UnitStep) -> str:

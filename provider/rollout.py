@@ -11,7 +11,7 @@ from provider import plan as planning
 from provider.model import NodeError, Rollout, State
 from provider.plan import Plan
 from provider.react import Say, last, without_secrets
-from provider.script import quoted
+from provider.script import given_script, quoted
 from provider.transport import Node
 
 DISTURBING = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
@@ -96,7 +96,7 @@ async def _guarded(node: Node, rollout: Rollout, wanted: State, when: str, say: 
         "  sleep 1\n"
         "done\n"
     )
-    done = await node.run("guard", script, seconds=seconds + 60)
+    done = await node.run("guard", given_script(script), seconds=seconds + 60)
     if done.status != 0:
         said = without_secrets(last(done.stderr), wanted)
         touched = "nothing was changed on this node" if when == "before" else "the rollout stops here"

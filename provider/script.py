@@ -144,6 +144,11 @@ def ready_script(unit: str, http: str | None, seconds: int) -> str:
     return _whole([_source("ready.sh"), _call("ready", unit, http or "", str(seconds))])
 
 
+def given_script(text: str) -> str:
+    """A script that the program gave, run only once the shell has all of it."""
+    return _whole([text])
+
+
 def delete_script(files: Sequence[str], directories: Sequence[str], units: Sequence[str], concern: str) -> str:
     """Stops and disables the units whose files go, removes the files, and the directories that are then empty."""
     inner_first = sorted(directories, key=len, reverse=True)

@@ -9,7 +9,7 @@ from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
 from provider import apply as applying
-from provider import check, plan, rollout, script, wire
+from provider import check, plan, react, rollout, script, wire
 from provider.engine import Engine
 from provider.model import Installed, NodeError, State
 from provider.observe import observe
@@ -19,7 +19,7 @@ from provider.unseen import unseen
 
 NODE_STATE = "plumbline:index:NodeState"
 REPLACING = ("node", "machineId")
-POLICY = ("reactions", "readiness", "rollout")
+POLICY = ("reactions", "readiness", "rollout", "prepare", "leave")
 """Inputs that say how to react: a change of them is recorded and touches nothing on the node."""
 
 CONTENTS = ("files", "directories", "units")
@@ -115,6 +115,7 @@ class NodeStateProvider(api.Provider):
         own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
         remove = script.delete_script(list(state.files), list(state.directories), own, _concern(request.urn))
         try:
+            await react.leave(node, state)
             done = await node.run("delete", remove, writes=len(state.files) + len(own), paths=tuple(state.files))
         except Stranger as error:
             # The machine that this state was on is not there any more, and the other one is none of ours.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulumi.provider.experimental.property_value import PropertyValue, PropertyValueType
 
 from provider.model import (
+    Command,
     Connection,
     Content,
     Directory,
@@ -131,7 +132,13 @@ def state(properties: Properties) -> State:
         ),
         pending=tuple(plain(properties.get("pending")) or ()),
         rollout=_rollout(plain(properties.get("rollout"))),
+        prepare=_commands(plain(properties.get("prepare"))),
+        leave=_commands(plain(properties.get("leave"))),
     )
+
+
+def _commands(found: Iterable[Mapping[str, Any]] | None) -> tuple[Command, ...]:
+    return tuple(Command(str(one.get("unit")), str(one.get("script"))) for one in found or () if one is not None)
 
 
 def _rollout(found: Mapping[str, Any] | None) -> Rollout | None:

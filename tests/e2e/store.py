@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from cluster import etcd
-from tests.e2e.harness import Project
+from tests.e2e.harness import Project, wait_for
 from tests.e2e.scenarios import a_second_up_writes_nothing
 
 WRITER = """
@@ -103,8 +103,14 @@ def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[s
     """With one member down the others are not restarted: that would be the end of the quorum."""
     first, *others = masters
     before = {name: project.started(name, etcd.UNIT) for name in others}
+    # What no restart mends, and no joining anew: it has data, and cannot read it.
     data = "/var/lib/etcd/member"
-    project.ssh(first, f"systemctl stop etcd.service; mv {data} {data}.away; systemctl --no-block start etcd.service")
+    project.ssh(
+        first,
+        f"systemctl stop etcd.service; mv {data} {data}.away; mkdir -p {data}/wal\n"
+        f"echo broken >{data}/wal/0000000000000000-0000000000000000.wal\n"
+        "systemctl --no-block start etcd.service\n",
+    )
     project.set("etcd.heartbeatInterval", "130")
     try:
         said = project.pulumi("up", "--yes", "--refresh=false", check=False, timeout=600)
@@ -119,6 +125,54 @@ def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[s
         project.ssh(first, f"systemctl stop etcd.service; rm -rf {data}; mv {data}.away {data}")
     project.pulumi("up", "--yes")
     members_serve(project, masters)
+    a_second_up_writes_nothing(project)
+
+
+def a_lost_member_is_replaced(project: Project, masters: Sequence[str]) -> None:
+    """A member whose data is gone shows in the plan, and comes back with what the others hold; they are not touched."""
+    lost, *others = masters[1], masters[0], *masters[2:]
+    before = {name: project.started(name, etcd.UNIT) for name in others}
+    address = _addresses(project, masters)[lost]
+    client = etcd.client(f"https://{address}:{etcd.CLIENT_PORT}")
+    project.ssh(lost, f"{client} put /proof/lost held")
+    project.ssh(
+        lost, "systemctl stop etcd.service; rm -rf /var/lib/etcd/member; systemctl --no-block start etcd.service"
+    )
+    wait_for(
+        "a member without its data to give up",
+        lambda: "auto-restart" in project.ssh(lost, "systemctl show -p SubState --value etcd.service"),
+    )
+    preview = project.pulumi("preview", "--refresh", "--diff")
+    assert f"{lost}: etcd.service will start because it was found stopped" in preview
+    for name in others:
+        assert f"{name}: etcd.service" not in preview
+    project.pulumi("up", "--yes", "--refresh")
+    assert before == {name: project.started(name, etcd.UNIT) for name in others}
+    assert "held" in project.ssh(lost, f"{client} get /proof/lost --consistency=s"), "read from its own data"
+    members_serve(project, masters)
+    a_second_up_writes_nothing(project)
+
+
+def members_leave_and_join(
+    project: Project, stays: str, others: Sequence[str], records: dict[str, dict[str, str]]
+) -> None:
+    """Three members become one and three again: who leaves is no member any more, who joins takes the data over."""
+    before = project.started(stays, etcd.UNIT)
+    project.ssh(stays, f"{etcd.client(f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept held")
+    for name in others:
+        project.unset(f"nodes.{name}")
+    project.pulumi("up", "--yes")
+    members_serve(project, [stays])
+    for name in others:
+        for key, value in records[name].items():
+            project.set(f"nodes.{name}.{key}", value)
+    project.pulumi("up", "--yes")
+    members = sorted([stays, *others])
+    members_serve(project, members)
+    for name in others:
+        client = etcd.client(f"https://127.0.0.1:{etcd.CLIENT_PORT}")
+        assert "held" in project.ssh(name, f"{client} get /proof/kept --consistency=s")
+    assert before == project.started(stays, etcd.UNIT), "who stays is not restarted"
     a_second_up_writes_nothing(project)
 
 

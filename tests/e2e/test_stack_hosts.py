@@ -77,6 +77,22 @@ def test_a_rollout_stops_where_a_member_is_lost(project: Project) -> None:
     store.a_rollout_stops_where_a_member_is_lost(project, OTHERS)
 
 
+def test_a_lost_member_is_replaced(project: Project) -> None:
+    store.a_lost_member_is_replaced(project, OTHERS)
+
+
+def test_two_members_leave_and_join_again(project: Project) -> None:
+    records = {
+        name: {
+            "role": "control-plane",
+            "address": f"10.78.0.1{name[1]}",
+            "ssh.hostKeyFile": f".lab/hosts/{name}/ssh_host_ed25519_key.pub",
+        }
+        for name in ("m2", "m3")
+    }
+    store.members_leave_and_join(project, "m1", ["m2", "m3"], records)
+
+
 def test_a_fifth_node_touches_only_itself(project: Project) -> None:
     before = {name: project.started(name) for name in NODES}
     project.set("nodes.w2.role", "worker")

@@ -1,0 +1,21 @@
+# Before a member goes for good: the others are told, so that they count a quorum of those that are left. Its data is
+# set aside. Where no other member serves, the whole cluster goes, and nobody needs to be told.
+[ -d "$data/member/wal" ] || exit 0
+end=$(($(date +%s) + 90))
+while known=$(serving) && [ -n "$known" ]; do
+  if listed=$(ask member list 2>&1); then
+    set -- $(own "$listed")
+    [ $# -gt 0 ] || break
+    said=$(ask member remove "$1" 2>&1) && break
+  else
+    said=$listed
+  fi
+  [ "$(date +%s)" -lt "$end" ] || {
+    echo "etcd: the other members do not let $name go: $(printf %s "$said" | tail -n 1)" >&2
+    exit 1
+  }
+  sleep 1
+done
+systemctl stop etcd.service
+rm -f "$data/join.env"
+mv "$data/member" "$data/left-$(date -u +%Y%m%dT%H%M%SZ)"
