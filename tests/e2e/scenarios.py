@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
@@ -174,6 +175,31 @@ def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> 
     assert "BEGIN CERTIFICATE" in on_disk
     assert served[0] == served[1], "the kubelet serves the new certificate"
     assert int(served[1].removeprefix("serial="), 16) == int(new[name], 16)
+
+
+def another_node_touches_only_itself(
+    project: Project, there: set[str], name: str, record: dict[str, str], bring: Callable[[], object] | None = None
+) -> None:
+    """A node added to the configuration and taken away again: the plan holds its resources and no other's.
+
+    `bring` starts the machine where the program does not make it itself.
+    """
+    before = {one: project.started(one) for one in there}
+    for key, value in record.items():
+        project.set(f"nodes.{name}.{key}", value)
+    if bring is not None:
+        bring()
+    for operation, expected in (("create", {*there, name}), ("delete", there)):
+        steps = project.steps("preview")
+        assert steps, f"{name} is in the plan"
+        assert {op for _, op in steps} == {operation}
+        assert all(name in resource for resource, _ in steps), steps
+        project.pulumi("up", "--yes")
+        every_kubelet_runs(project, expected)
+        if operation == "create":
+            project.unset(f"nodes.{name}")
+    assert before == {one: project.started(one) for one in there}
+    a_second_up_writes_nothing(project)
 
 
 def _age(project: Project, certificate: str) -> None:

@@ -94,26 +94,12 @@ def test_two_members_leave_and_join_again(project: Project) -> None:
 
 
 def test_a_fifth_node_touches_only_itself(project: Project) -> None:
-    before = {name: project.started(name) for name in NODES}
-    project.set("nodes.w2.role", "worker")
-    project.set("nodes.w2.address", "10.78.0.22")
-    project.set("nodes.w2.ssh.hostKeyFile", ".lab/hosts/w2/ssh_host_ed25519_key.pub")
-    project.lab("up", "hosts")
-
-    steps = project.steps("preview")
-    assert steps, "the fifth node is in the plan"
-    assert {op for _, op in steps} == {"create"}
-    assert all("w2" in name for name, _ in steps), steps
-    project.pulumi("up", "--yes")
-    scenarios.every_kubelet_runs(project, {*NODES, "w2"})
-
-    project.unset("nodes.w2")
-    steps = project.steps("preview")
-    assert {op for _, op in steps} == {"delete"}
-    assert all("w2" in name for name, _ in steps), steps
-    project.pulumi("up", "--yes")
-    assert before == {name: project.started(name) for name in NODES}
-    scenarios.a_second_up_writes_nothing(project)
+    record = {
+        "role": "worker",
+        "address": "10.78.0.22",
+        "ssh.hostKeyFile": ".lab/hosts/w2/ssh_host_ed25519_key.pub",
+    }
+    scenarios.another_node_touches_only_itself(project, NODES, "w2", record, lambda: project.lab("up", "hosts"))
 
 
 def test_refresh_and_outputs(project: Project) -> None:

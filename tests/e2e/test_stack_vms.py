@@ -66,23 +66,9 @@ def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
 
 @pytest.mark.thorough
 def test_another_node_touches_only_itself(project: Project) -> None:
-    before = {name: project.started(name) for name in NODES}
-    project.set("nodes.w2.role", "worker")
-    project.set("nodes.w2.address", "10.77.0.22")
-    steps = project.steps("preview")
-    assert {op for _, op in steps} == {"create"}
-    assert all("w2" in name for name, _ in steps), steps
-    project.pulumi("up", "--yes")
-    scenarios.every_kubelet_runs(project, {*NODES, "w2"})
-
-    project.unset("nodes.w2")
-    steps = project.steps("preview")
-    assert {op for _, op in steps} == {"delete"}
-    assert all("w2" in name for name, _ in steps), steps
-    project.pulumi("up", "--yes")
+    record = {"role": "worker", "address": "10.77.0.22"}
+    scenarios.another_node_touches_only_itself(project, NODES, "w2", record)
     assert "small-w2" not in project.run("virsh", "-q", "-c", "qemu:///system", "list", "--all")
-    assert before == {name: project.started(name) for name in NODES}
-    scenarios.a_second_up_writes_nothing(project)
 
 
 def test_an_ignition_change_replaces_disk_and_domain_in_the_plan(project: Project) -> None:
