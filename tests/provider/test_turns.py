@@ -1,0 +1,70 @@
+"""Rollout groups and the scripts before a unit starts and before it goes, under a real systemd."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.provider.conftest import Bench
+from tests.provider.container import Container
+from tests.provider.service import UNIT, said, serve
+
+
+@pytest.fixture
+def served(remote: Bench) -> Bench:
+    """The service, up, in a group whose guard asks for a file."""
+    serve(remote)
+    remote.extra["rollout"] = {"group": "proof", "guard": "test -e /run/whole || { echo half of it; exit 1; }"}
+    remote.extra["prepare"] = [{"unit": UNIT, "script": "test ! -e /run/unfit || { echo not fit >&2; exit 1; }\n"}]
+    remote.extra["leave"] = [{"unit": UNIT, "script": "test ! -e /run/needed || { echo needed >&2; exit 1; }\n"}]
+    remote.up()
+    return remote
+
+
+def test_a_guard_lets_no_change_in_where_the_group_is_not_whole(served: Bench, systemd: Container) -> None:
+    systemd.run("rm -f /run/whole")
+    before = systemd.started(UNIT)
+    served.text("server.conf", "WORD=two\n")
+    assert "n1: takes its turn in rollout group proof: one at a time" in served.preview(refresh=False)
+    failure = served.fails()
+    assert "n1: rollout group proof is not whole before the change; nothing was changed on this node" in failure
+    assert "half of it" in failure
+    assert said(systemd) == "one"
+    systemd.run("touch /run/whole")
+    served.operations()
+    served.up()
+    turn = [one["op"] for one in served.operations() if one["op"] != "read"]
+    assert turn[0] == turn[-1] == "guard"
+    assert said(systemd) == "two"
+    assert systemd.started(UNIT) != before
+
+
+def test_what_restarts_nothing_asks_no_guard(served: Bench, systemd: Container) -> None:
+    systemd.run("rm -f /run/whole")
+    served.text("reread.conf", "2\n")
+    served.operations()
+    served.up()
+    assert "guard" not in {one["op"] for one in served.operations()}
+
+
+def test_a_unit_that_cannot_be_prepared_runs_on_with_its_previous_files(served: Bench, systemd: Container) -> None:
+    systemd.run("touch /run/whole /run/unfit")
+    served.text("server.conf", "WORD=two\n")
+    failure = served.fails()
+    assert "n1: proof.service is not started, since it cannot be prepared: not fit" in failure
+    assert "n1: the previous files were put back" in failure
+    assert said(systemd) == "one"
+    systemd.run("rm /run/unfit")
+    served.up()
+    assert said(systemd) == "two"
+
+
+def test_what_may_not_leave_stays_whole(served: Bench, systemd: Container) -> None:
+    systemd.run("touch /run/needed")
+    connection = served.connections.pop("n1")
+    failure = served.fails()
+    assert "n1: proof.service cannot go, nothing was removed: needed" in failure
+    assert said(systemd) == "one"
+    systemd.run("rm /run/needed")
+    served.up()
+    assert systemd.state(UNIT) != "active"
+    served.connections["n1"] = connection
