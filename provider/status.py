@@ -40,7 +40,7 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
         printed = (await pool.node(name, connection).run("status", script)).stdout
     except NodeError as error:
         return {**row, "KUBELET": str(error).removeprefix(f"{name}: ")}
-    days, leads = [], ""
+    days, member = [], {}
     for line in printed.splitlines():
         key, _, value = line.partition("\t")
         if key == "version":
@@ -51,12 +51,14 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
             row["SINCE"] = " ".join(value.split()[1:3])
         elif key == "health":
             row["HEALTH"] = value or "no answer"
-        elif key == "leads":
-            leads = "leader" if value == "1" else "follower"
-        elif key == "revision":
-            row["ETCD"] = f"{leads}, revision {float(value):.0f}"
+        elif key in ("leads", "revision"):
+            member[key] = float(value)
         elif key == "certificate":
             days.append(_days_left(value))
+    if member.keys() == {"leads", "revision"}:
+        row["ETCD"] = f"{'leader' if member['leads'] else 'follower'}, revision {member['revision']:.0f}"
+    elif row["ROLE"] == "control-plane":
+        row["ETCD"] = "no answer"
     row["CERTIFICATE"] = f"{min(days)} days left" if days else "-"
     return row
 
