@@ -13,5 +13,9 @@ def alone() -> None:
     """Fails at once, with what to do, where these tests cannot run."""
     if os.geteuid() != 0:
         pytest.fail("these tests start machines: run them as root")
-    if Path("/run/netns/plumbline").exists():
-        pytest.fail("a lab is running on this machine: end it with `make down` in the project that started it")
+    name = os.environ.get("PLUMBLINE_LAB", "plumbline")
+    if Path("/run/netns", name).exists():
+        pytest.fail(
+            f"a lab named {name} is running on this machine: end it with `make down` in the project that started it, or "
+            "name another in PLUMBLINE_LAB"
+        )
