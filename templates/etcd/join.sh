@@ -5,9 +5,10 @@ rm -f "$data/join.env"
 known=$(serving)
 [ -n "$known" ] || exit 0 # nobody serves yet: the first members find each other
 
+# Where one member became two, there is no quorum until the second has started: the list is a member's own.
 end=$(($(date +%s) + 300))
 while :; do
-  if listed=$(ask member list 2>&1); then
+  if listed=$(ask member list --consistency s 2>&1); then
     set -- $(own "$listed")
     case "${2:-unknown}" in
       unstarted) break ;;
