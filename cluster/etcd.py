@@ -35,7 +35,9 @@ class _UnitParameters:
     etcd: str
     settings: str
     initial: str
+    data: str
     joined: str
+    founded: str
 
 
 def state(cluster: Cluster, node: Node) -> State:
@@ -54,7 +56,14 @@ def state(cluster: Cluster, node: Node) -> State:
             paths.ETCD_UNIT: File(
                 render(
                     "units/etcd.service.j2",
-                    _UnitParameters(paths.ETCD, paths.ETCD_SETTINGS, paths.ETCD_INITIAL, paths.ETCD_JOINED),
+                    _UnitParameters(
+                        etcd=paths.ETCD,
+                        settings=paths.ETCD_SETTINGS,
+                        initial=paths.ETCD_INITIAL,
+                        data=paths.ETCD_DATA,
+                        joined=paths.ETCD_JOINED,
+                        founded=paths.ETCD_FOUNDED,
+                    ),
                 ),
                 mode="0600",
             ),
@@ -139,6 +148,7 @@ def _script(cluster: Cluster, node: Node, name: str) -> str:
         "name": node.name,
         "peer": f"https://{node.address}:{PEER_PORT}",
         "data": paths.ETCD_DATA,
+        "founded": paths.ETCD_FOUNDED,
     }
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
     return "".join([*lines, *((TEMPLATES / "etcd" / file).read_text() for file in ("members.sh", name))])

@@ -46,6 +46,7 @@ ETCD_CLIENT_CERTIFICATE = f"{ETCD_PKI}/health-client.crt"
 ETCD_CLIENT_KEY = f"{ETCD_PKI}/health-client.key"
 ETCD_DATA = "/var/lib/etcd"
 ETCD_JOINED = f"{ETCD_DATA}/join.env"
+ETCD_FOUNDED = f"{ETCD_CONFIG}/founded"
 ETCD_METRICS = "http://127.0.0.1:2381"
 
 CNI_CONFIG = "/etc/cni/net.d"

@@ -3,7 +3,12 @@
 [ ! -d "$data/member/wal" ] || exit 0
 rm -f "$data/join.env"
 known=$(serving)
-[ -n "$known" ] || exit 0 # nobody serves yet: the first members find each other
+if [ -z "$known" ]; then
+  [ -e "$founded" ] || exit 0 # nobody serves yet: the first members find each other
+  echo "etcd: the data of $name is gone, and no other member serves: bring another one up, or restore a snapshot into" \
+    "$data with etcdutl. To begin with an empty store, remove $founded" >&2
+  exit 1
+fi
 
 # Where one member became two, there is no quorum until the second has started: the list is a member's own.
 end=$(($(date +%s) + 300))

@@ -1,5 +1,6 @@
 # Before a member goes for good: the others are told, so that they count a quorum of those that are left. Its data is
 # set aside. Where no other member serves, the whole cluster goes, and nobody needs to be told.
+rm -f "$data/join.env" "$founded"
 [ -d "$data/member/wal" ] || exit 0
 end=$(($(date +%s) + 90))
 while known=$(serving) && [ -n "$known" ]; do
@@ -17,5 +18,4 @@ while known=$(serving) && [ -n "$known" ]; do
   sleep 1
 done
 systemctl stop etcd.service
-rm -f "$data/join.env"
 mv "$data/member" "$data/left-$(date -u +%Y%m%dT%H%M%SZ)"

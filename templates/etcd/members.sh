@@ -1,5 +1,6 @@
 # What join.sh and leave.sh share. Set before: etcdctl (the command without endpoints), others (`name=client-url`, by
-# spaces), name, peer (this member's peer URL), data (its folder).
+# spaces), name, peer (this member's peer URL), data (its folder),
+# founded (the note that it was a member once).
 set -eu
 
 # The other members that have taken part in a quorum since they started: only then do they serve clients.

@@ -154,6 +154,23 @@ def a_lost_member_is_replaced(project: Project, masters: Sequence[str]) -> None:
     a_second_up_writes_nothing(project)
 
 
+def an_only_member_begins_nothing_anew(project: Project, members: Sequence[str]) -> None:
+    """Members that all lost their data stay down, and say what to do: an empty store would be a cluster's end."""
+    for name in members:
+        project.ssh(name, "systemctl stop etcd.service; mv /var/lib/etcd/member /var/lib/etcd/away")
+    try:
+        said = project.pulumi("up", "--yes", check=False)
+        for name in members:
+            assert f"{name}: etcd.service is not started, since it cannot be prepared" in said, said
+            assert f"the data of {name} is gone, and no other member serves" in said
+            assert project.ssh(name, "ls /var/lib/etcd").split() == ["away"]
+    finally:
+        for name in members:
+            project.ssh(name, "mv /var/lib/etcd/away /var/lib/etcd/member")
+    project.pulumi("up", "--yes")
+    members_serve(project, members)
+
+
 def members_leave_and_join(
     project: Project, stays: str, others: Sequence[str], records: dict[str, dict[str, str]]
 ) -> None:
@@ -173,6 +190,7 @@ def members_leave_and_join(
     for name in others:
         client = etcd.client(f"https://127.0.0.1:{etcd.CLIENT_PORT}")
         assert "held" in project.ssh(name, f"{client} get /proof/kept --consistency=s")
+        assert project.ssh(name, "ls /var/lib/etcd/join.env 2>&1 || true").count("No such file") == 1
     assert before == project.started(stays, etcd.UNIT), "who stays is not restarted"
     a_second_up_writes_nothing(project)
 

@@ -81,6 +81,10 @@ def test_a_lost_member_is_replaced(project: Project) -> None:
     store.a_lost_member_is_replaced(project, OTHERS)
 
 
+def test_members_without_data_begin_nothing_anew(project: Project) -> None:
+    store.an_only_member_begins_nothing_anew(project, OTHERS)
+
+
 def test_two_members_leave_and_join_again(project: Project) -> None:
     records = {
         name: {
