@@ -1,7 +1,10 @@
 # Before a member goes for good: the others are told, so that they count a quorum of those that are left. Its data is
 # set aside. Where no other member serves, the whole cluster goes, and nobody needs to be told.
-rm -f "$data/join.env" "$founded"
-[ -d "$data/member/wal" ] || exit 0
+forget() { rm -f "$data/join.env" "$founded"; }
+if [ ! -d "$data/member/wal" ]; then
+  forget
+  exit 0
+fi
 end=$(($(date +%s) + 90))
 while known=$(serving) && [ -n "$known" ]; do
   if listed=$(ask member list 2>&1); then
@@ -18,4 +21,5 @@ while known=$(serving) && [ -n "$known" ]; do
   sleep 1
 done
 systemctl stop etcd.service
+forget
 mv "$data/member" "$data/left-$(date -u +%Y%m%dT%H%M%SZ)"
