@@ -12,7 +12,7 @@ from cryptography import x509
 
 from provider import plan as planning
 from provider import script
-from provider.model import NodeError, Readiness, State
+from provider.model import Command, NodeError, Readiness, State
 from provider.plan import UnitStep
 from provider.transport import Node
 
@@ -22,7 +22,7 @@ SERVED_SECONDS = 30
 UP_SECONDS = 10
 """How long a unit without a readiness check of its own gets to be active."""
 
-PREPARE_SECONDS = 600
+GIVEN_SECONDS = 600
 JOURNAL_LINES = 20
 SHORTEST_SECRET = 8
 """Shorter lines of a secret file are common words: taking them out would hide the journal and no secret."""
@@ -75,21 +75,23 @@ async def _prepare(node: Node, unit: str, wanted: State) -> None:
     """What must be done before a unit starts. Raises NodeError."""
     for command in wanted.prepare:
         if command.unit == unit:
-            done = await node.run("prepare", script.given_script(command.script), seconds=PREPARE_SECONDS)
-            if done.status != 0:
-                said = without_secrets(last(done.stderr), wanted)
-                raise NodeError(f"{node.name}: {unit} is not started, since it cannot be prepared: {said}")
+            await _given(node, "prepare", command, wanted, "is not started, since it cannot be prepared")
 
 
 async def leave(node: Node, state: State) -> None:
     """What must be done before a node's units go for good. Raises NodeError; nothing is removed then."""
     for command in state.leave:
-        done = await node.run(
-            "leave", script.given_script(command.script), writes=1, paths=(command.unit,), seconds=PREPARE_SECONDS
-        )
-        if done.status != 0:
-            said = without_secrets(last(done.stderr), state)
-            raise NodeError(f"{node.name}: {command.unit} cannot go, nothing was removed: {said}")
+        await _given(node, "leave", command, state, "cannot go, nothing was removed", writes=1, paths=(command.unit,))
+
+
+async def _given(
+    node: Node, purpose: str, command: Command, state: State, failed: str, writes: int = 0, paths: tuple[str, ...] = ()
+) -> None:
+    """Runs a script that the program gave. Raises NodeError: the unit `failed`, and what the script said."""
+    done = await node.run(purpose, script.given_script(command.script), writes, paths, GIVEN_SECONDS)
+    if done.status != 0:
+        said = without_secrets(last(done.stderr), state)
+        raise NodeError(f"{node.name}: {command.unit} {failed}: {said}")
 
 
 def _doing(step: UnitStep) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from pulumi.provider.experimental import provider as api
@@ -143,9 +144,8 @@ class NodeStateProvider(api.Provider):
         async def say(line: str, passing: bool = False) -> None:
             await self._engine.progress(urn, line, passing)
 
-        if not taking_turns:
-            return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
-        async with self._rollouts.turn(node, wanted, forecast, say):
+        turn = self._rollouts.turn(node, wanted, forecast, say) if taking_turns else nullcontext()
+        async with turn:
             return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
 
     @staticmethod
