@@ -94,9 +94,19 @@ def state(cluster: Cluster, node: Node) -> State:
     )
 
 
+def client_url(node: Node) -> str:
+    """Where clients reach a member."""
+    return f"https://{node.address}:{CLIENT_PORT}"
+
+
+def peer_url(node: Node) -> str:
+    """Where the other members reach it."""
+    return f"https://{node.address}:{PEER_PORT}"
+
+
 def settings(cluster: Cluster, node: Node) -> dict[str, str]:
     """A member's settings by the name of etcd's environment variable."""
-    client, peer = f"https://{node.address}:{CLIENT_PORT}", f"https://{node.address}:{PEER_PORT}"
+    client, peer = client_url(node), peer_url(node)
     return {
         "ETCD_NAME": node.name,
         "ETCD_DATA_DIR": paths.ETCD_DATA,
@@ -127,7 +137,7 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
 
 def initial(cluster: Cluster) -> dict[str, str]:
     """The first members: read by a member without data only."""
-    members = [f"{node.name}=https://{node.address}:{PEER_PORT}" for node in cluster.control_plane()]
+    members = [f"{node.name}={peer_url(node)}" for node in cluster.control_plane()]
     return {
         "ETCD_INITIAL_CLUSTER": ",".join(members),
         "ETCD_INITIAL_CLUSTER_STATE": "new",
@@ -141,12 +151,11 @@ def client(endpoints: str) -> str:
 
 
 def _script(cluster: Cluster, node: Node, name: str) -> str:
-    others = [one for one in cluster.control_plane() if one.name != node.name]
     values = {
         "etcdctl": _ETCDCTL,
-        "others": " ".join(f"{one.name}=https://{one.address}:{CLIENT_PORT}" for one in others),
+        "others": " ".join(_others(cluster, node)),
         "name": node.name,
-        "peer": f"https://{node.address}:{PEER_PORT}",
+        "peer": peer_url(node),
         "data": paths.ETCD_DATA,
         "founded": paths.ETCD_FOUNDED,
     }
@@ -154,22 +163,25 @@ def _script(cluster: Cluster, node: Node, name: str) -> str:
     return "".join([*lines, *((TEMPLATES / "etcd" / file).read_text() for file in ("members.sh", name))])
 
 
+def _others(cluster: Cluster, node: Node) -> list[str]:
+    """The other members, each as `<name>=<client URL>`: labels, addresses and ports, so that no shell takes offence."""
+    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane() if one.name != node.name]
+
+
 def guard(cluster: Cluster, node: Node) -> str | None:
     """Succeeds while the other members hold a quorum without this one. A single member has no others to ask."""
-    members = cluster.control_plane()
-    others = [other for other in members if other.name != node.name]
-    quorum = len(members) // 2 + 1
+    members, others = len(cluster.control_plane()), _others(cluster, node)
+    quorum = members // 2 + 1
     if len(others) < quorum:
         return None
-    names = " ".join(shlex.quote(f"{one.name}=https://{one.address}:{CLIENT_PORT}") for one in others)
     return (
-        "well= ill=\n"
-        f"for one in {names}; do\n"
-        f'  if {client("${one#*=}")} --command-timeout 5s endpoint health >/dev/null 2>&1; then well="$well x"\n'
+        "well=0 ill=\n"
+        f"for one in {' '.join(others)}; do\n"
+        f"  if {client('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then well=$((well + 1))\n"
         '  else ill="$ill ${one%%=*}"; fi\n'
         "done\n"
-        f'[ "$(printf %s "$well" | tr -dc x | wc -c)" -ge {quorum} ] || '
-        f'{{ echo "etcd:$ill of the other members do not answer, and {quorum} of {len(members)} must"; exit 1; }}\n'
+        f'[ "$well" -ge {quorum} ] || '
+        f'{{ echo "etcd:$ill of the other members do not answer, and {quorum} of {members} must"; exit 1; }}\n'
     )
 
 

@@ -41,7 +41,7 @@ class Etcd(Component):
         super().__init__(name, opts)
         nodes = args.cluster.control_plane()
         asked = args.machines[nodes[0].name]
-        endpoints = ",".join(f"https://{node.address}:{etcd.CLIENT_PORT}" for node in nodes)
+        endpoints = ",".join(etcd.client_url(node) for node in nodes)
         quorum = command.remote.Command(
             f"{name}-quorum",
             connection=asked.connection.for_command(DIALS),
@@ -61,7 +61,7 @@ def describe(nodes: Sequence[model.Node], printed: str | None) -> list[dict[str,
     found = {one["Endpoint"]: one["Status"] for one in (json.loads(printed) if printed else [])}
     rows = []
     for node in nodes:
-        status = found.get(f"https://{node.address}:{etcd.CLIENT_PORT}")
+        status = found.get(etcd.client_url(node))
         if status is not None:
             rows.append(
                 {

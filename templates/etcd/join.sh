@@ -23,11 +23,7 @@ while :; do
   else
     said=$listed
   fi
-  [ "$(date +%s)" -lt "$end" ] || {
-    echo "etcd: the other members do not take $name in: $(printf %s "$said" | tail -n 1)" >&2
-    exit 1
-  }
-  sleep 1
+  again "the other members do not take $name in"
 done
 # Of the others only the addresses count; one that has not started yet has no name.
 members=$(printf '%s\n' "$listed" | awk -F', ' -v peer="$peer" -v name="$name" '

@@ -14,11 +14,7 @@ while known=$(serving) && [ -n "$known" ]; do
   else
     said=$listed
   fi
-  [ "$(date +%s)" -lt "$end" ] || {
-    echo "etcd: the other members do not let $name go: $(printf %s "$said" | tail -n 1)" >&2
-    exit 1
-  }
-  sleep 1
+  again "the other members do not let $name go"
 done
 systemctl stop etcd.service
 forget

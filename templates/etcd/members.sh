@@ -13,6 +13,15 @@ serving() {
   printf %s "${found#,}"
 }
 
+# Waits a moment for another try; ends the script with $1 and the last words in `said` once $end is over.
+again() {
+  [ "$(date +%s)" -lt "$end" ] || {
+    echo "etcd: $1: $(printf %s "$said" | tail -n 1)" >&2
+    exit 1
+  }
+  sleep 1
+}
+
 ask() { $etcdctl --endpoints "$known" --command-timeout 10s "$@"; }
 
 # A line `<id> <started|unstarted>` for this member, nothing where the others do not know it. `$1`: their list.
