@@ -12,6 +12,7 @@ import pulumi_command as command
 
 from cluster import etcd, kubelet, model, paths, runtime
 from cluster.certificates import Authority
+from cluster.state import State
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
 from components.component import Component
@@ -49,33 +50,20 @@ class Node(Component):
         first_boot = self._command(
             f"{name}-first-boot", machine, "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
         )
-        container_runtime = NodeState(
-            f"{name}-runtime",
-            NodeStateArgs(machine, runtime.state(args.cluster, args.node)),
-            # Nothing is written before Ignition and the first boot are through.
-            opts=self.child(depends_on=[first_boot], deleted_with=machine.resource),
-        )
-        node_kubelet = NodeState(
-            f"{name}-kubelet",
-            NodeStateArgs(
-                machine,
-                kubelet.state(args.cluster, args.node),
-                _issued(args, Authority.KUBERNETES, paths.CA_CERTIFICATE),
-            ),
-            # The kubelet fails without a container runtime to talk to.
-            opts=self.child(depends_on=[container_runtime], deleted_with=machine.resource),
-        )
+
+        def brought(concern: str, state: State, issued: Mapping[str, IssuedFile], after: pulumi.Resource) -> NodeState:
+            options = self.child(depends_on=[after], deleted_with=machine.resource)
+            return NodeState(f"{name}-{concern}", NodeStateArgs(machine, state, issued), options)
+
+        # Nothing is written before Ignition and the first boot are through.
+        container_runtime = brought("runtime", runtime.state(args.cluster, args.node), {}, first_boot)
+        # The kubelet fails without a container runtime to talk to.
+        issued = _issued(args, Authority.KUBERNETES, paths.CA_CERTIFICATE)
+        node_kubelet = brought("kubelet", kubelet.state(args.cluster, args.node), issued, container_runtime)
         if args.node.role is model.Role.CONTROL_PLANE:
             # A member waits for the others' quorum, for nothing else on its own node.
-            self.etcd = NodeState(
-                f"{name}-etcd",
-                NodeStateArgs(
-                    machine,
-                    etcd.state(args.cluster, args.node),
-                    _issued(args, Authority.ETCD, paths.ETCD_CA_CERTIFICATE),
-                ),
-                opts=self.child(depends_on=[first_boot], deleted_with=machine.resource),
-            )
+            issued = _issued(args, Authority.ETCD, paths.ETCD_CA_CERTIFICATE)
+            self.etcd = brought("etcd", etcd.state(args.cluster, args.node), issued, first_boot)
         verified = self._command(
             f"{name}-verify",
             machine,

@@ -32,7 +32,8 @@ class Plumbline(Component):
     """A cluster from its configuration.
 
     `certificates` lists every leaf, `nodes` every node with what its last verification found, `etcd` its members as
-    they were when they were last changed. `kubeconfig` (the administrator's) and `machines` (how each node is reached) are secrets.
+    they were when they were last changed. `kubeconfig` (the administrator's) and `machines` (how each node is reached)
+    are secrets.
     """
 
     certificates: pulumi.Output[list[dict[str, Any]]]
