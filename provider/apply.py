@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from provider import plan as planning
 from provider import script
 from provider.model import Directory, File, Installed, NodeError, State
-from provider.observe import observe
+from provider.observe import Request, observe
 from provider.plan import Plan, UnitStep
 from provider.react import Say, last, react, ready, stop, without_secrets
 from provider.transport import Node, Unreachable
@@ -57,7 +57,7 @@ async def apply(
     done, ends in the same state. `say` is told of each step. Returns what is installed of each download, by path.
     Raises NodeError, with everything put back as it was found, if it could be.
     """
-    found = await observe(node, wanted, concern, installed)
+    [found] = await observe(node, [Request(wanted, concern, installed)])
     work = _work(node, forecast, found, wanted, concern)
     work.installed = {path: one for path, one in installed.items() if path in wanted.files}
     for path in work.rewritten:

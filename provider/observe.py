@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from provider.model import Content, Directory, File, Installed, NodeError, State, Unit
@@ -16,19 +18,94 @@ SHOWN_BYTES = 64 * 1024
 READ_SECONDS = 300
 
 
-async def observe(node: Node, wanted: State, concern: str, installed: Mapping[str, Installed]) -> State:
-    """What is on the node of `wanted`, in its shape.
+@dataclass(frozen=True)
+class Request:
+    """One NodeState to read: what is `wanted`, under which concern the node notes it, and its downloads by path as they
+    were when they were installed."""
+
+    wanted: State
+    concern: str
+    installed: Mapping[str, Installed]
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """All that is looked at."""
+        return frozenset(self.wanted.files.keys() | self.wanted.directories.keys())
+
+
+async def observe(node: Node, requests: Sequence[Request]) -> list[State]:
+    """What is on the node of each request, in the shape of what it wants; no two of them may name the same path.
 
     Paths and units that are not there are left out. A file whose text is the wanted one is given back as it is, secret
-    mark and all; another's public text is read, another's secret or large one is named by checksum only. `installed`
-    says of each download, by path, how it was when it was installed. Raises NodeError.
+    mark and all; another's public text is read, another's secret or large one is named by checksum only.
+    Raises NodeError.
     """
-    expected = {path: _expected(file, installed.get(path)) for path, file in wanted.files.items()}
-    script = read_script(expected, tuple(wanted.directories), tuple(wanted.units), concern, SHOWN_BYTES)
+    expected = {
+        path: _expected(file, request.installed.get(path))
+        for request in requests
+        for path, file in request.wanted.files.items()
+    }
+    directories = [path for request in requests for path in request.wanted.directories]
+    units = list(dict.fromkeys(unit for request in requests for unit in request.wanted.units))
+    script = read_script(expected, directories, units, [request.concern for request in requests], SHOWN_BYTES)
     result = await node.run("read", script, seconds=READ_SECONDS)
     if result.status != 0:
         raise NodeError(f"{node.name}: reading its state failed: {result.stderr.strip()[-500:]}")
-    return _parsed(node.name, result.stdout, wanted, expected)
+    report = _report(result.stdout, expected, units)
+    if not report.complete or len(report.units) != len(units):
+        raise NodeError(f"{node.name}: reading its state ended early: run pulumi again")
+    return [_state(report, request, expected) for request in requests]
+
+
+class Reader:
+    """Reads nodes for many who ask at once: what is asked of one node while it is being dialled, or read for another,
+    goes together in its next round trip. An emulated machine needs seconds for each."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[Node, dict[asyncio.Future[State], Request]] = defaultdict(dict)
+        self._turns: defaultdict[Node, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def observe(self, node: Node, request: Request) -> State:
+        """What `observe` finds for this one request. Raises NodeError."""
+        waiting = self._waiting[node]
+        answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        waiting[answer] = request
+        try:
+            async with self._turns[node]:
+                # Whoever comes first reads for all: most find their answer here.
+                while not answer.done():
+                    await self._round(node, waiting)
+        finally:
+            waiting.pop(answer, None)
+        return await answer
+
+    @staticmethod
+    async def _round(node: Node, waiting: dict[asyncio.Future[State], Request]) -> None:
+        together: dict[asyncio.Future[State], Request] = {}
+        try:
+            await node.reach()
+            together = _disjoint(waiting)
+            found = await observe(node, list(together.values()))
+        except NodeError as error:
+            for answer in together or list(waiting):
+                waiting.pop(answer, None)
+                answer.set_exception(error)
+            return
+        for answer, state in zip(together, found, strict=True):
+            waiting.pop(answer, None)
+            answer.set_result(state)
+
+
+def _disjoint(waiting: Mapping[asyncio.Future[State], Request]) -> dict[asyncio.Future[State], Request]:
+    """The first of those who wait, up to one that names a path which another names."""
+    together: dict[asyncio.Future[State], Request] = {}
+    named: set[str] = set()
+    for answer, request in waiting.items():
+        if named & request.paths:
+            break
+        named |= request.paths
+        together[answer] = request
+    return together
 
 
 def _expected(file: File, known: Installed | None) -> Expected:
@@ -43,18 +120,19 @@ def _expected(file: File, known: Installed | None) -> Expected:
 
 @dataclass
 class _Report:
-    """What read.sh printed."""
+    """What read.sh printed; units and what is pending by their names."""
 
     found: dict[str, list[str]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    units: list[dict[str, str]] = field(default_factory=lambda: [{}])
-    pending: list[str] = field(default_factory=list)
+    units: dict[str, dict[str, str]] = field(default_factory=dict)
+    pending: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     complete: bool = False
 
 
-def _report(printed: str, expected: Mapping[str, Expected]) -> _Report:
+def _report(printed: str, expected: Mapping[str, Expected], units: Sequence[str]) -> _Report:
     report = _Report()
+    shown: list[dict[str, str]] = [{}]
     for line in printed.splitlines():
         kind, _, rest = line.partition("\t")
         fields = rest.split("\t")
@@ -70,21 +148,20 @@ def _report(printed: str, expected: Mapping[str, Expected]) -> _Report:
             # Units are separated by an empty line.
             key, equals, value = rest.partition("=")
             if equals:
-                report.units[-1][key] = value
+                shown[-1][key] = value
             else:
-                report.units.append({})
+                shown.append({})
         elif kind == "pending":
-            report.pending.append(rest)
+            report.pending[fields[0]].append(fields[1])
         elif kind == "end":
             report.complete = True
+    # In the order asked for: a unit known by an alias shows under its own name.
+    report.units = dict(zip(units, [one for one in shown if one], strict=False))
     return report
 
 
-def _parsed(name: str, printed: str, wanted: State, expected: Mapping[str, Expected]) -> State:
-    report = _report(printed, expected)
-    shown = [one for one in report.units if one]
-    if not report.complete or len(shown) != len(wanted.units):
-        raise NodeError(f"{name}: reading its state ended early: run pulumi again")
+def _state(report: _Report, request: Request, expected: Mapping[str, Expected]) -> State:
+    wanted = request.wanted
     files = {
         path: _file(file, report.found[path], report.sums.get(path), report.texts.get(path), expected[path].sha256)
         for path, file in wanted.files.items()
@@ -95,13 +172,13 @@ def _parsed(name: str, printed: str, wanted: State, expected: Mapping[str, Expec
         for path, one in wanted.directories.items()
         if path in report.found and report.found[path][0] == "directory"
     }
-    # In the order asked for: a unit known by an alias shows under its own name.
     units = {
-        unit: _unit(wanted.units[unit], one)
-        for unit, one in zip(wanted.units, shown, strict=True)
-        if one.get("LoadState") != "not-found"
+        name: _unit(unit, report.units[name])
+        for name, unit in wanted.units.items()
+        if report.units[name].get("LoadState") != "not-found"
     }
-    return replace(wanted, files=files, directories=directories, units=units, pending=tuple(report.pending))
+    pending = tuple(report.pending[request.concern])
+    return replace(wanted, files=files, directories=directories, units=units, pending=pending)
 
 
 def _owners(wanted: File | Directory, found: list[str]) -> tuple[str, str]:

@@ -35,7 +35,11 @@ class Expected:
 
 
 def read_script(
-    files: Mapping[str, Expected], directories: Sequence[str], units: Sequence[str], concern: str, shown: int
+    files: Mapping[str, Expected],
+    directories: Sequence[str],
+    units: Sequence[str],
+    concerns: Sequence[str],
+    shown: int,
 ) -> str:
     """Prints a line for each path, then systemd's own words for each unit, and `end` last; fields are tabbed."""
     lines = [f"home={HOME}", _source("read.sh")]
@@ -46,7 +50,7 @@ def read_script(
     lines.append(f"report {shown}")
     if units:
         lines.append(_call("units", *units))
-    lines += [_call("owed", concern), "echo end"]
+    lines += [_call("owed", *concerns), "echo end"]
     return _whole(lines)
 
 

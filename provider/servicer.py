@@ -13,7 +13,7 @@ from provider import apply as applying
 from provider import check, plan, react, rollout, script, wire
 from provider.engine import Engine
 from provider.model import Installed, NodeError, State
-from provider.observe import observe
+from provider.observe import Reader, Request
 from provider.plan import UNIT_FOLDER, FileChange, Plan
 from provider.transport import Pool, Stranger, Unreachable
 from provider.unseen import unseen
@@ -33,6 +33,7 @@ class NodeStateProvider(api.Provider):
         super().__init__()
         self._engine = engine
         self._pool = Pool()
+        self._reader = Reader()
         self._rollouts = rollout.Rollouts()
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
@@ -99,7 +100,7 @@ class NodeStateProvider(api.Provider):
         installed = wire.installed(request.properties)
         node = self._pool.node(wanted.node, wire.connection(request.inputs))
         try:
-            found = await observe(node, wanted, _concern(request.urn), installed)
+            found = await self._reader.observe(node, Request(wanted, _concern(request.urn), installed))
         except Unreachable as error:
             # What cannot be seen is not gone: the state stays as it was.
             await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")

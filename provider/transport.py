@@ -108,6 +108,10 @@ class Node:
             )
         return Result(done.returncode, stdout, stderr)
 
+    async def reach(self) -> None:
+        """Connects, if it is not connected. Raises Unreachable."""
+        await self._connect()
+
     async def tunnel(self, host: str, port: int) -> asyncssh.SSHListener:
         """A local listener that leads to host:port as the node sees it. The caller closes it."""
         connected = await self._connect()

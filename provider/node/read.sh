@@ -40,8 +40,13 @@ units() {
   systemctl show --property Id,LoadState,ActiveState,SubState,UnitFileState "$@" | sed 's/^/unit\t/'
 }
 
-# owed CONCERN: what a broken run left to do
+# owed CONCERN...: what a broken run left to do for each
 owed() {
-  [ ! -s "$home/pending/$1" ] || tr ' ' '\n' <"$home/pending/$1" | sed '/^$/d; s/:/ /; s/^/pending\t/'
-  if [ -e "$home/staged/$1" ] || [ -e "$home/backup/$1" ]; then printf 'pending\ttidy\n'; fi
+  for concern; do
+    [ ! -s "$home/pending/$concern" ] ||
+      tr ' ' '\n' <"$home/pending/$concern" | sed "/^$/d; s/:/ /; s/^/pending\t$concern\t/"
+    if [ -e "$home/staged/$concern" ] || [ -e "$home/backup/$concern" ]; then
+      printf 'pending\t%s\ttidy\n' "$concern"
+    fi
+  done
 }
