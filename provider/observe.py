@@ -52,7 +52,7 @@ async def observe(node: Node, requests: Sequence[Request]) -> list[State]:
     if result.status != 0:
         raise NodeError(f"{node.name}: reading its state failed: {result.stderr.strip()[-500:]}")
     report = _report(result.stdout, expected, units)
-    if not report.complete or len(report.units) != len(units):
+    if not report.complete:
         raise NodeError(f"{node.name}: reading its state ended early: run pulumi again")
     return [_state(report, request, expected) for request in requests]
 
@@ -155,8 +155,12 @@ def _report(printed: str, expected: Mapping[str, Expected], units: Sequence[str]
             report.pending[fields[0]].append(fields[1])
         elif kind == "end":
             report.complete = True
-    # In the order asked for: a unit known by an alias shows under its own name.
-    report.units = dict(zip(units, [one for one in shown if one], strict=False))
+    described = [one for one in shown if one]
+    if len(described) != len(units):
+        report.complete = False
+    else:
+        # In the order asked for: a unit known by an alias shows under its own name.
+        report.units = dict(zip(units, described, strict=True))
     return report
 
 

@@ -20,6 +20,7 @@ class Machine:
 
     def __init__(self, *failures: str) -> None:
         self.failures = list(failures)
+        self.more: list[str] = []
         self.scripts: list[str] = []
         self.reading = asyncio.Event()
         self.go_on = asyncio.Event()
@@ -39,7 +40,7 @@ class Machine:
             for path in paths(script)
             for line in (f"found\tregular file\t0644\troot\troot\t0\t0\t{path}", f"same\t{path}")
         ]
-        return Result(0, "\n".join([*printed, "pending\tm1-b\ttidy", "end"]), "")
+        return Result(0, "\n".join([*printed, *self.more, "pending\tm1-b\ttidy", "end"]), "")
 
 
 def paths(script: str) -> list[str]:
@@ -84,6 +85,13 @@ def test_a_failure_reaches_all_who_waited_for_it() -> None:
     found = read(machine, request("m1-a", "/a"), request("m1-b", "/b"))
     assert [str(one) for one in found] == ["m1: the connection broke"] * 2
     assert len(machine.scripts) == 1
+
+
+def test_a_unit_that_nobody_asked_for_is_no_answer() -> None:
+    machine = Machine()
+    machine.more = ["unit\tId=stray.service"]
+    found = read(machine, request("m1-a", "/a"))
+    assert [str(one) for one in found] == ["m1: reading its state ended early: run pulumi again"]
 
 
 def test_who_reads_for_all_and_is_cancelled_leaves_the_others_their_answer() -> None:
