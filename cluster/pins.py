@@ -41,6 +41,11 @@ ETCD_ARCHIVE = Upstream(
 )
 
 
+def image(component: str, version: str) -> str:
+    """The image of one of Kubernetes' own components."""
+    return f"registry.k8s.io/{component}:{version}"
+
+
 def kubelet(version: str) -> Upstream:
     """The kubelet of a supported version."""
     return Upstream(f"https://dl.k8s.io/release/{version}/bin/linux/amd64/kubelet", KUBELET[version])

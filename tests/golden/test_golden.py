@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster import classic, config, etcd, ignition, kubeconfig, kubelet, paths, runtime
+from cluster import classic, config, control_plane, etcd, ignition, kubeconfig, kubelet, paths, runtime
 from cluster.model import Cluster, OperatingSystem, Role
 
 Golden = Callable[[str, str], None]
@@ -120,3 +120,20 @@ def test_removing_a_node_touches_no_other(cluster: Cluster, tmp_path: Path) -> N
     for node in fewer.nodes:
         assert kubelet.state(fewer, node) == kubelet.state(cluster, node)
         assert runtime.state(fewer, node) == runtime.state(cluster, node)
+
+
+def test_static_pods(cluster: Cluster, golden: Golden) -> None:
+    node = cluster.nodes[1]
+    flags = {
+        control_plane.API_SERVER: control_plane.api_server_flags(cluster, node),
+        control_plane.CONTROLLER_MANAGER: control_plane.controller_manager_flags(cluster),
+        control_plane.SCHEDULER: control_plane.scheduler_flags(),
+    }
+    for component, own in flags.items():
+        writes = (control_plane.AUDIT_LOG,) if component == control_plane.API_SERVER else ()
+        pod = control_plane.static_pod(cluster, component, own, writes)
+        golden(f"control-plane/{component}.yaml", control_plane.dump(pod))
+        # Each sees its own folder alone: no file of another, no key of the kubelet's.
+        paths_in_flags = [word for value in own.values() for word in value.split(",") if word.startswith("/")]
+        mounted = [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]]
+        assert [path for path in paths_in_flags if not any(path.startswith(f"{folder}/") for folder in mounted)] == []
