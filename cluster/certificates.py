@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import paths
+from cluster import control_plane, paths
 from cluster.model import Cluster, Node, Role
 
 ADMINISTRATORS = "plumbline:cluster-admins"
@@ -17,6 +17,15 @@ class Authority(StrEnum):
 
     KUBERNETES = "kubernetes"
     ETCD = "etcd"
+    FRONT_PROXY = "front-proxy"
+
+
+class Concern(StrEnum):
+    """Which of a node's states brings a leaf to it."""
+
+    KUBELET = "kubelet"
+    ETCD = "etcd"
+    CONTROL_PLANE = "control-plane"
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Leaf:
     certificate_path: str = ""
     key_path: str = ""
     authority: Authority = Authority.KUBERNETES
+    concern: Concern = Concern.KUBELET
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,7 @@ def plan(cluster: Cluster) -> CertificatePlan:
         leaves += _of_node(cluster, node)
         if node.role is Role.CONTROL_PLANE:
             leaves += _of_etcd(cluster, node)
+            leaves += _of_control_plane(cluster, node)
     return CertificatePlan((administrator, *leaves))
 
 
@@ -107,6 +118,7 @@ def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
             certificate_path=certificate,
             key_path=key,
             authority=Authority.ETCD,
+            concern=Concern.ETCD,
         )
 
     both = _uses(cluster, "server_auth", "client_auth")
@@ -122,6 +134,55 @@ def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
             paths.ETCD_CLIENT_KEY,
             False,
         ),
+    )
+
+
+def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
+    """The API server's own certificate, and an identity for each connection that the control plane opens."""
+
+    def client(
+        name: str, component: str, file: str, common_name: str, authority: Authority = Authority.KUBERNETES
+    ) -> Leaf:
+        return Leaf(
+            name=f"{node.name}-{name}",
+            node=node.name,
+            common_name=common_name,
+            organization="",
+            dns_names=(),
+            ip_addresses=(),
+            allowed_uses=_uses(cluster, "client_auth"),
+            certificate_path=control_plane.file(component, f"{file}.crt"),
+            key_path=control_plane.file(component, f"{file}.key"),
+            authority=authority,
+            concern=Concern.CONTROL_PLANE,
+        )
+
+    api_server = control_plane.API_SERVER
+    manager, scheduler = control_plane.CONTROLLER_MANAGER, control_plane.SCHEDULER
+    serving = Leaf(
+        name=f"{node.name}-apiserver",
+        node=node.name,
+        common_name="kube-apiserver",
+        organization="",
+        dns_names=(
+            *(node.name, "localhost", cluster.api_name),
+            *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
+            f"kubernetes.default.svc.{cluster.domain}",
+        ),
+        ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster)),
+        allowed_uses=_uses(cluster, "server_auth"),
+        certificate_path=control_plane.file(api_server, "server.crt"),
+        key_path=control_plane.file(api_server, "server.key"),
+        concern=Concern.CONTROL_PLANE,
+    )
+    return (
+        serving,
+        # Bound by RBAC to system:kubelet-api-admin, and to nothing else.
+        client("apiserver-kubelet-client", api_server, "kubelet-client", "kube-apiserver-kubelet-client"),
+        client("apiserver-etcd-client", api_server, "etcd-client", "kube-apiserver-etcd-client", Authority.ETCD),
+        client("front-proxy-client", api_server, "front-proxy-client", "front-proxy-client", Authority.FRONT_PROXY),
+        client("controller-manager", manager, "client", "system:kube-controller-manager"),
+        client("scheduler", scheduler, "client", "system:kube-scheduler"),
     )
 
 

@@ -5,14 +5,16 @@ Each has a folder of its own below /etc/kubernetes, the only one that its contai
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from cluster import addresses, etcd, kubeconfig, pins
+from cluster import addresses, etcd, kubeconfig, paths, pins
 from cluster.kubelet import CIPHERS
 from cluster.model import Cluster, Node
+from cluster.state import Directory, File, State
 
 FOLDER = "/etc/kubernetes"
 AUDIT_LOG = "/var/log/kubernetes/audit"
@@ -39,6 +41,34 @@ CPU = {API_SERVER: "250m", CONTROLLER_MANAGER: "200m", SCHEDULER: "100m"}
 def file(component: str, name: str) -> str:
     """The path of one of a component's files."""
     return f"{FOLDER}/{component}/{name}"
+
+
+def state(cluster: Cluster, node: Node) -> State:
+    """What a control-plane node must hold for its static pods, without what the plan issues: certificates and keys.
+
+    The kubelet starts a pod anew when its manifest changes; what a component reads only at its start stands in the
+    manifest's annotation, so that a change of it is a change of the manifest.
+    """
+    policy, who = dump(audit_policy()), dump(authentication())
+    manager, scheduler = f"{FOLDER}/{CONTROLLER_MANAGER}", f"{FOLDER}/{SCHEDULER}"
+    manager_kubeconfig = kubeconfig.component(cluster, "system:kube-controller-manager", manager)
+    scheduler_kubeconfig = kubeconfig.component(cluster, "system:kube-scheduler", scheduler)
+    pods = {
+        API_SERVER: static_pod(cluster, API_SERVER, api_server_flags(cluster, node), (policy, who), (AUDIT_LOG,)),
+        CONTROLLER_MANAGER: static_pod(
+            cluster, CONTROLLER_MANAGER, controller_manager_flags(cluster), (manager_kubeconfig,)
+        ),
+        SCHEDULER: static_pod(cluster, SCHEDULER, scheduler_flags(), (scheduler_kubeconfig,)),
+    }
+    files = {
+        file(API_SERVER, "audit-policy.yaml"): File(policy, mode="0600"),
+        file(API_SERVER, "authentication.yaml"): File(who, mode="0600"),
+        file(CONTROLLER_MANAGER, "kubeconfig"): File(manager_kubeconfig, mode="0600"),
+        file(SCHEDULER, "kubeconfig"): File(scheduler_kubeconfig, mode="0600"),
+    }
+    files |= {f"{paths.MANIFESTS}/{name}.yaml": File(dump(pod), mode="0600") for name, pod in pods.items()}
+    folders = {f"{FOLDER}/{name}": Directory("0700") for name in pods} | {AUDIT_LOG: Directory("0700")}
+    return State(files=files, directories=folders)
 
 
 def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -145,8 +175,12 @@ def _serving() -> dict[str, str]:
     return {"tls-cipher-suites": ",".join(CIPHERS), "tls-min-version": "VersionTLS12"}
 
 
-def static_pod(cluster: Cluster, component: str, flags: dict[str, str], writes: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The manifest of one component. `writes` are folders besides its own that it may write to."""
+def static_pod(
+    cluster: Cluster, component: str, flags: dict[str, str], reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The manifest of one component. `reads` are the texts that it reads at its start only; `writes` are folders besides
+    its own that it may write to.
+    """
     probe = PROBES[component]
     folders = {f"{FOLDER}/{component}": True} | dict.fromkeys(writes, False)
     volumes = [
@@ -164,6 +198,7 @@ def static_pod(cluster: Cluster, component: str, flags: dict[str, str], writes: 
             "name": component,
             "namespace": "kube-system",
             "labels": {"component": component, "tier": "control-plane"},
+            "annotations": {"plumbline/reads": hashlib.sha256("\0".join(reads).encode()).hexdigest()[:16]},
         },
         "spec": {
             "hostNetwork": True,

@@ -19,6 +19,12 @@ def node(cluster: Cluster) -> str:
     return _config(cluster, {"certificate-authority": paths.CA_CERTIFICATE}, "kubelet", user)
 
 
+def component(cluster: Cluster, name: str, folder: str) -> str:
+    """A control-plane component's kubeconfig: its files by path, in its own folder."""
+    user = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
+    return _config(cluster, {"certificate-authority": f"{folder}/ca.crt"}, name, user)
+
+
 def admin(cluster: Cluster, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
     """The administrator's kubeconfig, everything embedded: it is a file to carry about, and a secret."""
     authority = {"certificate-authority-data": _base64(ca_pem)}

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_command as command
 
 from cluster import etcd, kubelet, model, paths, runtime
-from cluster.certificates import Authority
+from cluster.certificates import Authority, Concern
 from cluster.state import State
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
@@ -58,11 +58,11 @@ class Node(Component):
         # Nothing is written before Ignition and the first boot are through.
         container_runtime = brought("runtime", runtime.state(args.cluster, args.node), {}, first_boot)
         # The kubelet fails without a container runtime to talk to.
-        issued = _issued(args, Authority.KUBERNETES, paths.CA_CERTIFICATE)
+        issued = _issued(args, Concern.KUBELET, Authority.KUBERNETES, paths.CA_CERTIFICATE)
         node_kubelet = brought("kubelet", kubelet.state(args.cluster, args.node), issued, container_runtime)
         if args.node.role is model.Role.CONTROL_PLANE:
             # A member waits for the others' quorum, for nothing else on its own node.
-            issued = _issued(args, Authority.ETCD, paths.ETCD_CA_CERTIFICATE)
+            issued = _issued(args, Concern.ETCD, Authority.ETCD, paths.ETCD_CA_CERTIFICATE)
             self.etcd = brought("etcd", etcd.state(args.cluster, args.node), issued, first_boot)
         verified = self._command(
             f"{name}-verify",
@@ -98,11 +98,11 @@ class Node(Component):
         )
 
 
-def _issued(args: NodeArgs, authority: Authority, certificate_path: str) -> Mapping[str, IssuedFile]:
-    """The files that come from this plan's certificates of one authority, by path. Its key is not among them."""
+def _issued(args: NodeArgs, concern: Concern, authority: Authority, certificate_path: str) -> Mapping[str, IssuedFile]:
+    """The files that come from this plan's certificates for one concern, by path. The authority's key is not among them."""
     files = {certificate_path: IssuedFile(args.authorities[authority].certificate_pem, mode="0644")}
     for certificate in args.certificates:
-        if certificate.leaf.authority is not authority:
+        if certificate.leaf.concern is not concern:
             continue
         files[certificate.leaf.certificate_path] = IssuedFile(certificate.certificate_pem, mode="0644")
         files[certificate.leaf.key_path] = IssuedFile(certificate.private_key_pem, mode="0600")

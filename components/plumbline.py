@@ -48,6 +48,7 @@ class Plumbline(Component):
         authorities = {
             Authority.KUBERNETES: self._authority(f"{name}-ca", cluster, cluster.certificates.ca_subject),
             Authority.ETCD: self._authority(f"{name}-etcd-ca", cluster, Subject("etcd-ca")),
+            Authority.FRONT_PROXY: self._authority(f"{name}-front-proxy-ca", cluster, Subject("front-proxy-ca")),
         }
         issued = {
             leaf.name: Certificate(

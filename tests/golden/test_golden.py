@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from cluster import classic, config, control_plane, etcd, ignition, kubeconfig, kubelet, paths, runtime
+from cluster import certificates, classic, config, control_plane, etcd, ignition, kubeconfig, kubelet, paths, runtime
 from cluster.model import Cluster, OperatingSystem, Role
 
 Golden = Callable[[str, str], None]
@@ -123,17 +124,27 @@ def test_removing_a_node_touches_no_other(cluster: Cluster, tmp_path: Path) -> N
 
 
 def test_static_pods(cluster: Cluster, golden: Golden) -> None:
-    node = cluster.nodes[1]
-    flags = {
-        control_plane.API_SERVER: control_plane.api_server_flags(cluster, node),
-        control_plane.CONTROLLER_MANAGER: control_plane.controller_manager_flags(cluster),
-        control_plane.SCHEDULER: control_plane.scheduler_flags(),
-    }
-    for component, own in flags.items():
-        writes = (control_plane.AUDIT_LOG,) if component == control_plane.API_SERVER else ()
-        pod = control_plane.static_pod(cluster, component, own, writes)
-        golden(f"control-plane/{component}.yaml", control_plane.dump(pod))
-        # Each sees its own folder alone: no file of another, no key of the kubelet's.
-        paths_in_flags = [word for value in own.values() for word in value.split(",") if word.startswith("/")]
-        mounted = [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]]
-        assert [path for path in paths_in_flags if not any(path.startswith(f"{folder}/") for folder in mounted)] == []
+    files = control_plane.state(cluster, cluster.nodes[1]).files
+    leaves = [leaf for leaf in certificates.plan(cluster).leaves if leaf.node == "m2"]
+    issued = {path for leaf in leaves for path in (leaf.certificate_path, leaf.key_path)}
+    issued |= {control_plane.file(name, text) for name, text in ISSUED}
+    for path, file in files.items():
+        golden(f"control-plane{path.replace('/', '_')}", file.content or "")
+    for component in control_plane.PROBES:
+        pod = yaml.safe_load(files[f"{paths.MANIFESTS}/{component}.yaml"].content or "")
+        [container] = pod["spec"]["containers"]
+        values = [argument.partition("=")[2] for argument in container["command"][1:]]
+        named = [word for value in values for word in value.split(",") if word.startswith("/")]
+        # Each sees its own folder alone, no file of another and no key of the kubelet's; and all it names is there.
+        mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert [path for path in named if not any(path.startswith(f"{folder}/") for folder in mounted)] == []
+        assert {path for path in named if "/var/log/" not in path} <= {*files, *issued}
+
+
+ISSUED = [
+    *((control_plane.API_SERVER, name) for name in ("ca.crt", "etcd-ca.crt", "front-proxy-ca.crt", "encryption.yaml")),
+    *((control_plane.API_SERVER, f"service-account.{end}") for end in ("key", "pub")),
+    *((control_plane.CONTROLLER_MANAGER, name) for name in ("ca.crt", "front-proxy-ca.crt", "service-account.key")),
+    (control_plane.SCHEDULER, "ca.crt"),
+]
+"""What the plan issues besides leaf certificates."""

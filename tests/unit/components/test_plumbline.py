@@ -59,7 +59,7 @@ def test_only_the_component_stands_at_the_top(recorder: Recorder) -> None:
 
 
 def test_the_authorities_keys_are_protected_and_go_to_no_node(recorder: Recorder) -> None:
-    keys = ["proof-ca-key", "proof-etcd-ca-key"]
+    keys = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
     assert sorted(one.name for one in recorder.registrations.values() if one.protect) == keys
     states = recorder.of_type(":NodeState")
     assert len(states) == 5
