@@ -1,4 +1,4 @@
-"""Packs one static program as a container image archive: the format of `docker save`, which containerd imports."""
+"""Packs programs as a container image archive: the format of `docker save`, which containerd imports."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def image(program: Path, name: str, architecture: str) -> bytes:
-    """A docker-archive tar of one layer that holds `program` as /<its file name>, the image's entry point.
+def image(files: Mapping[str, Path], name: str, architecture: str) -> bytes:
+    """A docker-archive tar of one layer that holds `files` by their paths in the image; the first is its entry point.
 
-    `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same program
-    gives the same bytes.
+    `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same files give
+    the same bytes.
     """
-    layer = _tar({program.name: (program.read_bytes(), 0o755)})
+    entry, *_ = files
+    layer = _tar({path: (source.read_bytes(), 0o755) for path, source in files.items()})
     digest = hashlib.sha256(layer).hexdigest()
     config = _json(
         {
             "architecture": architecture,
             "os": "linux",
             "created": "1970-01-01T00:00:00Z",
-            "config": {"Entrypoint": [f"/{program.name}"], "User": "65535:65535", "WorkingDir": "/"},
+            "config": {
+                "Entrypoint": [f"/{entry}"],
+                "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+                "User": "65535:65535",
+                "WorkingDir": "/",
+            },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
-            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": f"COPY {program.name} /"}],
+            "history": [{"created": "1970-01-01T00:00:00Z", "created_by": f"COPY {entry} /"}],
         }
     )
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab import archive, parts
 from lab.context import SOURCES, Lab, LabError, cache, locked, say
-from lab.parts import PARTS, Part
+from lab.parts import IMAGES, PARTS, Part
 
 SUMS = "SHA256SUMS"
 _KEY_LENGTH = 16
@@ -27,7 +27,32 @@ def artifacts() -> list[Path]:
     A first run takes minutes and shows progress, a later one milliseconds. Raises LabError.
     """
     made = [_made(part.folder, part.version, _inputs(part), partial(_go, part)) for part in PARTS]
-    return [*made, _made("pause", parts.PAUSE, _pause_inputs(), _pause)]
+    return [*made, _made("pause", parts.PAUSE, _pause_inputs(), _pause), *(_image(one, made) for one in IMAGES)]
+
+
+def _image(image: parts.Image, built: Sequence[Path]) -> Path:
+    """An image of a built program, made anew when that is, or a tool of it."""
+    [program] = [folder / image.program for folder in built if (folder / image.program).exists()]
+    files = {image.entry: program}
+    for tool in image.tools:
+        files |= _with_libraries(tool)
+    architecture = _go_version().split()[1]
+    key = digest(Path(archive.__file__).read_bytes(), *(file.read_bytes() for file in files.values()))
+
+    def pack(into: Path) -> None:
+        (into / image.path).parent.mkdir(parents=True)
+        (into / image.path).write_bytes(archive.image(files, image.name, architecture))
+
+    return _made("image", Path(image.path).stem, key, pack)
+
+
+def _with_libraries(tool: str) -> dict[str, Path]:
+    """A program of this machine and the libraries it loads, by their paths in an image."""
+    found = shutil.which(tool)
+    if found is None:
+        raise LabError(f"there is no {tool} here: run `python -m lab packages --install`")
+    listed = [word for line in run(["ldd", found]).splitlines() for word in line.split() if word.startswith("/")]
+    return {name.lstrip("/"): Path(name).resolve() for name in (found, *listed)}
 
 
 def mirror(lab: Lab) -> None:
@@ -102,7 +127,7 @@ def _made(folder: str, version: str, key: str, make: Callable[[Path], None]) -> 
 
 def _inputs(part: Part) -> str:
     module = SOURCES / "artifacts" / part.folder
-    return digest(repr(part), _go_version(), *((module / name).read_bytes() for name in ("go.mod", "go.sum")))
+    return digest(repr(part), _go_version(), *(file.read_bytes() for file in sorted(module.iterdir())))
 
 
 def _go_version() -> str:
@@ -141,7 +166,7 @@ def _pause(into: Path) -> None:
     run(["gcc", "-Os", "-Wall", "-static", "-s", "-o", str(program), str(SOURCES / "artifacts/pause/pause.c")])
     target = into / parts.PAUSE_PATH
     target.parent.mkdir(parents=True)
-    target.write_bytes(archive.image(program, parts.PAUSE_IMAGE, _go_version().split()[1]))
+    target.write_bytes(archive.image({"pause": program}, parts.PAUSE_IMAGE, _go_version().split()[1]))
     program.unlink()
 
 

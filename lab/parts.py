@@ -9,6 +9,8 @@ KUBERNETES = "1.36.3"
 CONTAINERD = "2.2.1"
 RUNC = "1.3.4"
 ETCD = "3.6.8"
+CNI = "1.9.1"
+COREDNS = "1.14.2"
 PAUSE = "3.10.1"
 
 
@@ -42,10 +44,11 @@ def _kubernetes(*names: str) -> Part:
     )
 
 
+CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
 
 PARTS = (
-    _kubernetes("kubelet"),
+    _kubernetes("kubelet", "kubectl", *CONTROL_PLANE, "kube-proxy"),
     Part(
         folder="containerd",
         version=CONTAINERD,
@@ -75,6 +78,50 @@ PARTS = (
             f"etcd/v{ETCD}/etcdutl": "go.etcd.io/etcd/etcdutl/v3",
         },
     ),
+    Part(
+        folder="cni",
+        version=CNI,
+        programs={
+            f"cni/v{CNI}/{name}": f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
+            for name, kind in {"bridge": "main", "loopback": "main", "host-local": "ipam", "portmap": "meta"}.items()
+        },
+        variables={"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": f"v{CNI}"},
+    ),
+    Part(folder="coredns", version=COREDNS, programs={f"coredns/v{COREDNS}/coredns": "."}),
 )
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 PAUSE_PATH = f"images/pause-{PAUSE}.tar"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container image of one program of a part: `program` is its path in the mirror tree, `entry` where it stands in
+    the image. `tools` are programs of this machine that it runs, taken along with their libraries."""
+
+    name: str
+    path: str
+    program: str
+    entry: str
+    tools: tuple[str, ...] = ()
+
+
+def _image_of(name: str, *tools: str) -> Image:
+    return Image(
+        name=f"registry.k8s.io/{name}:v{KUBERNETES}",
+        path=f"images/{name}-v{KUBERNETES}.tar",
+        program=f"kubernetes/v{KUBERNETES}/{name}",
+        entry=f"usr/local/bin/{name}",
+        tools=tools,
+    )
+
+
+IMAGES = (
+    *(_image_of(name) for name in CONTROL_PLANE),
+    _image_of("kube-proxy", "nft"),
+    Image(
+        name=f"registry.k8s.io/coredns/coredns:v{COREDNS}",
+        path=f"images/coredns-v{COREDNS}.tar",
+        program=f"coredns/v{COREDNS}/coredns",
+        entry="coredns",
+    ),
+)

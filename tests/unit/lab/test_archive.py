@@ -23,7 +23,7 @@ def _program(folder: Path, content: bytes = b"\x7fELF a program") -> Path:
 
 
 def test_the_manifest_names_image_configuration_and_layer(tmp_path: Path) -> None:
-    files = _read(archive.image(_program(tmp_path), "registry.k8s.io/pause:3.10.1", "amd64"))
+    files = _read(archive.image({"pause": _program(tmp_path)}, "registry.k8s.io/pause:3.10.1", "amd64"))
     (manifest,) = json.loads(files["manifest.json"])
     assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.1"]
     config = json.loads(files[manifest["Config"]])
@@ -35,7 +35,7 @@ def test_the_manifest_names_image_configuration_and_layer(tmp_path: Path) -> Non
 
 
 def test_the_layer_holds_the_executable_program_alone(tmp_path: Path) -> None:
-    files = _read(archive.image(_program(tmp_path), "example/pause:1", "amd64"))
+    files = _read(archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64"))
     (manifest,) = json.loads(files["manifest.json"])
     with tarfile.open(fileobj=io.BytesIO(files[manifest["Layers"][0]])) as layer:
         (member,) = layer.getmembers()
@@ -44,6 +44,6 @@ def test_the_layer_holds_the_executable_program_alone(tmp_path: Path) -> None:
 
 
 def test_equal_programs_give_equal_bytes_and_others_do_not(tmp_path: Path) -> None:
-    first = archive.image(_program(tmp_path), "example/pause:1", "amd64")
-    assert archive.image(_program(tmp_path), "example/pause:1", "amd64") == first
-    assert archive.image(_program(tmp_path, b"another"), "example/pause:1", "amd64") != first
+    first = archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64")
+    assert archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64") == first
+    assert archive.image({"pause": _program(tmp_path, b"another")}, "example/pause:1", "amd64") != first

@@ -9,7 +9,7 @@ import pytest
 
 from lab import build
 from lab.context import Lab, LabError
-from lab.parts import PARTS, PAUSE_PATH
+from lab.parts import IMAGES, PARTS, PAUSE_PATH
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def test_the_digest_tells_where_one_input_ends() -> None:
 
 
 def test_no_two_artifacts_share_a_path() -> None:
-    paths = [path for part in PARTS for path in part.programs] + [PAUSE_PATH]
+    paths = [path for part in PARTS for path in part.programs] + [PAUSE_PATH, *(image.path for image in IMAGES)]
     assert len(paths) == len(set(paths))
     assert "kubernetes/v1.36.3/kubelet" in paths
     assert {f"containerd/v2.2.1/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")} <= set(paths)
