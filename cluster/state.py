@@ -21,13 +21,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class File:
-    """One file: its text, or a pinned download. Mode in octal digits."""
+    """One file: its text, or a pinned download. Mode in octal digits.
+
+    A `block` is a part of a file that others write, too: these lines between two marks; mode and owner stay theirs.
+    """
 
     content: str | None = None
     source: Pinned | None = None
     mode: str = "0644"
     owner: str = "root"
     group: str = "root"
+    block: bool = False
 
 
 @dataclass(frozen=True)

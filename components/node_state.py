@@ -79,6 +79,8 @@ class NodeState(pulumi.CustomResource):
 
 
 def _file(file: File) -> dict[str, Any]:
+    if file.block:
+        return {"content": file.content, "block": True}
     shape: dict[str, Any] = {"mode": file.mode, "owner": file.owner, "group": file.group}
     if file.source is None:
         return {"content": file.content, **shape}

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from provider import plan as planning
 from provider import script
-from provider.model import Directory, File, Installed, NodeError, State
+from provider.model import Content, Directory, File, Installed, NodeError, State
 from provider.observe import Request, observe
-from provider.plan import Plan, UnitStep
+from provider.plan import FileChange, Plan, UnitStep
 from provider.react import Say, last, react, ready, stop, without_secrets
 from provider.transport import Node, Unreachable
 
+NO_LINES = File(Content(""), None, "", "", "", block=True)
 STAGE_SECONDS = 3600
 """Downloads are part of staging."""
 
@@ -94,13 +95,18 @@ def _work(node: Node, forecast: Plan, found: State, wanted: State, concern: str)
         wanted,
         steps=_merged(forecast.steps, actual.steps, found),
         settings=actual.settings,
-        rewritten={one.path: wanted.files[one.path] for one in changed if one.rewrites},
+        rewritten={one.path: wanted.files[one.path] for one in changed if one.rewrites}
+        | {one.path: NO_LINES for one in forecast.files if _leaves_block(one)},
         reshaped={one.path: wanted.files[one.path] for one in changed if not one.rewrites},
-        removed=[one.path for one in forecast.files if "removed" in one.attributes],
+        removed=[one.path for one in forecast.files if "removed" in one.attributes and not one.block],
         directories={one.path: wanted.directories[one.path] for one in actual.directories},
         gone=[one.path for one in forecast.directories if "removed" in one.attributes],
         ending=[unit for unit in forecast.settings if unit not in wanted.units],
     )
+
+
+def _leaves_block(change: FileChange) -> bool:
+    return change.block and "removed" in change.attributes
 
 
 def _merged(forecast: tuple[UnitStep, ...], actual: tuple[UnitStep, ...], found: State) -> tuple[UnitStep, ...]:

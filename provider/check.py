@@ -26,7 +26,7 @@ KNOWN = {
         "leave",
     ),
     "connection": ("host", "port", "user", "privateKey", "hostKey"),
-    "file": ("content", "source", "mode", "owner", "group"),
+    "file": ("content", "source", "mode", "owner", "group", "block"),
     "source": ("url", "sha256", "extract"),
     "directory": ("mode", "owner", "group"),
     "unit": ("enabled", "active"),
@@ -130,7 +130,10 @@ def _top(properties: Properties) -> Iterator[Failure]:
 
 
 def _file(at: str, _: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:
-    yield from _shape(at, members)
+    if (block := plain(members.get("block"))) is not None:
+        yield from _block(at, block, members)
+    else:
+        yield from _shape(at, members)
     if ("content" in members) == ("source" in members):
         yield at, "needs either content or source"
     content = members.get("content")
@@ -143,6 +146,15 @@ def _file(at: str, _: str, members: dict[str, PropertyValue]) -> Iterator[Failur
         yield from _text(f"{at}.source.url", source.get("url"), URL, "an http, https or file URL")
         if "extract" in source:
             yield from _text(f"{at}.source.extract", source["extract"], re.compile("[^/].*"), "a member of an archive")
+
+
+def _block(at: str, block: Any, members: Properties) -> Iterator[Failure]:
+    """A part of a file that others write, too."""
+    if block is not True:
+        yield f"{at}.block", "can only be true"
+    for key in ("source", "mode", "owner", "group"):
+        if key in members:
+            yield f"{at}.{key}", "is not for a block: the file is somebody else's, only these lines are ours"
 
 
 def _directory(at: str, _: str, members: dict[str, PropertyValue]) -> Iterator[Failure]:

@@ -42,13 +42,18 @@ class Source:
 
 @dataclass(frozen=True)
 class File:
-    """One file: content or source, its mode (four octal digits) and ownership (names, or numbers where so given)."""
+    """One file: content or source, its mode (four octal digits) and ownership (names, or numbers where so given).
+
+    A `block` is only a part of a file: the lines between our two marks in a file that others write, too. Mode and
+    ownership are theirs, and empty here.
+    """
 
     content: Content | None
     source: Source | None
     mode: str
     owner: str
     group: str
+    block: bool = False
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def _disjoint(waiting: Mapping[asyncio.Future[State], Request]) -> dict[asyncio.
 
 
 def _expected(file: File, known: Installed | None) -> Expected:
+    if file.block:
+        return Expected("", block=True)
     if file.content is not None:
         return Expected(file.content.sha256 or "", file.content.secret)
     assert file.source is not None
@@ -125,6 +127,7 @@ class _Report:
     found: dict[str, list[str]] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
     units: dict[str, dict[str, str]] = field(default_factory=dict)
     pending: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     complete: bool = False
@@ -144,6 +147,8 @@ def _report(printed: str, expected: Mapping[str, Expected], units: Sequence[str]
             report.sums[fields[1]] = fields[0]
         elif kind == "text":
             report.texts[fields[0]] = fields[1]
+        elif kind == "block":
+            report.blocks[fields[0]] = fields[1]
         elif kind == "unit":
             # Units are separated by an empty line.
             key, equals, value = rest.partition("=")
@@ -169,8 +174,11 @@ def _state(report: _Report, request: Request, expected: Mapping[str, Expected]) 
     files = {
         path: _file(file, report.found[path], report.sums.get(path), report.texts.get(path), expected[path].sha256)
         for path, file in wanted.files.items()
-        if path in report.found
+        if path in report.found and not file.block
     }
+    for path, text in report.blocks.items():
+        if (block := wanted.files.get(path)) is not None:
+            files[path] = replace(block, content=Content(_text(text, "unknown")))
     directories = {
         path: Directory(report.found[path][1], *_owners(one, report.found[path]))
         for path, one in wanted.directories.items()

@@ -22,6 +22,7 @@ class FileChange:
 
     path: str
     attributes: tuple[str, ...]
+    block: bool = False
 
     @property
     def rewrites(self) -> bool:
@@ -80,7 +81,7 @@ def _changes(old: Mapping[str, File], new: Mapping[str, File]) -> tuple[FileChan
         if path not in old:
             changes.append(FileChange(path, ("added",)))
         elif path not in new:
-            changes.append(FileChange(path, ("removed",)))
+            changes.append(FileChange(path, ("removed",), old[path].block))
         elif attributes := _differences(old[path], new[path]):
             changes.append(FileChange(path, attributes))
     return tuple(changes)

@@ -32,6 +32,7 @@ class Expected:
     sha256: str
     secret: bool = False
     stamp: str = ""
+    block: bool = False
 
 
 def read_script(
@@ -44,6 +45,9 @@ def read_script(
     """Prints a line for each path, then systemd's own words for each unit, and `end` last; fields are tabbed."""
     lines = [f"home={HOME}", _source("read.sh")]
     for path, one in files.items():
+        if one.block:
+            lines.append(_call("block", path))
+            continue
         how = "secret" if one.secret else "public"
         lines.append(_call("expect", path, one.sha256 or "-", how, one.stamp or "-"))
     lines += [_call("place", path) for path in directories]
@@ -71,6 +75,9 @@ def stage_script(
         else:
             assert file.content is not None and file.content.text is not None
             encoded = base64.encodebytes(file.content.text.encode()).decode()
+            if file.block:
+                lines.append(f"{_call('block', path)} <<'END-OF-FILE'\n{encoded}END-OF-FILE")
+                continue
             lines.append(f"{_call('content', *shape)} <<'END-OF-FILE'\n{encoded}END-OF-FILE")
     lines.append(_call("owe", *owed))
     return _writing(concern, lines)
@@ -153,10 +160,19 @@ def given_script(text: str) -> str:
     return _whole([text])
 
 
-def delete_script(files: Sequence[str], directories: Sequence[str], units: Sequence[str], concern: str) -> str:
-    """Stops and disables the units whose files go, removes the files, and the directories that are then empty."""
+def delete_script(
+    files: Sequence[str], blocks: Sequence[str], directories: Sequence[str], units: Sequence[str], concern: str
+) -> str:
+    """Stops and disables the units whose files go, removes the files, and the directories that are then empty.
+
+    Of files that others write, too, only our `blocks` go.
+    """
     inner_first = sorted(directories, key=len, reverse=True)
-    return _writing(concern, [_call("remove", *units, "--", *files, "--", *inner_first)])
+    stripped = [
+        f"if [ -e {quoted(path)} ]; then {_call('block', path)} </dev/null; {_call('swap', path)}; fi"
+        for path in blocks
+    ]
+    return _writing(concern, [*stripped, _call("remove", *units, "--", *files, "--", *inner_first)])
 
 
 def reloads(paths: Iterable[str]) -> bool:

@@ -115,7 +115,9 @@ class NodeStateProvider(api.Provider):
         state = wire.state(request.properties)
         node = self._pool.node(state.node, wire.connection(request.properties))
         own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
-        remove = script.delete_script(list(state.files), list(state.directories), own, _concern(request.urn))
+        blocks = [path for path, file in state.files.items() if file.block]
+        files = [path for path in state.files if path not in blocks]
+        remove = script.delete_script(files, blocks, list(state.directories), own, _concern(request.urn))
         try:
             await react.leave(node, state)
             done = await node.run("delete", remove, writes=len(state.files) + len(own), paths=tuple(state.files))

@@ -170,6 +170,8 @@ def _file(value: PropertyValue) -> File:
         content = Content(plain(held), secret=held.is_secret)
     elif unknown(value):
         content = Content(None, secret=value.is_secret)
+    if plain(members.get("block")) is True:
+        return File(content, None, "", "", "", block=True)
     return File(
         content,
         Source(str(source.get("url")), str(source.get("sha256")), source.get("extract")) if source else None,
@@ -218,7 +220,8 @@ def observed(inputs: Properties, found: State) -> dict[str, PropertyValue]:
 
 
 def _file_value(file: File) -> PropertyValue:
-    members = entries(_strings(mode=file.mode, owner=file.owner, group=file.group))
+    shape = {"block": PropertyValue(True)} if file.block else None
+    members = shape or entries(_strings(mode=file.mode, owner=file.owner, group=file.group))
     if file.content is not None:
         members["content"] = PropertyValue(file.content.text, is_secret=file.content.secret)
     if file.source is not None:

@@ -15,6 +15,14 @@ expect() {
   printf '%s\n' "$1" >>"$work/paths"
 }
 
+# block PATH: what stands between our marks in a file that others write, too
+block() {
+  if grep -qx '# BEGIN plumbline' "$1" 2>/dev/null; then
+    printf 'block\t%s\t%s\n' "$1" \
+      "$(sed -n '/^# BEGIN plumbline$/,/^# END plumbline$/p' "$1" | sed '/^# \(BEGIN\|END\) plumbline$/d' | base64 -w0)"
+  fi
+}
+
 place() { printf '%s\n' "$1" >>"$work/paths"; }
 
 # report BYTES: public texts up to this size are shown where they differ

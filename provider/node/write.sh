@@ -74,6 +74,18 @@ content() {
   place "$@"
 }
 
+# block PATH, and its lines in base64 on standard input: the file as it stands, with these between our marks at its end;
+# without lines, without marks. What others write in it stays, as do its mode and owner.
+block() {
+  new=$(staged "$1")
+  rm -rf -- "$new"
+  if [ -e "$1" ]; then cp -p -- "$1" "$new"; else : >"$new"; fi
+  [ ! -e "$1" ] || sed -e '/^# BEGIN plumbline$/,/^# END plumbline$/d' -e '$a\' "$1" >"$new"
+  lines=$(base64 -d)
+  [ -z "$lines" ] || printf '# BEGIN plumbline\n%s\n# END plumbline\n' "$lines" >>"$new"
+  sync "$new" 2>/dev/null || sync
+}
+
 # download PATH MODE OWNER GROUP URL SHA256 MEMBER; prints the checksum of the file
 download() {
   [ -d "${1%/*}/" ] || mkdir -p -- "${1%/*}/"
