@@ -15,8 +15,7 @@ LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
 def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
     """The artifacts of one Kubernetes version; None where an error was noted.
 
-    A mirror's tree is that of the lab: kubernetes/<version>/kubelet, containerd/<version>/..., runc/<version>/runc and
-    images/*.tar, with a sha256sum file over it. The file is read here: it is what pins the mirror.
+    A mirror's tree is that of the lab: <project>/<version>/<program> and images/*.tar, with a sha256sum file over it. The file is read here: it is what pins the mirror.
     """
     source = reader.choice("source", ["upstream", "mirror"], "upstream")
     if source == "upstream":
@@ -33,6 +32,7 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         return None
     names = {
         "kubelet": f"kubernetes/{version}/kubelet",
+        "kubectl": f"kubernetes/{version}/kubectl",
         "containerd": f"containerd/{pins.CONTAINERD}/containerd",
         "containerd_shim": f"containerd/{pins.CONTAINERD}/containerd-shim-runc-v2",
         "ctr": f"containerd/{pins.CONTAINERD}/ctr",
@@ -40,13 +40,25 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         "etcd": f"etcd/{pins.ETCD}/etcd",
         "etcdctl": f"etcd/{pins.ETCD}/etcdctl",
         "etcdutl": f"etcd/{pins.ETCD}/etcdutl",
-        "pause": f"images/pause-{pins.PAUSE}.tar",
+        **{name: f"cni/{pins.CNI}/{name}" for name in pins.CNI_PLUGINS},
     }
-    pinned = {key: Pinned(f"{url}/{name}", checksum_from(reader, root, sums, name)) for key, name in names.items()}
+    tars = {
+        pins.PAUSE_IMAGE: f"images/pause-{pins.PAUSE}.tar",
+        pins.COREDNS_IMAGE: f"images/coredns-{pins.COREDNS}.tar",
+        **{pins.image(name, version): f"images/{name}-{version}.tar" for name in (*pins.CONTROL_PLANE, "kube-proxy")},
+    }
+    masters_only = {pins.image(name, version) for name in pins.CONTROL_PLANE}
+
+    def mirrored(name: str) -> Pinned:
+        return Pinned(f"{url}/{name}", checksum_from(reader, root, sums, name))
+
+    pinned = {key: mirrored(name) for key, name in names.items()}
+    images = tuple(ContainerImage(name, mirrored(tar), name in masters_only) for name, tar in tars.items())
     if len(reader.errors) > before:
         return None
     return Artifacts(
         kubelet=pinned["kubelet"],
+        kubectl=pinned["kubectl"],
         containerd=pinned["containerd"],
         containerd_shim=pinned["containerd_shim"],
         ctr=pinned["ctr"],
@@ -54,8 +66,9 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         etcd=pinned["etcd"],
         etcdctl=pinned["etcdctl"],
         etcdutl=pinned["etcdutl"],
+        cni={name: pinned[name] for name in pins.CNI_PLUGINS},
         pause_image=pins.PAUSE_IMAGE,
-        images=(ContainerImage(pins.PAUSE_IMAGE, pinned["pause"]),),
+        images=images,
     )
 
 
@@ -80,7 +93,11 @@ def checksum_from(reader: Reader, root: Path, file: str, name: str) -> str:
 
 
 def _upstream(version: str) -> Artifacts:
-    kubelet, containerd, runc = pins.kubelet(version), pins.CONTAINERD_ARCHIVE, pins.RUNC_BINARY
+    containerd, runc, cni = pins.CONTAINERD_ARCHIVE, pins.RUNC_BINARY, pins.CNI_ARCHIVE
+
+    def program(name: str) -> Pinned:
+        upstream = pins.program(name, version)
+        return Pinned(upstream.url, upstream.sha256)
 
     def member(name: str) -> Pinned:
         return Pinned(containerd.url, containerd.sha256, extract=f"bin/{name}")
@@ -90,7 +107,8 @@ def _upstream(version: str) -> Artifacts:
         return Pinned(archive.url, archive.sha256, extract=f"etcd-{pins.ETCD}-linux-amd64/{name}")
 
     return Artifacts(
-        kubelet=Pinned(kubelet.url, kubelet.sha256),
+        kubelet=program("kubelet"),
+        kubectl=program("kubectl"),
         containerd=member("containerd"),
         containerd_shim=member("containerd-shim-runc-v2"),
         ctr=member("ctr"),
@@ -98,5 +116,6 @@ def _upstream(version: str) -> Artifacts:
         etcd=of_etcd("etcd"),
         etcdctl=of_etcd("etcdctl"),
         etcdutl=of_etcd("etcdutl"),
+        cni={name: Pinned(cni.url, cni.sha256, extract=f"./{name}") for name in pins.CNI_PLUGINS},
         pause_image=pins.PAUSE_IMAGE,
     )

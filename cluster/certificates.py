@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import control_plane, paths
+from cluster import control_plane, paths, static_pods
 from cluster.model import Cluster, Node, Role
+
+ADMINISTRATOR = "administrator"
+BOOTSTRAP = "bootstrap"
+"""Names of the leaves that stand on no node: the operator's, and the one that applies rights before there are any."""
 
 ADMINISTRATORS = "plumbline:cluster-admins"
 """The administrators' group: bound to cluster-admin by RBAC, so that it can be unbound, unlike system:masters."""
@@ -26,6 +30,7 @@ class Concern(StrEnum):
     KUBELET = "kubelet"
     ETCD = "etcd"
     CONTROL_PLANE = "control-plane"
+    NETWORK = "network"
 
 
 @dataclass(frozen=True)
@@ -51,29 +56,34 @@ class Leaf:
 
 @dataclass(frozen=True)
 class CertificatePlan:
-    """All leaf certificates, the administrator's first, then each node's."""
+    """All leaf certificates, first those that stand on no node, then each node's."""
 
     leaves: tuple[Leaf, ...]
 
 
 def plan(cluster: Cluster) -> CertificatePlan:
     """The certificates of a cluster: for each node an identity of its own and a serving certificate."""
-    administrator = Leaf(
-        name="administrator",
-        node=None,
-        common_name=f"{cluster.name}-administrator",
-        organization=ADMINISTRATORS,
-        dns_names=(),
-        ip_addresses=(),
-        allowed_uses=_uses(cluster, "client_auth"),
-    )
-    leaves: list[Leaf] = []
+
+    def person(name: str, group: str) -> Leaf:
+        return Leaf(
+            name=name,
+            node=None,
+            common_name=f"{cluster.name}-{name}",
+            organization=group,
+            dns_names=(),
+            ip_addresses=(),
+            allowed_uses=_uses(cluster, "client_auth"),
+        )
+
+    # Nobody has rights before the first binding, but for the group that Kubernetes itself knows.
+    leaves = [person(ADMINISTRATOR, ADMINISTRATORS), person(BOOTSTRAP, "system:masters")]
     for node in cluster.nodes:
         leaves += _of_node(cluster, node)
         if node.role is Role.CONTROL_PLANE:
             leaves += _of_etcd(cluster, node)
             leaves += _of_control_plane(cluster, node)
-    return CertificatePlan((administrator, *leaves))
+        leaves.append(_of_kube_proxy(cluster, node))
+    return CertificatePlan(tuple(leaves))
 
 
 def _of_node(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
@@ -151,8 +161,8 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
             dns_names=(),
             ip_addresses=(),
             allowed_uses=_uses(cluster, "client_auth"),
-            certificate_path=control_plane.file(component, f"{file}.crt"),
-            key_path=control_plane.file(component, f"{file}.key"),
+            certificate_path=static_pods.file(component, f"{file}.crt"),
+            key_path=static_pods.file(component, f"{file}.key"),
             authority=authority,
             concern=Concern.CONTROL_PLANE,
         )
@@ -171,8 +181,8 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
         ),
         ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster)),
         allowed_uses=_uses(cluster, "server_auth"),
-        certificate_path=control_plane.file(api_server, "server.crt"),
-        key_path=control_plane.file(api_server, "server.key"),
+        certificate_path=static_pods.file(api_server, "server.crt"),
+        key_path=static_pods.file(api_server, "server.key"),
         concern=Concern.CONTROL_PLANE,
     )
     return (
@@ -183,6 +193,22 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
         client("front-proxy-client", api_server, "front-proxy-client", "front-proxy-client", Authority.FRONT_PROXY),
         client("controller-manager", manager, "client", "system:kube-controller-manager"),
         client("scheduler", scheduler, "client", "system:kube-scheduler"),
+    )
+
+
+def _of_kube_proxy(cluster: Cluster, node: Node) -> Leaf:
+    """An identity for the node's service proxy: Kubernetes itself binds it to what it may read."""
+    return Leaf(
+        name=f"{node.name}-kube-proxy",
+        node=node.name,
+        common_name="system:kube-proxy",
+        organization="",
+        dns_names=(),
+        ip_addresses=(),
+        allowed_uses=_uses(cluster, "client_auth"),
+        certificate_path=static_pods.file("kube-proxy", "client.crt"),
+        key_path=static_pods.file("kube-proxy", "client.key"),
+        concern=Concern.NETWORK,
     )
 
 

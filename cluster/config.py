@@ -9,9 +9,10 @@ from typing import Any
 
 from cluster import artifacts, pins, syntax
 from cluster.machines import parse_machines
-from cluster.model import CertificateSettings, Cluster, Etcd, Profile, Role, Source, Subject
+from cluster.model import CertificateSettings, Cluster, Etcd, PodNetwork, Profile, Role, Source, Subject
 from cluster.nodes import parse_nodes
 from cluster.overrides import check_kubelet_overrides
+from cluster.pods import with_pods
 from cluster.reader import Reader
 
 
@@ -39,6 +40,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     pods = network.text("pods", "10.2.0.0/16", syntax.network)
     services = network.text("services", "10.3.0.0/16", syntax.network)
     dns = network.text("dns", "10.3.0.10", syntax.address)
+    mode = PodNetwork(network.choice("mode", list(PodNetwork), PodNetwork.ROUTED))
+    conntrack = network.boolean("conntrackLimits", True)
     network.finish()
 
     machines = parse_machines(top.object("machines"), root, name)
@@ -68,6 +71,10 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     _check_addresses(
         nodes, machines.source, machine_network, {"network.pods": pods, "network.services": services}, errors
     )
+    if mode is PodNetwork.ROUTED and not errors:
+        nodes = with_pods(nodes, pods, errors)
+    elif mode is PodNetwork.NONE:
+        errors += [f"nodes.{node.name}.pods: is for network.mode routed" for node in nodes if node.pods]
     if IPv4Address(dns) not in IPv4Network(services):
         errors.append(f"network.dns: {dns} is not in network.services ({services})")
     if errors:
@@ -92,6 +99,8 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
         kubelet=overrides,
         restrict_oom_score_adj=restrict,
         etcd=store,
+        pods=mode,
+        conntrack_limits=conntrack,
     )
 
 

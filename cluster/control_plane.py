@@ -5,70 +5,155 @@ Each has a folder of its own below /etc/kubernetes, the only one that its contai
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-
-import yaml
 
 from cluster import addresses, etcd, kubeconfig, paths, pins
 from cluster.kubelet import CIPHERS
-from cluster.model import Cluster, Node
-from cluster.state import Directory, File, State
+from cluster.model import Cluster, Node, PodNetwork
+from cluster.state import Action, Directory, File, Reaction, Rollout, State
+from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
+from cluster.static_pods import state as pod_state
 
-FOLDER = "/etc/kubernetes"
 AUDIT_LOG = "/var/log/kubernetes/audit"
-API_SERVER, CONTROLLER_MANAGER, SCHEDULER = "kube-apiserver", "kube-controller-manager", "kube-scheduler"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Where a component says that it is alive, ready and started: HTTPS on the node itself."""
-
-    port: int
-    live: str = "/livez"
-    ready: str = "/readyz"
-
+API_SERVER, CONTROLLER_MANAGER, SCHEDULER = pins.CONTROL_PLANE
+GROUP = "control-plane"
+READY_SECONDS = 600
+"""An emulated machine takes minutes for its first API server."""
 
 PROBES = {
     API_SERVER: Probe(kubeconfig.API_PORT),
     CONTROLLER_MANAGER: Probe(10257, "/healthz", "/healthz"),
     SCHEDULER: Probe(10259),
 }
-CPU = {API_SERVER: "250m", CONTROLLER_MANAGER: "200m", SCHEDULER: "100m"}
-
-
-def file(component: str, name: str) -> str:
-    """The path of one of a component's files."""
-    return f"{FOLDER}/{component}/{name}"
 
 
 def state(cluster: Cluster, node: Node) -> State:
     """What a control-plane node must hold for its static pods, without what the plan issues: certificates and keys.
 
-    The kubelet starts a pod anew when its manifest changes; what a component reads only at its start stands in the
-    manifest's annotation, so that a change of it is a change of the manifest.
+    A new serving certificate, a new authority of clients and the encryption configuration are reread by the API server
+    itself; a client's certificate at its next connection. What is read at the start only restarts the pod.
     """
     policy, who = dump(audit_policy()), dump(authentication())
     manager, scheduler = f"{FOLDER}/{CONTROLLER_MANAGER}", f"{FOLDER}/{SCHEDULER}"
-    manager_kubeconfig = kubeconfig.component(cluster, "system:kube-controller-manager", manager)
-    scheduler_kubeconfig = kubeconfig.component(cluster, "system:kube-scheduler", scheduler)
-    pods = {
-        API_SERVER: static_pod(cluster, API_SERVER, api_server_flags(cluster, node), (policy, who), (AUDIT_LOG,)),
-        CONTROLLER_MANAGER: static_pod(
-            cluster, CONTROLLER_MANAGER, controller_manager_flags(cluster), (manager_kubeconfig,)
-        ),
-        SCHEDULER: static_pod(cluster, SCHEDULER, scheduler_flags(), (scheduler_kubeconfig,)),
-    }
     files = {
+        paths.KUBECTL: File(source=cluster.artifacts.kubectl, mode="0755"),
         file(API_SERVER, "audit-policy.yaml"): File(policy, mode="0600"),
         file(API_SERVER, "authentication.yaml"): File(who, mode="0600"),
-        file(CONTROLLER_MANAGER, "kubeconfig"): File(manager_kubeconfig, mode="0600"),
-        file(SCHEDULER, "kubeconfig"): File(scheduler_kubeconfig, mode="0600"),
+        file(CONTROLLER_MANAGER, "kubeconfig"): File(
+            kubeconfig.component(cluster, "system:kube-controller-manager", manager), mode="0600"
+        ),
+        file(SCHEDULER, "kubeconfig"): File(
+            kubeconfig.component(cluster, "system:kube-scheduler", scheduler), mode="0600"
+        ),
     }
-    files |= {f"{paths.MANIFESTS}/{name}.yaml": File(dump(pod), mode="0600") for name, pod in pods.items()}
-    folders = {f"{FOLDER}/{name}": Directory("0700") for name in pods} | {AUDIT_LOG: Directory("0700")}
-    return State(files=files, directories=folders)
+    folders = {f"{FOLDER}/{name}": Directory("0700") for name in pins.CONTROL_PLANE} | {AUDIT_LOG: Directory("0700")}
+    own = State(
+        files=files,
+        directories=folders,
+        reactions=(
+            Reaction(
+                f"{API_SERVER}.service",
+                Action.SELF_RELOAD,
+                (file(API_SERVER, "server.crt"), file(API_SERVER, "server.key")),
+                served_at=f"127.0.0.1:{kubeconfig.API_PORT}",
+                certificate=file(API_SERVER, "server.crt"),
+            ),
+        ),
+    )
+    pods = [pod_state(pod, READY_SECONDS) for pod in static_pods(cluster, node)]
+    return replace(merged(own, *pods), rollout=Rollout(GROUP, guard(cluster, node)))
+
+
+def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
+    """The three, with the files that each reads at its start only."""
+
+    def pod(name: str, description: str, flags: dict[str, str], cpu: str, own: Sequence[str], **more: Any) -> StaticPod:
+        return StaticPod(
+            name=name,
+            description=description,
+            image=pins.image(name, cluster.kubernetes_version),
+            command=[name, *(f"--{flag}={value}" for flag, value in sorted(flags.items()))],
+            probe=PROBES[name],
+            cpu=cpu,
+            files=[file(name, one) for one in own],
+            labels={"tier": "control-plane"},
+            **more,
+        )
+
+    # The addresses of the API servers, since a pod is given its own /etc/hosts once, at its start.
+    aliases = [
+        {"ip": line.split()[0], "hostnames": [cluster.api_name]}
+        for line in kubeconfig.hosts(cluster, node).splitlines()
+    ]
+    return (
+        pod(
+            API_SERVER,
+            "Kubernetes API server",
+            api_server_flags(cluster, node),
+            "250m",
+            # ca.crt: of the kubelets; that of clients it would reread.
+            (
+                "ca.crt",
+                "etcd-ca.crt",
+                "audit-policy.yaml",
+                "authentication.yaml",
+                "service-account.key",
+                "service-account.pub",
+            ),
+            writes=[AUDIT_LOG],
+        ),
+        pod(
+            CONTROLLER_MANAGER,
+            "Kubernetes controller manager",
+            controller_manager_flags(cluster),
+            "200m",
+            ("kubeconfig", "ca.crt", "service-account.key"),
+            host_aliases=aliases,
+        ),
+        pod(
+            SCHEDULER, "Kubernetes scheduler", scheduler_flags(), "100m", ("kubeconfig", "ca.crt"), host_aliases=aliases
+        ),
+    )
+
+
+def guard(cluster: Cluster, node: Node) -> str | None:
+    """Succeeds while another API server serves. A single one has no other to ask."""
+    others = [
+        f"https://{one.address}:{kubeconfig.API_PORT}/readyz"
+        for one in cluster.control_plane()
+        if one.name != node.name
+    ]
+    if not others:
+        return None
+    return (
+        f"for one in {' '.join(others)}; do\n"
+        '  if curl --silent --fail --insecure --max-time 5 --output /dev/null "$one"; then exit 0; fi\n'
+        "done\n"
+        'echo "no other API server answers"; exit 1\n'
+    )
+
+
+def encryption(key_pem: str) -> str:
+    """The EncryptionConfiguration: secrets are stored under a key that is derived from the plan's. A secret.
+
+    What was stored in the clear before is still read, and encrypted when it is next written.
+    """
+    key = hashlib.sha256(b"plumbline encryption at rest\0" + key_pem.encode()).digest()
+    providers = [
+        {"secretbox": {"keys": [{"name": "key1", "secret": base64.b64encode(key).decode()}]}},
+        {"identity": {}},
+    ]
+    return dump(
+        {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "EncryptionConfiguration",
+            "resources": [{"resources": ["secrets"], "providers": providers}],
+        }
+    )
 
 
 def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -134,13 +219,16 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
     def own(name: str) -> str:
         return file(CONTROLLER_MANAGER, name)
 
+    # Where the pod network is ours, a node's share of it comes from the plan.
+    shares = {"allocate-node-cidrs": "false"}
+    if cluster.pods is PodNetwork.NONE:
+        shares = {"allocate-node-cidrs": "true", "cluster-cidr": cluster.pod_network}
     return {
-        "allocate-node-cidrs": "true",
+        **shares,
         "authentication-kubeconfig": own("kubeconfig"),
         "authorization-kubeconfig": own("kubeconfig"),
         "bind-address": "127.0.0.1",
         "client-ca-file": own("ca.crt"),
-        "cluster-cidr": cluster.pod_network,
         "cluster-name": cluster.name,
         "controllers": "*,tokencleaner,-bootstrapsigner,-csrsigning",
         "kubeconfig": own("kubeconfig"),
@@ -175,73 +263,6 @@ def _serving() -> dict[str, str]:
     return {"tls-cipher-suites": ",".join(CIPHERS), "tls-min-version": "VersionTLS12"}
 
 
-def static_pod(
-    cluster: Cluster, component: str, flags: dict[str, str], reads: tuple[str, ...] = (), writes: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """The manifest of one component. `reads` are the texts that it reads at its start only; `writes` are folders besides
-    its own that it may write to.
-    """
-    probe = PROBES[component]
-    folders = {f"{FOLDER}/{component}": True} | dict.fromkeys(writes, False)
-    volumes = [
-        {"name": f"folder-{index}", "hostPath": {"path": path, "type": "Directory"}}
-        for index, path in enumerate(folders)
-    ]
-    mounts = [
-        {"name": f"folder-{index}", "mountPath": path, **({"readOnly": True} if read_only else {})}
-        for index, (path, read_only) in enumerate(folders.items())
-    ]
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "name": component,
-            "namespace": "kube-system",
-            "labels": {"component": component, "tier": "control-plane"},
-            "annotations": {"plumbline/reads": hashlib.sha256("\0".join(reads).encode()).hexdigest()[:16]},
-        },
-        "spec": {
-            "hostNetwork": True,
-            "priorityClassName": "system-node-critical",
-            # Its files are root's; of root's powers it keeps none.
-            "securityContext": {"runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [
-                {
-                    "name": component,
-                    "image": pins.image(component, cluster.kubernetes_version),
-                    "imagePullPolicy": "IfNotPresent",
-                    "command": [component, *(f"--{name}={value}" for name, value in sorted(flags.items()))],
-                    # A dead control-plane node is noticed in seconds, not in TCP's minutes.
-                    "env": [
-                        {"name": "HTTP2_READ_IDLE_TIMEOUT_SECONDS", "value": "5"},
-                        {"name": "HTTP2_PING_TIMEOUT_SECONDS", "value": "3"},
-                    ],
-                    "resources": {"requests": {"cpu": CPU[component]}},
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                        "readOnlyRootFilesystem": True,
-                    },
-                    "startupProbe": _probe(probe.port, probe.live, failures=60),
-                    "livenessProbe": _probe(probe.port, probe.live, failures=8),
-                    "readinessProbe": _probe(probe.port, probe.ready, failures=3),
-                    "volumeMounts": mounts,
-                }
-            ],
-            "volumes": volumes,
-        },
-    }
-
-
-def _probe(port: int, path: str, failures: int) -> dict[str, Any]:
-    return {
-        "httpGet": {"host": "127.0.0.1", "port": port, "path": path, "scheme": "HTTPS"},
-        "periodSeconds": 10,
-        "timeoutSeconds": 15,
-        "failureThreshold": failures,
-    }
-
-
 def authentication() -> dict[str, Any]:
     """Who is not known may ask for health, and for nothing else."""
     return {
@@ -273,8 +294,3 @@ def audit_policy() -> dict[str, Any]:
 def service_address(cluster: Cluster) -> str:
     """The API server's own address in the service network: its first."""
     return addresses.gateway(cluster.service_network)
-
-
-def dump(data: dict[str, Any]) -> str:
-    """A manifest's text."""
-    return yaml.safe_dump(data, sort_keys=False, width=1000)

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from cluster import paths
-from cluster.model import Cluster
+from cluster.model import Cluster, Node
 
 API_PORT = 6443
 
@@ -25,16 +25,40 @@ def component(cluster: Cluster, name: str, folder: str) -> str:
     return _config(cluster, {"certificate-authority": f"{folder}/ca.crt"}, name, user)
 
 
-def admin(cluster: Cluster, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
-    """The administrator's kubeconfig, everything embedded: it is a file to carry about, and a secret."""
+def hosts(cluster: Cluster, first: Node) -> str:
+    """The lines of /etc/hosts by which clients on a node find the API servers: this node's own first, if it has one.
+
+    A client that is refused, or hears nothing, dials the next address.
+    """
+    masters = cluster.control_plane()
+    ordered = sorted(masters, key=lambda node: node.name != first.name)
+    return "".join(f"{node.address} {cluster.api_name}\n" for node in ordered)
+
+
+def embedded(cluster: Cluster, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
+    """A kubeconfig with everything in it: a file to carry about, and a secret.
+
+    Its first context goes by the API's name. The name may be unknown where the file is used, or stand for one address
+    only: so there is a context for each control-plane node, too, which goes by that node's address.
+    """
     authority = {"certificate-authority-data": _base64(ca_pem)}
-    user = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}
-    return _config(cluster, authority, f"{cluster.name}-administrator", user)
+    credentials = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}
+    config = _data(cluster, authority, user, credentials)
+    for node in cluster.control_plane():
+        name = f"{cluster.name}-{node.name}"
+        server = f"https://{node.address}:{API_PORT}"
+        config["clusters"].append({"name": name, "cluster": {"server": server, **authority}})
+        config["contexts"].append({"name": name, "context": {"cluster": name, "user": user}})
+    return yaml.safe_dump(config, sort_keys=False)
 
 
 def _config(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> str:
+    return yaml.safe_dump(_data(cluster, authority, user, credentials), sort_keys=False)
+
+
+def _data(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> dict[str, Any]:
     server = f"https://{cluster.api_name}:{API_PORT}"
-    config: dict[str, Any] = {
+    return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": cluster.name, "cluster": {"server": server, **authority}}],
@@ -42,7 +66,6 @@ def _config(cluster: Cluster, authority: dict[str, str], user: str, credentials:
         "contexts": [{"name": cluster.name, "context": {"cluster": cluster.name, "user": user}}],
         "current-context": cluster.name,
     }
-    return yaml.safe_dump(config, sort_keys=False)
 
 
 def _base64(text: str) -> str:

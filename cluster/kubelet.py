@@ -10,7 +10,7 @@ import yaml
 
 from cluster import kubeconfig, paths
 from cluster.model import Cluster, Node
-from cluster.rendering import render
+from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
 
 UNIT = "kubelet.service"
@@ -49,6 +49,9 @@ def state(cluster: Cluster, node: Node) -> State:
             paths.KUBELET_CONFIG: File(_dump(configuration(cluster, node)), mode="0600"),
             paths.KUBECONFIG: File(kubeconfig.node(cluster), mode="0600"),
             paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
+            # Read at each dial: a change of it restarts nothing.
+            paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
+            paths.STATIC_POD: File((TEMPLATES / "static-pod.sh").read_text(), mode="0755"),
         },
         directories={
             paths.KUBERNETES: Directory(),

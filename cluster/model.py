@@ -38,6 +38,13 @@ class OperatingSystem(StrEnum):
     FEDORA_COREOS = "fedora-coreos"
 
 
+class PodNetwork(StrEnum):
+    """`routed`: every node routes to every other node's pods, on one L2 network. `none`: bring your own CNI plugin."""
+
+    ROUTED = "routed"
+    NONE = "none"
+
+
 @dataclass(frozen=True)
 class Taint:
     """A Kubernetes taint, as registered by the kubelet."""
@@ -65,20 +72,23 @@ class Pinned:
 
 @dataclass(frozen=True)
 class ContainerImage:
-    """A container image to import into containerd from a pinned tar archive."""
+    """A container image to import into containerd from a pinned tar archive; on control-plane nodes only, or on all."""
 
     name: str
     archive: Pinned
+    control_plane: bool = False
 
 
 @dataclass(frozen=True)
 class Artifacts:
     """The binaries and images a node needs, each pinned by sha256.
 
-    `pause_image` is containerd's sandbox image name. `images` is empty where nodes pull from registries.
+    `cni` are the network plugins by name. `pause_image` is containerd's sandbox image name. `images` is empty where
+    nodes pull from registries.
     """
 
     kubelet: Pinned
+    kubectl: Pinned
     containerd: Pinned
     containerd_shim: Pinned
     ctr: Pinned
@@ -86,6 +96,7 @@ class Artifacts:
     etcd: Pinned
     etcdctl: Pinned
     etcdutl: Pinned
+    cni: Mapping[str, Pinned]
     pause_image: str
     images: tuple[ContainerImage, ...] = ()
 
@@ -117,6 +128,7 @@ class Node:
     """One node, keyed by its name. `size` is set for libvirt machines, `ssh` for existing ones.
 
     `labels` and `taints` hold the role's own too. `kubelet` is merged over the cluster's KubeletConfiguration.
+    `pods` is the node's share of the pod network, "" where the cluster brings its own.
     """
 
     name: str
@@ -127,6 +139,7 @@ class Node:
     size: MachineSize | None
     ssh: Ssh | None
     kubelet: Mapping[str, Any] = field(default_factory=dict)
+    pods: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,6 +210,7 @@ class Cluster:
     """The whole configuration, validated. `libvirt` is set exactly where `source` is libvirt.
 
     `api_name` is the one name every client uses for the API server; `kubelet` is merged over our KubeletConfiguration.
+    `conntrack_limits`: kube-proxy sets the kernel's, which nodes that share a kernel cannot.
     """
 
     name: str
@@ -217,6 +231,8 @@ class Cluster:
     kubelet: Mapping[str, Any]
     restrict_oom_score_adj: bool = False
     etcd: Etcd = Etcd()
+    pods: PodNetwork = PodNetwork.ROUTED
+    conntrack_limits: bool = True
 
     def control_plane(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -31,6 +31,7 @@ def _node(name: str, reader: Reader, machines: MachineSettings) -> Node:
     labels = _labels(reader)
     taints = _taints(reader, role)
     overrides = reader.mapping("kubelet")
+    pods = reader.text("pods", "", syntax.network)
     check_kubelet_overrides(overrides, reader.at("kubelet"), reader.errors)
     size = ssh = None
     if machines.source is Source.LIBVIRT:
@@ -42,7 +43,7 @@ def _node(name: str, reader: Reader, machines: MachineSettings) -> Node:
         if reader.has("machine"):
             reader.error("machine", "is for machines.source libvirt; an existing host has the size it has")
     reader.finish()
-    return Node(name, role, address, labels, taints, size, ssh, overrides)
+    return Node(name, role, address, labels, taints, size, ssh, overrides, pods)
 
 
 def _labels(reader: Reader) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cluster import kubelet, paths
-from cluster.model import Cluster, Node
+from cluster.model import Cluster, Node, Role
 from cluster.rendering import render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
 
@@ -57,8 +57,9 @@ def state(cluster: Cluster, node: Node) -> State:
     """What the node must hold for containers to run. Containers outlive a restart of containerd."""
     artifacts = cluster.artifacts
     protects = bool(kubelet.configuration(cluster, node)["protectKernelDefaults"])
+    shipped = [image for image in artifacts.images if node.role is Role.CONTROL_PLANE or not image.control_plane]
     images = tuple(
-        _ImageFile(image.name, f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}") for image in artifacts.images
+        _ImageFile(image.name, f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}") for image in shipped
     )
     files = {
         paths.CONTAINERD: File(source=artifacts.containerd, mode="0755"),
@@ -88,8 +89,8 @@ def state(cluster: Cluster, node: Node) -> State:
         reactions.append(Reaction(SYSCTL, Action.RESTART, (paths.SYSCTL,)))
     if images:
         directories[paths.IMAGES] = Directory("0700")
-        for image, shipped in zip(images, artifacts.images, strict=True):
-            files[image.file] = File(source=shipped.archive, mode="0600")
+        for image, one in zip(images, shipped, strict=True):
+            files[image.file] = File(source=one.archive, mode="0600")
         files[paths.IMAGES_UNIT] = File(render("units/plumbline-images.service.j2", _ImagesUnit(paths.CTR, images)))
         units[IMAGES] = Unit()
         reactions.append(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *[image.file for image in images])))

@@ -42,28 +42,27 @@ class Node(Component):
 
     version: pulumi.Output[str]
     state: pulumi.Output[str]
+    kubelet: NodeState
     etcd: NodeState | None = None
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
+        self._name, self._args = name, args
         machine = args.machine
         first_boot = self._command(
             f"{name}-first-boot", machine, "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
         )
-
-        def brought(concern: str, state: State, issued: Mapping[str, IssuedFile], after: pulumi.Resource) -> NodeState:
-            options = self.child(depends_on=[after], deleted_with=machine.resource)
-            return NodeState(f"{name}-{concern}", NodeStateArgs(machine, state, issued), options)
-
         # Nothing is written before Ignition and the first boot are through.
-        container_runtime = brought("runtime", runtime.state(args.cluster, args.node), {}, first_boot)
+        container_runtime = self.bring("runtime", runtime.state(args.cluster, args.node), {}, [first_boot])
         # The kubelet fails without a container runtime to talk to.
-        issued = _issued(args, Concern.KUBELET, Authority.KUBERNETES, paths.CA_CERTIFICATE)
-        node_kubelet = brought("kubelet", kubelet.state(args.cluster, args.node), issued, container_runtime)
+        authority = self.authority(Authority.KUBERNETES, paths.CA_CERTIFICATE)
+        issued = authority | self.issued(Concern.KUBELET)
+        node_kubelet = self.bring("kubelet", kubelet.state(args.cluster, args.node), issued, [container_runtime])
+        self.kubelet = node_kubelet
         if args.node.role is model.Role.CONTROL_PLANE:
             # A member waits for the others' quorum, for nothing else on its own node.
-            issued = _issued(args, Concern.ETCD, Authority.ETCD, paths.ETCD_CA_CERTIFICATE)
-            self.etcd = brought("etcd", etcd.state(args.cluster, args.node), issued, first_boot)
+            issued = self.authority(Authority.ETCD, paths.ETCD_CA_CERTIFICATE) | self.issued(Concern.ETCD)
+            self.etcd = self.bring("etcd", etcd.state(args.cluster, args.node), issued, [first_boot])
         verified = self._command(
             f"{name}-verify",
             machine,
@@ -77,6 +76,28 @@ class Node(Component):
         self.version = found["version"]
         self.state = found["state"]
         self.register_outputs({"version": self.version, "state": self.state})
+
+    def bring(
+        self, concern: str, state: State, issued: Mapping[str, IssuedFile], after: Sequence[pulumi.Resource]
+    ) -> NodeState:
+        """Brings one more of the node's states to it, once `after` is there; undone with it, or gone with the machine."""
+        machine = self._args.machine
+        options = self.child(depends_on=list(after), deleted_with=machine.resource)
+        return NodeState(f"{self._name}-{concern}", NodeStateArgs(machine, state, issued), options)
+
+    def authority(self, authority: Authority, *certificate_paths: str) -> dict[str, IssuedFile]:
+        """An authority's certificate as files of this node. Its key is no node's."""
+        pem = self._args.authorities[authority].certificate_pem
+        return {path: IssuedFile(pem, mode="0644") for path in certificate_paths}
+
+    def issued(self, concern: Concern) -> dict[str, IssuedFile]:
+        """This node's certificates and keys for one concern, by path."""
+        files = {}
+        for certificate in self._args.certificates:
+            if certificate.leaf.concern is concern:
+                files[certificate.leaf.certificate_path] = IssuedFile(certificate.certificate_pem, mode="0644")
+                files[certificate.leaf.key_path] = IssuedFile(certificate.private_key_pem, mode="0600")
+        return files
 
     def _command(
         self,
@@ -96,17 +117,6 @@ class Node(Component):
             add_previous_output_in_env=False,  # sshd accepts no environment by default
             opts=self.child(depends_on=depends_on, deleted_with=machine.resource),
         )
-
-
-def _issued(args: NodeArgs, concern: Concern, authority: Authority, certificate_path: str) -> Mapping[str, IssuedFile]:
-    """The files that come from this plan's certificates for one concern, by path. The authority's key is not among them."""
-    files = {certificate_path: IssuedFile(args.authorities[authority].certificate_pem, mode="0644")}
-    for certificate in args.certificates:
-        if certificate.leaf.concern is not concern:
-            continue
-        files[certificate.leaf.certificate_path] = IssuedFile(certificate.certificate_pem, mode="0644")
-        files[certificate.leaf.key_path] = IssuedFile(certificate.private_key_pem, mode="0600")
-    return files
 
 
 def _report(stdout: str | None) -> dict[str, str]:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pulumi
 
-from cluster import certificates, kubeconfig
-from cluster.certificates import Authority
+from cluster import certificates, kubeconfig, network
+from cluster.certificates import ADMINISTRATOR, BOOTSTRAP, Authority, Concern
 from cluster.model import Cluster, Source, Subject
+from cluster.static_pods import file
+from components.add_ons import AddOns, AddOnsArgs
 from components.certificate import Certificate, CertificateArgs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
 from components.component import Component
+from components.control_plane import ControlPlane, ControlPlaneArgs
 from components.etcd import Etcd, EtcdArgs
 from components.existing_machines import existing_machines
 from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
@@ -74,17 +77,40 @@ class Plumbline(Component):
             for node in cluster.nodes
         }
         members = {node_name: node.etcd for node_name, node in nodes.items() if node.etcd is not None}
-        self.etcd = Etcd(f"{name}-etcd", EtcdArgs(cluster, machines, members), opts=self.child()).members
+        store = Etcd(f"{name}-etcd", EtcdArgs(cluster, machines, members), opts=self.child())
+        self.etcd = store.members
+        # The component's own resources are what it waits for: the quorum of all members.
+        control = ControlPlane(f"{name}-control-plane", ControlPlaneArgs(cluster, nodes, store), opts=self.child())
+        networks = {
+            node.name: nodes[node.name].bring(
+                "network",
+                network.state(cluster, node),
+                nodes[node.name].issued(Concern.NETWORK)
+                | nodes[node.name].authority(Authority.KUBERNETES, file(network.KUBE_PROXY, "ca.crt")),
+                # kube-proxy is ready once the API has told it of services.
+                [nodes[node.name].kubelet, *control.states.values()],
+            )
+            for node in cluster.nodes
+        }
+
+        def identity(leaf: str) -> pulumi.Output[str]:
+            issued_to = issued[leaf]
+            return pulumi.Output.secret(
+                pulumi.Output.all(
+                    authorities[Authority.KUBERNETES].certificate_pem,
+                    issued_to.certificate_pem,
+                    issued_to.private_key_pem,
+                ).apply(lambda pems: kubeconfig.embedded(cluster, f"{cluster.name}-{leaf}", *pems))
+            )
+
+        registered = AddOns(
+            f"{name}-add-ons",
+            AddOnsArgs(cluster, machines, identity(BOOTSTRAP), control.states, networks),
+            opts=self.child(),
+        ).nodes
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
-        self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued) for node in nodes.items()])
-        [administrator] = [certificate for certificate in issued.values() if certificate.leaf.node is None]
-        self.kubeconfig = pulumi.Output.secret(
-            pulumi.Output.all(
-                authorities[Authority.KUBERNETES].certificate_pem,
-                administrator.certificate_pem,
-                administrator.private_key_pem,
-            ).apply(lambda pems: kubeconfig.admin(cluster, *pems))
-        )
+        self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued, registered) for node in nodes.items()])
+        self.kubeconfig = identity(ADMINISTRATOR)
         roles = {node.name: str(node.role) for node in cluster.nodes}
         self.machines = pulumi.Output.secret(
             pulumi.Output.from_input(
@@ -110,19 +136,23 @@ class Plumbline(Component):
 
     @staticmethod
     def _summary(
-        cluster: Cluster, item: tuple[str, Node], issued: Mapping[str, Certificate]
+        cluster: Cluster,
+        item: tuple[str, Node],
+        issued: Mapping[str, Certificate],
+        registered: pulumi.Output[dict[str, dict[str, Any]]],
     ) -> pulumi.Output[dict[str, Any]]:
         """One row of the `nodes` output. Days left are those of the node's certificate that expires first."""
         name, node = item
         [settings] = [settings for settings in cluster.nodes if settings.name == name]
         own = [certificate.summary for certificate in issued.values() if certificate.leaf.node == name]
-        return pulumi.Output.all(node.version, node.state, *own).apply(
+        return pulumi.Output.all(node.version, node.state, registered, *own).apply(
             lambda found: {
                 "name": name,
                 "role": str(settings.role),
                 "address": settings.address,
                 "version": found[0],
                 "state": found[1],
-                "certificateDaysLeft": min(summary["daysLeft"] for summary in found[2:]),
+                "ready": found[2].get(name, {}).get("ready", False),
+                "certificateDaysLeft": min(summary["daysLeft"] for summary in found[3:]),
             }
         )

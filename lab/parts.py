@@ -83,7 +83,7 @@ PARTS = (
         version=CNI,
         programs={
             f"cni/v{CNI}/{name}": f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
-            for name, kind in {"bridge": "main", "loopback": "main", "host-local": "ipam", "portmap": "meta"}.items()
+            for name, kind in {"ptp": "main", "loopback": "main", "host-local": "ipam", "portmap": "meta"}.items()
         },
         variables={"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": f"v{CNI}"},
     ),

@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import certificates, classic, config, control_plane, etcd, ignition, kubeconfig, kubelet, paths, runtime
+from cluster import (
+    certificates,
+    classic,
+    config,
+    control_plane,
+    etcd,
+    ignition,
+    kubeconfig,
+    kubelet,
+    paths,
+    runtime,
+    static_pods,
+)
 from cluster.model import Cluster, OperatingSystem, Role
 
 Golden = Callable[[str, str], None]
@@ -43,6 +55,11 @@ ARTIFACTS = (
     "etcd/v3.6.8/etcd",
     "etcd/v3.6.8/etcdctl",
     "etcd/v3.6.8/etcdutl",
+    "kubernetes/v1.36.3/kubectl",
+    *(f"cni/v1.9.1/{name}" for name in ("host-local", "loopback", "portmap", "ptp")),
+    *(f"images/{name}-v1.36.3.tar" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
+    "images/kube-proxy-v1.36.3.tar",
+    "images/coredns-v1.14.2.tar",
     "images/pause-3.10.1.tar",
 )
 
@@ -127,7 +144,7 @@ def test_static_pods(cluster: Cluster, golden: Golden) -> None:
     files = control_plane.state(cluster, cluster.nodes[1]).files
     leaves = [leaf for leaf in certificates.plan(cluster).leaves if leaf.node == "m2"]
     issued = {path for leaf in leaves for path in (leaf.certificate_path, leaf.key_path)}
-    issued |= {control_plane.file(name, text) for name, text in ISSUED}
+    issued |= {static_pods.file(name, text) for name, text in ISSUED}
     for path, file in files.items():
         golden(f"control-plane{path.replace('/', '_')}", file.content or "")
     for component in control_plane.PROBES:

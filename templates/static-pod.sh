@@ -1,0 +1,56 @@
+#!/bin/sh
+# plumbline-static-pod CONTAINER MANIFEST FILE...
+#
+# Returns once a container of a static pod runs that is younger than its manifest and the other files, which it reads
+# at its start only. The kubelet itself replaces the pod after a change of the manifest; for any other file the container
+# is ended here, and the kubelet starts it anew.
+set -eu
+PATH=/opt/bin:$PATH
+name=$1 manifest=$2
+shift
+limit=600 patience=90
+
+ctr() { command ctr --namespace k8s.io "$@"; }
+
+# The running container's id and process, nothing where there is none.
+running() {
+  for id in $(ctr containers list --quiet "labels.\"io.kubernetes.container.name\"==$name"); do
+    ctr tasks list | awk -v id="$id" '$1 == id && $3 == "RUNNING" { print $1, $2 }'
+  done | head -n 1
+}
+
+# When a process began, in seconds since the epoch.
+began() {
+  awk -v now="$(date +%s.%N)" '
+    FILENAME == "/proc/uptime" { up = $1; next }
+    { sub(/.*\) /, ""); printf "%.3f\n", now - up + $20 / 100 }' /proc/uptime "/proc/$1/stat" 2>/dev/null
+}
+
+# Whether the second time is later than the first.
+later() { awk -v one="$1" -v other="$2" 'BEGIN { exit !(other > one) }'; }
+
+end=$(($(date +%s) + limit))
+impatient=$(($(date +%s) + patience))
+ended=
+while :; do
+  newest=$(stat -c %.3Z "$@" | sort -n | tail -n 1)
+  set_up=$(stat -c %.3Z "$manifest")
+  found=$(running)
+  since=
+  [ -z "$found" ] || since=$(began "${found#* }") || since=
+  if [ -n "$since" ]; then
+    if later "$newest" "$since"; then
+      exit 0
+    elif later "$set_up" "$since" || [ "$(date +%s)" -ge "$impatient" ]; then
+      if [ "$ended" != "$found" ]; then
+        echo "ending $name: it began before its files changed"
+        ctr tasks kill --signal SIGTERM "${found% *}" || true
+        ended=$found
+      fi
+    fi
+  fi
+  [ "$(date +%s)" -lt "$end" ] || break
+  sleep 1
+done
+echo "$name does not run: see 'journalctl -u kubelet.service' and /var/log/pods on this node" >&2
+exit 1
