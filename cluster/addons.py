@@ -53,12 +53,16 @@ def dns(cluster: Cluster) -> list[Manifest]:
 
 @dataclass(frozen=True)
 class AddOn:
-    """A set of manifests that is applied, and pruned, as a whole. `text` is what kubectl reads."""
+    """A set of manifests that is applied, and pruned, as a whole. `text` is what kubectl reads.
+
+    `rollouts` are what must be through before the set is: `<namespace>/<kind>/<name>`.
+    """
 
     name: str
     kinds: tuple[str, ...]
     revision: str
     text: str
+    rollouts: tuple[str, ...] = ()
 
 
 def add_on(name: str, manifests: list[Manifest]) -> AddOn:
@@ -71,7 +75,12 @@ def add_on(name: str, manifests: list[Manifest]) -> AddOn:
         for one in manifests
     ]
     kinds = tuple(sorted({one["kind"].lower() for one in manifests}))
-    return AddOn(name, kinds, revision, yaml.safe_dump_all(labelled, sort_keys=False, width=1000))
+    rollouts = tuple(
+        f"{one['metadata']['namespace']}/{one['kind'].lower()}/{one['metadata']['name']}"
+        for one in manifests
+        if one["kind"] in ("Deployment", "DaemonSet")
+    )
+    return AddOn(name, kinds, revision, yaml.safe_dump_all(labelled, sort_keys=False, width=1000), rollouts)
 
 
 def _meta(name: str, **more: Any) -> Manifest:
@@ -118,16 +127,21 @@ def _corefile(cluster: Cluster) -> Manifest:
         ttl 30
     }}
     prometheus :9153
-    forward . /etc/resolv.conf {{
-        max_concurrent 1000
-    }}
-    cache 30
+{_forward(cluster)}    cache 30
     loop
     reload
     loadbalance
 }}
 """
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _meta("coredns"), "data": {"Corefile": corefile}}
+
+
+def _forward(cluster: Cluster) -> str:
+    """Who is asked for names outside the cluster: the resolvers of the node that CoreDNS runs on, others, or nobody."""
+    if cluster.resolvers == ():
+        return ""
+    asked = " ".join(cluster.resolvers or ("/etc/resolv.conf",))
+    return f"    forward . {asked} {{\n        max_concurrent 1000\n    }}\n"
 
 
 def _deployment(cluster: Cluster) -> Manifest:

@@ -42,6 +42,10 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     dns = network.text("dns", "10.3.0.10", syntax.address)
     mode = PodNetwork(network.choice("mode", list(PodNetwork), PodNetwork.ROUTED))
     conntrack = network.boolean("conntrackLimits", True)
+    resolvers = network.texts("resolvers") if network.has("resolvers") else None
+    for index, one in enumerate(resolvers or ()):
+        if (wrong := syntax.address(one)) is not None:
+            network.error(f"resolvers[{index}]", wrong)
     network.finish()
 
     machines = parse_machines(top.object("machines"), root, name)
@@ -100,6 +104,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
         restrict_oom_score_adj=restrict,
         etcd=store,
         pods=mode,
+        resolvers=resolvers,
         conntrack_limits=conntrack,
     )
 

@@ -211,6 +211,7 @@ class Cluster:
 
     `api_name` is the one name every client uses for the API server; `kubelet` is merged over our KubeletConfiguration.
     `conntrack_limits`: kube-proxy sets the kernel's, which nodes that share a kernel cannot.
+    `resolvers` are asked for names outside the cluster: None for the nodes' own, () for nobody.
     """
 
     name: str
@@ -233,6 +234,7 @@ class Cluster:
     etcd: Etcd = Etcd()
     pods: PodNetwork = PodNetwork.ROUTED
     conntrack_limits: bool = True
+    resolvers: tuple[str, ...] | None = None
 
     def control_plane(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -61,6 +61,7 @@ class AddOns(Component):
 
     def _apply(self, add_on: AddOn, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         values = {"set": add_on.name, "revision": add_on.revision, "kinds": " ".join(add_on.kinds)}
+        values["rollouts"] = " ".join(add_on.rollouts)
         lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
         manifests = f"manifests=$(cat <<'END-OF-MANIFESTS'\n{add_on.text}END-OF-MANIFESTS\n)\n"
         return self._command(add_on.name, "".join([*lines, manifests]), "apply.sh", after)
