@@ -67,7 +67,7 @@ class AddOn:
 
 def add_on(name: str, manifests: list[Manifest]) -> AddOn:
     """The set under its name; each object is labelled with it and with the set's revision, by which it is pruned."""
-    plain = yaml.safe_dump_all(manifests, sort_keys=False, width=1000)
+    plain = _dumped(manifests)
     revision = hashlib.sha256(plain.encode()).hexdigest()[:16]
     labels = {"plumbline/set": name, "plumbline/revision": revision}
     labelled = [
@@ -80,7 +80,25 @@ def add_on(name: str, manifests: list[Manifest]) -> AddOn:
         for one in manifests
         if one["kind"] in ("Deployment", "DaemonSet")
     )
-    return AddOn(name, kinds, revision, yaml.safe_dump_all(labelled, sort_keys=False, width=1000), rollouts)
+    return AddOn(name, kinds, revision, _dumped(labelled), rollouts)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Texts of several lines stand line by line, so that a difference shows by its line. The same object twice is
+    written twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def _dumped(manifests: list[Manifest]) -> str:
+    return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, width=1000)
 
 
 def _meta(name: str, **more: Any) -> Manifest:

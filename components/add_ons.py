@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 import pulumi_command as command
@@ -34,30 +33,30 @@ class AddOnsArgs:
 class AddOns(Component):
     """Applies the cluster's own manifests by server-side apply, and prunes what an earlier version of them had.
 
-    `nodes` is what the API says of each node of the plan, by name, once all of them are Ready: version and ready.
+    Each node is waited for until it is Ready, and gets its role; one that leaves the plan is drained and taken out.
+    `versions` are what nodes have registered with, by name.
     """
 
-    nodes: pulumi.Output[dict[str, dict[str, Any]]]
+    versions: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, args: AddOnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         self._name, self._args = name, args
-        api, network = list(args.api.values()), list(args.network.values())
         # The API serves once its pods do; an API server reads kubelets' logs only by this right.
-        rights = self._apply(addons.add_on("rbac", addons.rbac()), api)
-        names = " ".join(f"{node.name}={node.role}" for node in args.cluster.nodes)
-        ready = self._command(
-            "nodes",
-            f"nodes={shlex.quote(names)}\n",
-            "nodes.sh",
+        rights = self._apply(addons.add_on("rbac", addons.rbac()), list(args.api.values()))
+        registered = {
             # A node is Ready once its pods have a network.
-            [rights, *network],
-            triggers=[state.revision for state in network],
-        )
+            node.name: self._register(node, [rights, args.network[node.name]])
+            for node in args.cluster.nodes
+        }
         # Its pods need a node that takes them.
-        self._apply(addons.add_on("dns", addons.dns(args.cluster)), [ready])
-        self.nodes = ready.stdout.apply(describe)
-        self.register_outputs({"nodes": self.nodes})
+        self._apply(addons.add_on("dns", addons.dns(args.cluster)), list(registered.values()))
+        self.versions = {node: one.stdout for node, one in registered.items()}
+        self.register_outputs({})
+
+    def _register(self, node: model.Node, after: Sequence[pulumi.Resource]) -> command.remote.Command:
+        values = f"name={shlex.quote(node.name)} role={shlex.quote(node.role)}\n"
+        return self._command(f"node-{node.name}", values, "register.sh", after, undo="unregister.sh")
 
     def _apply(self, add_on: AddOn, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         values = {"set": add_on.name, "revision": add_on.revision, "kinds": " ".join(add_on.kinds)}
@@ -67,27 +66,19 @@ class AddOns(Component):
         return self._command(add_on.name, "".join([*lines, manifests]), "apply.sh", after)
 
     def _command(
-        self,
-        name: str,
-        values: str,
-        script: str,
-        after: Sequence[pulumi.Resource],
-        triggers: Sequence[pulumi.Input[Any]] = (),
+        self, name: str, values: str, script: str, after: Sequence[pulumi.Resource], undo: str | None = None
     ) -> command.remote.Command:
+        def text(file: str) -> str:
+            return "".join([(COMMANDS / "kubectl.sh").read_text(), values, (COMMANDS / file).read_text()])
+
         asked = self._args.machines[self._args.cluster.control_plane()[0].name]
         return command.remote.Command(
             f"{self._name}-{name}",
             connection=asked.connection.for_command(DIALS),
-            create="".join([(COMMANDS / "kubectl.sh").read_text(), values, (COMMANDS / script).read_text()]),
+            create=text(script),
+            delete=text(undo) if undo else None,
             stdin=pulumi.Output.secret(self._args.kubeconfig),
-            triggers=list(triggers),
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,  # sshd accepts no environment by default
             opts=self.child(depends_on=list(after), deleted_with=asked.resource),
         )
-
-
-def describe(printed: str | None) -> dict[str, dict[str, Any]]:
-    """What nodes.sh printed, by node; empty where nothing was."""
-    rows = [line.split() for line in (printed or "").splitlines()]
-    return {row[0]: {"version": row[1], "ready": row[2] == "True"} for row in rows if len(row) == 3}

@@ -107,7 +107,7 @@ class Plumbline(Component):
             f"{name}-add-ons",
             AddOnsArgs(cluster, machines, identity(BOOTSTRAP), control.states, networks),
             opts=self.child(),
-        ).nodes
+        ).versions
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
         self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued, registered) for node in nodes.items()])
         self.kubeconfig = identity(ADMINISTRATOR)
@@ -139,20 +139,21 @@ class Plumbline(Component):
         cluster: Cluster,
         item: tuple[str, Node],
         issued: Mapping[str, Certificate],
-        registered: pulumi.Output[dict[str, dict[str, Any]]],
+        registered: Mapping[str, pulumi.Output[str]],
     ) -> pulumi.Output[dict[str, Any]]:
         """One row of the `nodes` output. Days left are those of the node's certificate that expires first."""
         name, node = item
         [settings] = [settings for settings in cluster.nodes if settings.name == name]
         own = [certificate.summary for certificate in issued.values() if certificate.leaf.node == name]
-        return pulumi.Output.all(node.version, node.state, registered, *own).apply(
+        return pulumi.Output.all(node.version, node.state, registered[name], *own).apply(
             lambda found: {
                 "name": name,
                 "role": str(settings.role),
                 "address": settings.address,
                 "version": found[0],
                 "state": found[1],
-                "ready": found[2].get(name, {}).get("ready", False),
+                # It has registered, and has been Ready.
+                "ready": bool(found[2]),
                 "certificateDaysLeft": min(summary["daysLeft"] for summary in found[3:]),
             }
         )

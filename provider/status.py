@@ -6,8 +6,10 @@ import argparse
 import asyncio
 import base64
 import json
+import shlex
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -15,19 +17,8 @@ from cryptography import x509
 from provider.model import Connection, NodeError
 from provider.transport import Pool
 
-COLUMNS = ("NAME", "ROLE", "ADDRESS", "VERSION", "KUBELET", "SINCE", "HEALTH", "ETCD", "CERTIFICATE")
-CERTIFICATES = ("/etc/kubernetes/pki/kubelet-client.crt", "/etc/kubernetes/pki/kubelet.crt")
-SCRIPT = """
-printf 'version\\t%s\\n' "$(/opt/bin/kubelet --version 2>/dev/null)"
-systemctl show --property ActiveState,ActiveEnterTimestamp kubelet.service | tr = '\\t'
-printf 'health\\t%s\\n' "$(curl --silent --max-time 5 http://127.0.0.1:10248/healthz)"
-[ ! -e /etc/systemd/system/etcd.service ] || curl --silent --max-time 5 http://127.0.0.1:2381/metrics |
-  sed -n 's/^etcd_server_is_leader /leads\\t/p; s/^etcd_debugging_mvcc_current_revision /revision\\t/p' ||
-  true
-for certificate in @CERTIFICATES@; do
-  [ ! -r "$certificate" ] || printf 'certificate\\t%s\\n' "$(base64 -w0 <"$certificate")"
-done
-"""
+COLUMNS = ("NAME", "ROLE", "ADDRESS", "VERSION", "KUBELET", "SINCE", "READY", "ETCD", "CONTROL PLANE", "CERTIFICATE")
+SCRIPT = (Path(__file__).parent / "node" / "status.sh").read_text()
 
 
 async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]:
@@ -35,12 +26,12 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
     row = {"NAME": name, "ROLE": str(machine["role"]), "ADDRESS": str(machine["address"])}
     found = machine["connection"]
     connection = Connection(found["host"], int(found["port"]), found["user"], found["privateKey"], found["hostKey"])
-    script = SCRIPT.replace("@CERTIFICATES@", " ".join(CERTIFICATES))
+    script = f"name={shlex.quote(name)}\n{SCRIPT}"
     try:
         printed = (await pool.node(name, connection).run("status", script)).stdout
     except NodeError as error:
         return {**row, "KUBELET": str(error).removeprefix(f"{name}: ")}
-    days, member = [], {}
+    days, member, pods = [], {}, {}
     for line in printed.splitlines():
         key, _, value = line.partition("\t")
         if key == "version":
@@ -49,8 +40,10 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
             row["KUBELET"] = value
         elif key == "ActiveEnterTimestamp":
             row["SINCE"] = " ".join(value.split()[1:3])
-        elif key == "health":
-            row["HEALTH"] = value or "no answer"
+        elif key == "ready":
+            row["READY"] = value or "no answer"
+        elif key in ("serves", "silent"):
+            pods[value.removeprefix("kube-")] = key == "serves"
         elif key in ("leads", "revision"):
             member[key] = float(value)
         elif key == "certificate":
@@ -59,6 +52,9 @@ async def look(name: str, machine: dict[str, Any], pool: Pool) -> dict[str, str]
         row["ETCD"] = f"{'leader' if member['leads'] else 'follower'}, revision {member['revision']:.0f}"
     elif row["ROLE"] == "control-plane":
         row["ETCD"] = "no answer"
+    if pods:
+        unready = [one for one, serves in pods.items() if not serves]
+        row["CONTROL PLANE"] = f"not ready: {', '.join(unready)}" if unready else "ready"
     row["CERTIFICATE"] = f"{min(days)} days left" if days else "-"
     return row
 
