@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cluster import kubelet, paths
 from cluster.model import Cluster, Node, Role
 from cluster.rendering import render
-from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
+from cluster.state import Action, Command, Directory, File, Reaction, Readiness, State, Unit
 
 CONTAINERD = "containerd.service"
 IMAGES = "plumbline-images.service"
@@ -21,6 +21,14 @@ KERNEL = {
     "vm.panic_on_oom": 0,
 }
 """What the kubelet requires with protectKernelDefaults, and forwarding for pods."""
+
+
+END = f"""
+for one in $({paths.CTR} --namespace k8s.io tasks list --quiet); do
+  {paths.CTR} --namespace k8s.io tasks kill --signal SIGKILL "$one" || true
+done
+"""
+"""Containers outlive their runtime: what still runs on a node that is given up is ended first."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,14 @@ def state(cluster: Cluster, node: Node) -> State:
         files[paths.IMAGES_UNIT] = File(render("units/plumbline-images.service.j2", _ImagesUnit(paths.CTR, images)))
         units[IMAGES] = Unit()
         reactions.append(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *[image.file for image in images])))
-    return State(files, directories, units, tuple(reactions), readiness=(Readiness(CONTAINERD, timeout=120),))
+    return State(
+        files,
+        directories,
+        units,
+        tuple(reactions),
+        readiness=(Readiness(CONTAINERD, timeout=120),),
+        leave=(Command(CONTAINERD, END),),
+    )
 
 
 def _config(cluster: Cluster, node: Node) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from cluster import paths
 from cluster.rendering import render
-from cluster.state import Action, File, Reaction, Readiness, State, Unit
+from cluster.state import Action, Command, File, Reaction, Readiness, State, Unit
 
 FOLDER = "/etc/kubernetes"
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
@@ -85,6 +85,7 @@ def state(pod: StaticPod, timeout: int) -> State:
         units={pod.unit: Unit()},
         reactions=(Reaction(pod.unit, Action.RESTART, (pod.manifest_path, *pod.files)),),
         readiness=(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout),),
+        leave=(Command(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n"),),
     )
 
 
@@ -162,6 +163,7 @@ def merged(*states: State) -> State:
         units={name: one for each in states for name, one in each.units.items()},
         reactions=tuple(one for each in states for one in each.reactions),
         readiness=tuple(one for each in states for one in each.readiness),
+        leave=tuple(one for each in states for one in each.leave),
     )
 
 

@@ -1,11 +1,19 @@
 #!/bin/sh
 # plumbline-static-pod CONTAINER MANIFEST FILE...
+# plumbline-static-pod end CONTAINER MANIFEST
 #
 # Returns once a container of a static pod runs that is younger than its manifest and the other files, which it reads
 # at its start only. The kubelet itself replaces the pod after a change of the manifest; for any other file the container
 # is ended here, and the kubelet starts it anew.
+#
+# With `end`, takes the manifest away and returns once the container is gone: without a kubelet it would run for ever.
 set -eu
 PATH=/opt/bin:$PATH
+ending=
+if [ "$1" = end ]; then
+  ending=1
+  shift
+fi
 name=$1 manifest=$2
 shift
 limit=600 patience=90
@@ -28,6 +36,18 @@ began() {
 
 # Whether the second time is later than the first.
 later() { awk -v one="$1" -v other="$2" 'BEGIN { exit !(other > one) }'; }
+
+if [ "$ending" ]; then
+  rm -f -- "$manifest"
+  end=$(($(date +%s) + patience))
+  while found=$(running) && [ -n "$found" ]; do
+    if [ "$(date +%s)" -ge "$end" ] || ! systemctl --quiet is-active kubelet.service; then
+      ctr tasks kill --signal SIGKILL "${found% *}" || true
+    fi
+    sleep 1
+  done
+  exit 0
+fi
 
 end=$(($(date +%s) + limit))
 impatient=$(($(date +%s) + patience))

@@ -28,7 +28,7 @@ def every_kubelet_runs(project: Project, names: set[str]) -> None:
     rows = {row["name"]: row for row in project.output("nodes")}
     assert set(rows) == names
     for name, row in rows.items():
-        assert (row["state"], row["version"]) == ("active", "v1.36.3"), row
+        assert (row["state"], row["version"], row["ready"]) == ("active", "v1.36.3", True), row
         seen = project.ssh(name, "systemctl is-active kubelet containerd; curl -fsS http://127.0.0.1:10248/healthz")
         assert seen.split() == ["active", "active", "ok"], (name, seen)
 
@@ -44,19 +44,19 @@ def a_second_up_writes_nothing(project: Project) -> None:
 
 
 def a_static_pod_runs(project: Project, node: str) -> None:
-    """A manifest in the static pod folder becomes a running container.
-
-    It is not seen to end with its manifest: a kubelet that has never reached an API server removes no pod.
-    """
+    """A manifest in the static pod folder becomes a running container, and ends with its manifest."""
     manifest = "/etc/kubernetes/manifests/proof.yaml"
-    listing = "/opt/bin/ctr -n k8s.io tasks ls 2>/dev/null | grep -c RUNNING || true"
-    assert project.ssh(node, listing).strip() == "0"
+    listing = """for id in $(/opt/bin/ctr -n k8s.io containers ls -q 'labels."io.kubernetes.pod.name"==proof-@'); do
+      /opt/bin/ctr -n k8s.io tasks ls | grep "^$id .*RUNNING" || true
+    done""".replace("@", node)
+    assert project.ssh(node, listing).strip() == ""
     project.ssh(node, f"cat >{manifest} <<'END'{POD}END\n")
     try:
         # The pod's sandbox and its one container are two running tasks.
-        wait_for("a static pod's container", lambda: project.ssh(node, listing).strip() == "2", 240)
+        wait_for("a static pod's container", lambda: len(project.ssh(node, listing).splitlines()) == 2, 240)
     finally:
         project.ssh(node, f"rm -f {manifest}")
+    wait_for("its end", lambda: project.ssh(node, listing).strip() == "", 240)
 
 
 def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> None:
@@ -179,11 +179,13 @@ def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> 
 def another_node_touches_only_itself(
     project: Project, there: set[str], name: str, record: dict[str, str], bring: Callable[[], object] | None = None
 ) -> None:
-    """A node added to the configuration and taken away again: the plan holds its resources and no other's.
+    """A node added to the configuration and taken away again: the plan holds its resources, and of the others' only
+    their routes to its pods.
 
     `bring` starts the machine where the program does not make it itself.
     """
-    before = {one: project.started(one) for one in there}
+    units = ("kubelet.service", "kube-proxy.service")
+    before = {(one, unit): project.started(one, unit) for one in there for unit in units}
     for key, value in record.items():
         project.set(f"nodes.{name}.{key}", value)
     if bring is not None:
@@ -191,13 +193,18 @@ def another_node_touches_only_itself(
     for operation, expected in (("create", {*there, name}), ("delete", there)):
         steps = project.steps("preview")
         assert steps, f"{name} is in the plan"
-        assert {op for _, op in steps} == {operation}
-        assert all(name in resource for resource, _ in steps), steps
+        assert {op for resource, op in steps if name in resource} == {operation}
+        others = {(resource, op) for resource, op in steps if name not in resource}
+        assert others == {(f"{one}-network", "update") for one in there}, others
+        preview = project.pulumi("preview", "--diff")
+        for one in there:
+            assert f"{one}: plumbline-routes.service will restart because /etc/plumbline/routes changes" in preview
+        assert len(re.findall("will restart because", preview)) == len(there)
         project.pulumi("up", "--yes")
         every_kubelet_runs(project, expected)
         if operation == "create":
             project.unset(f"nodes.{name}")
-    assert before == {one: project.started(one) for one in there}
+    assert before == {(one, unit): project.started(one, unit) for one in there for unit in units}
     a_second_up_writes_nothing(project)
 
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from cluster import (
+    addons,
     certificates,
     classic,
     config,
@@ -20,11 +21,12 @@ from cluster import (
     ignition,
     kubeconfig,
     kubelet,
+    network,
     paths,
     runtime,
     static_pods,
 )
-from cluster.model import Cluster, OperatingSystem, Role
+from cluster.model import Cluster, OperatingSystem, PodNetwork, Role
 
 Golden = Callable[[str, str], None]
 SHA = "ab" * 32
@@ -146,7 +148,8 @@ def test_static_pods(cluster: Cluster, golden: Golden) -> None:
     issued = {path for leaf in leaves for path in (leaf.certificate_path, leaf.key_path)}
     issued |= {static_pods.file(name, text) for name, text in ISSUED}
     for path, file in files.items():
-        golden(f"control-plane{path.replace('/', '_')}", file.content or "")
+        if file.content is not None:
+            golden(f"control-plane{path.replace('/', '_')}", file.content)
     for component in control_plane.PROBES:
         pod = yaml.safe_load(files[f"{paths.MANIFESTS}/{component}.yaml"].content or "")
         [container] = pod["spec"]["containers"]
@@ -165,3 +168,42 @@ ISSUED = [
     (control_plane.SCHEDULER, "ca.crt"),
 ]
 """What the plan issues besides leaf certificates."""
+
+
+@pytest.mark.parametrize("index", [1, 3], ids=["control-plane", "worker"])
+def test_network(cluster: Cluster, golden: Golden, index: int) -> None:
+    node = cluster.nodes[index]
+    for path, file in network.state(cluster, node).files.items():
+        if file.content is not None:
+            golden(f"network/{node.role}{path.replace('/', '_')}", file.content)
+
+
+def test_another_node_changes_a_line_of_routes_alone(cluster: Cluster) -> None:
+    fewer = replace(cluster, nodes=cluster.nodes[:3])
+    for node in fewer.nodes:
+        before, after = network.state(fewer, node).files, network.state(cluster, node).files
+        assert {path for path in after if before[path] != after[path]} == {paths.ROUTES}
+        assert (after[paths.ROUTES].content or "").startswith(before[paths.ROUTES].content or "")
+
+
+def test_a_network_of_ones_own_has_no_routes_of_ours(cluster: Cluster) -> None:
+    own = replace(cluster, pods=PodNetwork.NONE)
+    assert not {paths.ROUTES, paths.CNI_CONFLIST} & network.state(own, own.nodes[0]).files.keys()
+    assert control_plane.controller_manager_flags(own)["allocate-node-cidrs"] == "true"
+
+
+def test_add_ons(cluster: Cluster, golden: Golden) -> None:
+    for name, manifests in (("rbac", addons.rbac()), ("dns", addons.dns(cluster))):
+        golden(f"add-ons/{name}.yaml", addons.add_on(name, manifests).text)
+    assert "forward" not in addons.add_on("dns", addons.dns(replace(cluster, resolvers=()))).text
+    asked = addons.add_on("dns", addons.dns(replace(cluster, resolvers=("192.0.2.53",)))).text
+    assert "forward . 192.0.2.53 {" in asked
+
+
+def test_a_node_finds_its_own_api_server_first(cluster: Cluster) -> None:
+    assert kubeconfig.hosts(cluster, cluster.nodes[1]).splitlines() == [
+        "10.77.0.12 api.golden.cluster.local",
+        "10.77.0.11 api.golden.cluster.local",
+        "10.77.0.13 api.golden.cluster.local",
+    ]
+    assert kubeconfig.hosts(cluster, cluster.nodes[3]).split()[0] == "10.77.0.11"

@@ -59,11 +59,13 @@ def test_only_the_component_stands_at_the_top(recorder: Recorder) -> None:
 
 
 def test_the_authorities_keys_are_protected_and_go_to_no_node(recorder: Recorder) -> None:
-    keys = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
-    assert sorted(one.name for one in recorder.registrations.values() if one.protect) == keys
+    authorities = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
+    shared = ["proof-control-plane-encryption-key", "proof-control-plane-service-account-key"]
+    protected = [one.name for one in recorder.registrations.values() if one.protect]
+    assert sorted(protected) == sorted([*authorities, *shared])
     states = recorder.of_type(":NodeState")
-    assert len(states) == 5
-    for key in keys:
+    assert len(states) == 8
+    for key in authorities:
         assert f"key of {key}" not in repr([state.inputs for state in states])
 
 
@@ -77,6 +79,30 @@ def test_etcd_stands_on_control_plane_nodes_with_an_authority_of_its_own(recorde
         assert f"key of {signer}\n" in repr(recorder.named(f"{leaf}-certificate").inputs).replace("\\n", "\n")
     assert not {paths.CA_CERTIFICATE, paths.KUBELET_KEY} & files.keys()
     assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
+
+
+def test_the_control_plane_waits_for_kubelet_and_store_and_the_network_for_it(recorder: Recorder) -> None:
+    control = recorder.named("m1-control-plane")
+    for before in ("m1-kubelet", "proof-etcd-quorum"):
+        assert recorder.named(before).urn in control.dependencies, before
+    for network in (recorder.named("m1-network"), recorder.named("w1-network")):
+        assert control.urn in network.dependencies
+        registration = recorder.named(f"proof-add-ons-node-{network.name.partition('-')[0]}")
+        assert network.urn in registration.dependencies
+        assert recorder.named("proof-add-ons-rbac").urn in registration.dependencies
+        assert registration.urn in recorder.named("proof-add-ons-dns").dependencies
+
+
+def test_the_control_planes_keys_are_secrets_of_its_nodes(recorder: Recorder) -> None:
+    files = recorder.named("m1-control-plane").inputs["files"]
+    keys = [path for path in files if path.endswith((".key", "encryption.yaml"))]
+    assert len(keys) == 9
+    for path in keys:
+        assert is_secret(files[path]["content"]), path
+        assert files[path]["mode"] == "0600"
+    assert not any(
+        path.endswith(".key") for path in recorder.named("w1-kubelet").inputs["files"] if "apiserver" in path
+    )
 
 
 def test_a_node_holds_its_own_keys_only_and_as_secrets(recorder: Recorder) -> None:
@@ -95,9 +121,13 @@ def test_a_key_stands_in_no_command(recorder: Recorder) -> None:
     assert {one.name for one in commands} == {
         *("m1-first-boot", "m1-verify", "w1-first-boot", "w1-verify"),
         "proof-etcd-quorum",
+        *("proof-add-ons-rbac", "proof-add-ons-node-m1", "proof-add-ons-node-w1", "proof-add-ons-dns"),
     }
     for one in commands:
-        assert "PRIVATE KEY" not in repr({key: value for key, value in one.inputs.items() if key != "connection"})
+        shown = repr({key: value for key, value in one.inputs.items() if key not in ("connection", "stdin")})
+        assert "PRIVATE KEY" not in shown
+        assert "client-key-data" not in shown
+        assert is_secret(one.inputs.get("stdin")) == one.name.startswith("proof-add-ons-")
         connection = one.inputs["connection"]
         assert is_secret(connection)
         assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
