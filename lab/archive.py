@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def image(files: Mapping[str, Path], name: str, architecture: str) -> bytes:
+def image(files: Mapping[str, Path], name: str, architecture: str, links: Mapping[str, str] | None = None) -> bytes:
     """A docker-archive tar of one layer that holds `files` by their paths in the image; the first is its entry point.
+
+    `links` are symbolic ones, target by path.
 
     `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same files give
     the same bytes.
     """
     entry, *_ = files
-    layer = _tar({path: (source.read_bytes(), 0o755) for path, source in files.items()})
+    layer = _tar({path: (source.read_bytes(), 0o755) for path, source in files.items()}, links or {})
     digest = hashlib.sha256(layer).hexdigest()
     config = _json(
         {
@@ -43,7 +45,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
+def _tar(files: dict[str, tuple[bytes, int]], links: Mapping[str, str] | None = None) -> bytes:
     """A tar of content and mode by name, without times or owners, so that equal content is equal bytes."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -51,4 +53,8 @@ def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(content), mode
             archive.addfile(member, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname, link.mode = tarfile.SYMTYPE, target, 0o777
+            archive.addfile(link)
     return stream.getvalue()

@@ -37,22 +37,38 @@ def _image(image: parts.Image, built: Sequence[Path]) -> Path:
     for tool in image.tools:
         files |= _with_libraries(tool)
     architecture = _go_version().split()[1]
-    key = digest(Path(archive.__file__).read_bytes(), *(file.read_bytes() for file in files.values()))
+    links = {}
+    if image.shell:
+        busybox = _tool("busybox")
+        files["bin/busybox"] = busybox
+        links = {f"bin/{name}": "busybox" for name in run([str(busybox), "--list"]).split() if name != "busybox"}
+    key = digest(Path(archive.__file__).read_bytes(), repr(image), *(file.read_bytes() for file in files.values()))
 
     def pack(into: Path) -> None:
         (into / image.path).parent.mkdir(parents=True)
-        (into / image.path).write_bytes(archive.image(files, image.name, architecture))
+        (into / image.path).write_bytes(archive.image(files, image.name, architecture, links))
 
     return _made("image", Path(image.path).stem, key, pack)
 
 
 def _with_libraries(tool: str) -> dict[str, Path]:
     """A program of this machine and the libraries it loads, by their paths in an image."""
-    found = shutil.which(tool)
-    if found is None:
-        raise LabError(f"there is no {tool} here: run `python -m lab packages --install`")
+    found = str(_tool(tool))
     listed = [word for line in run(["ldd", found]).splitlines() for word in line.split() if word.startswith("/")]
     return {name.lstrip("/"): Path(name).resolve() for name in (found, *listed)}
+
+
+def _tool(name: str) -> Path:
+    found = shutil.which(name)
+    if found is None:
+        raise LabError(f"there is no {name} here: run `python -m lab packages --install`")
+    return Path(found)
+
+
+def conformance() -> Path:
+    """Kubernetes' own end-to-end tests as one program. Raises LabError."""
+    part = parts.CONFORMANCE
+    return _made("conformance", part.version, _inputs(part), partial(_go, part)) / "e2e.test"
 
 
 def mirror(lab: Lab) -> None:
@@ -149,7 +165,7 @@ def _go(part: Part, into: Path) -> None:
         flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", f"-tags={part.tags}"]
         linker = f"-ldflags=-s -w {variables} {part.linker}".rstrip()
         run(
-            ["go", "build", *flags, linker, "-o", str(into / path), package],
+            ["go", *(("test", "-c") if part.tests else ("build",)), *flags, linker, "-o", str(into / path), package],
             SOURCES / "artifacts" / part.folder,
             {"CGO_ENABLED": "1" if part.c else "0", "GOFLAGS": "", "GOWORK": "off"},
         )

@@ -11,6 +11,7 @@ RUNC = "1.3.4"
 ETCD = "3.6.8"
 CNI = "1.9.1"
 COREDNS = "1.14.2"
+AGNHOST = "2.63.0"
 PAUSE = "3.10.1"
 
 
@@ -19,7 +20,7 @@ class Part:
     """The programs of one folder below lab/artifacts, built together.
 
     `programs` gives the Go package of each path in the mirror tree. `variables` are what the linker sets. `c` is true
-    where the build takes a C compiler.
+    where the build takes a C compiler, `tests` where the package's tests are the program.
     """
 
     folder: str
@@ -29,6 +30,7 @@ class Part:
     tags: str = ""
     linker: str = ""
     c: bool = False
+    tests: bool = False
 
 
 def _kubernetes(*names: str) -> Part:
@@ -88,7 +90,22 @@ PARTS = (
         variables={"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": f"v{CNI}"},
     ),
     Part(folder="coredns", version=COREDNS, programs={f"coredns/v{COREDNS}/coredns": "."}),
+    Part(
+        folder="e2e",
+        version=KUBERNETES,
+        programs={f"e2e/v{KUBERNETES}/agnhost": "k8s.io/kubernetes/test/images/agnhost"},
+    ),
 )
+CONFORMANCE = Part(
+    folder="e2e",
+    version=KUBERNETES,
+    programs={"e2e.test": "k8s.io/kubernetes/test/e2e"},
+    # As `_kubernetes` stamps them: it picks its images and specs by its own version.
+    variables=PARTS[0].variables,
+    tests=True,
+)
+"""Kubernetes' own end-to-end tests, built where they are asked for: in minutes."""
+
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 PAUSE_PATH = f"images/pause-{PAUSE}.tar"
 
@@ -96,13 +113,15 @@ PAUSE_PATH = f"images/pause-{PAUSE}.tar"
 @dataclass(frozen=True)
 class Image:
     """A container image of one program of a part: `program` is its path in the mirror tree, `entry` where it stands in
-    the image. `tools` are programs of this machine that it runs, taken along with their libraries."""
+    the image. `tools` are programs of this machine that it runs, taken along with their libraries; `shell`: busybox and
+    its applets, too."""
 
     name: str
     path: str
     program: str
     entry: str
     tools: tuple[str, ...] = ()
+    shell: bool = False
 
 
 def _image_of(name: str, *tools: str) -> Image:
@@ -123,5 +142,14 @@ IMAGES = (
         path=f"images/coredns-v{COREDNS}.tar",
         program=f"coredns/v{COREDNS}/coredns",
         entry="coredns",
+    ),
+    # What pods of tests run: servers and clients of every kind, and tools to look around with.
+    Image(
+        name=f"registry.k8s.io/e2e-test-images/agnhost:{AGNHOST}",
+        path=f"images/agnhost-{AGNHOST}.tar",
+        program=f"e2e/v{KUBERNETES}/agnhost",
+        entry="agnhost",
+        tools=("dig",),
+        shell=True,
     ),
 )
