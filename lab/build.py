@@ -39,9 +39,10 @@ def _image(image: parts.Image, built: Sequence[Path]) -> Path:
     architecture = _go_version().split()[1]
     links = {}
     if image.shell:
-        busybox = _tool("busybox")
-        files["bin/busybox"] = busybox
-        links = {f"bin/{name}": "busybox" for name in run([str(busybox), "--list"]).split() if name != "busybox"}
+        # Dynamically linked: a static one cannot resolve names with the C library that it is of.
+        files |= {name.removeprefix("usr/"): file for name, file in _with_libraries("busybox").items()}
+        applets = run(["busybox", "--list"]).split()
+        links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
     key = digest(Path(archive.__file__).read_bytes(), repr(image), *(file.read_bytes() for file in files.values()))
 
     def pack(into: Path) -> None:

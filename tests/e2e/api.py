@@ -187,8 +187,9 @@ def pods_find_each_other(kubectl: Kubectl, dns_address: str, domain: str, node: 
         from_a_pod(kubectl, node, f"dig-{index}", "dig", "+short", "+search", f"@{dns_address}", name, expected=address)
     servers = [one["spec"]["nodeName"] for one in kubectl.get("pods", "--selector", f"app={ECHO}")["items"]]
     assert set(servers) - {node}, "a server on another node"
-    script = f"for _ in $(seq 12); do wget -q -T 5 -O - http://{ECHO}/hostname; echo; done"
+    script = f"for _ in $(seq 24); do wget -q -T 5 -O - http://{ECHO}/hostname; echo; done"
     said = from_a_pod(kubectl, node, "asks", "sh", "-ec", script)
+    from_a_pod(kubectl, node, "connects", "/agnhost", "connect", f"{ECHO}:80", "--timeout=10s")
     assert len(set(said.split())) == len(servers), f"every server answers: {said.split()}"
 
 
