@@ -149,7 +149,7 @@ IMAGES = (
         path=f"images/agnhost-{AGNHOST}.tar",
         program=f"e2e/v{KUBERNETES}/agnhost",
         entry="agnhost",
-        tools=("dig",),
+        tools=("curl", "dig", "wget"),
         shell=True,
     ),
 )
