@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-STACK ?= dev
+# The stack that `up` has chosen last, or was told.
+STACK ?= $(shell cat .lab/stack 2>/dev/null)
 PYTHON := .venv/bin/python
 PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
 CHECKED := __main__.py cluster components provider lab toolchain tests
@@ -13,23 +14,31 @@ CHECKED := __main__.py cluster components provider lab toolchain tests
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-up: packages tools ## bring up STACK (dev, small, hosts) from nothing, and converge it; safe to repeat
+up: packages tools ## bring up STACK (dev, small, hosts; else what this machine carries) from nothing, and converge it
+	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory brought STACK=$$stack
+
+.PHONY: brought
+brought:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(PULUMI) up --yes --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
-down: tools ## destroy STACK and stop the lab; leaves only the build cache
+.PHONY: chosen
+chosen:
+	@test -n "$(STACK)" || { echo "no stack was brought up here: run make up, or say STACK=<stack>"; exit 1; }
+
+down: chosen tools ## destroy STACK and stop the lab; leaves only the build cache
 	@if $(PULUMI) stack select $(STACK) 2>/dev/null; then \
 	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK) && \
 	  { grep -q 'secure: ' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml; }; fi
 	$(PYTHON) -m lab down
 
-status: tools ## read every node of STACK live and print a table
+status: chosen tools ## read every node of STACK live and print a table
 	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m provider.status
 
-preview: tools ## what `up` would change on STACK, to the line, drift included
+preview: chosen tools ## what `up` would change on STACK, to the line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)
 
 doctor: .venv/installed ## what was found, what will be used, what is missing

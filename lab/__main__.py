@@ -50,6 +50,19 @@ def _up(lab: Lab, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _choose(lab: Lab, arguments: argparse.Namespace) -> int:
+    """Prints the stack that this machine carries, or the one that was asked for, and remembers it."""
+    chosen = arguments.stack
+    if not chosen:
+        need_root("probing KVM")
+        with locked(lab.state / "lock"):
+            chosen = vms.carried(lab)
+    lab.state.mkdir(parents=True, exist_ok=True)
+    (lab.state / "stack").write_text(f"{chosen}\n")
+    print(chosen)
+    return 0
+
+
 def _down(lab: Lab, arguments: argparse.Namespace) -> int:
     if not lab.state.exists() and not netns.exists(lab):
         return 0
@@ -156,6 +169,9 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("up", _up, "start what STACK takes; again: start what is missing").add_argument("stack")
+    command("choose", _choose, "print the stack that this machine carries; remember it").add_argument(
+        "stack", nargs="?", help="the stack to remember instead"
+    )
     command("host-add", _up, "start a host that STACK has come to name (the same as `up`)").add_argument("stack")
     down = command("down", _down, "end and remove everything that `up` started; the build cache stays")
     down.add_argument("--all", action="store_true", help="also the mirror's tree, the image's links and the SSH key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,18 @@ def up(project: Path, stack: dict[str, Any]) -> None:
     else:
         say("KVM boots no guest here: the VMs are emulated (TCG), and each takes a minute or more to boot")
     libvirtd.ensure(lab)
+
+
+def carried(lab: Lab) -> str:
+    """The stack of three control-plane nodes and a worker that this machine carries: on VMs where KVM boots a guest,
+    else on container hosts, since emulated control-plane nodes are too slow for each other."""
+    if os.access("/dev/kvm", os.R_OK | os.W_OK):
+        vm_image.ensure(lab)
+        if kvm.domain_type(lab) == "kvm":
+            say("KVM boots a guest here: stack dev, on VMs (STACK=... overrides)")
+            return "dev"
+    say("KVM boots no guest here: stack hosts, on containers; STACK=small has two emulated VMs (STACK=... overrides)")
+    return "hosts"
 
 
 def build(project: Path) -> None:
