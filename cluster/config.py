@@ -9,7 +9,7 @@ from typing import Any
 
 from cluster import artifacts, pins, syntax
 from cluster.machines import parse_machines
-from cluster.model import CertificateSettings, Cluster, Etcd, PodNetwork, Profile, Role, Source, Subject
+from cluster.model import CertificateSettings, Cluster, ControlPlane, Etcd, PodNetwork, Profile, Role, Source, Subject
 from cluster.nodes import parse_nodes
 from cluster.overrides import check_kubelet_overrides
 from cluster.pods import with_pods
@@ -63,6 +63,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     restrict = containerd.boolean("restrictOomScoreAdj", False)
     containerd.finish()
     store = _etcd(top.object("etcd"))
+    control = _control(top.object("controlPlane"))
     profile = Profile(top.choice("profile", list(Profile), Profile.STANDARD))
     certificates = _certificates(top.object("certificates"))
     top.finish()
@@ -103,6 +104,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
         kubelet=overrides,
         restrict_oom_score_adj=restrict,
         etcd=store,
+        control=control,
         pods=mode,
         resolvers=resolvers,
         conntrack_limits=conntrack,
@@ -120,6 +122,23 @@ def _etcd(reader: Reader) -> Etcd:
         reader.error(
             "electionTimeout",
             f"{settings.election} is less than five times heartbeatInterval ({settings.heartbeat}): etcd refuses it",
+        )
+    return settings
+
+
+def _control(reader: Reader) -> ControlPlane:
+    settings = ControlPlane(
+        lease_duration=reader.integer("leaseDuration", 15, 5, 600),
+        renew_deadline=reader.integer("renewDeadline", 10, 2, 600),
+        retry_period=reader.integer("retryPeriod", 2, 1, 600),
+        probe_period=reader.integer("probePeriod", 10, 1, 300),
+    )
+    reader.finish()
+    if not settings.lease_duration > settings.renew_deadline > settings.retry_period:
+        reader.error(
+            "leaseDuration",
+            f"{settings.lease_duration} > renewDeadline ({settings.renew_deadline}) > retryPeriod "
+            f"({settings.retry_period}) does not hold: a leader must be able to renew before its lease ends",
         )
     return settings
 

@@ -77,7 +77,7 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
             description=description,
             image=pins.image(name, cluster.kubernetes_version),
             command=[name, *(f"--{flag}={value}" for flag, value in sorted(flags.items()))],
-            probe=PROBES[name],
+            probe=replace(PROBES[name], period=cluster.control.probe_period),
             cpu=cpu,
             files=[file(name, one) for one in own],
             labels={"tier": "control-plane"},
@@ -115,7 +115,12 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
             host_aliases=aliases,
         ),
         pod(
-            SCHEDULER, "Kubernetes scheduler", scheduler_flags(), "100m", ("kubeconfig", "ca.crt"), host_aliases=aliases
+            SCHEDULER,
+            "Kubernetes scheduler",
+            scheduler_flags(cluster),
+            "100m",
+            ("kubeconfig", "ca.crt"),
+            host_aliases=aliases,
         ),
     )
 
@@ -232,7 +237,7 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
         "cluster-name": cluster.name,
         "controllers": "*,tokencleaner,-bootstrapsigner,-csrsigning",
         "kubeconfig": own("kubeconfig"),
-        "leader-elect": "true",
+        **_leader_election(cluster),
         "profiling": "false",
         "requestheader-client-ca-file": own("front-proxy-ca.crt"),
         "root-ca-file": own("ca.crt"),
@@ -244,7 +249,16 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def scheduler_flags() -> dict[str, str]:
+def _leader_election(cluster: Cluster) -> dict[str, str]:
+    return {
+        "leader-elect": "true",
+        "leader-elect-lease-duration": f"{cluster.control.lease_duration}s",
+        "leader-elect-renew-deadline": f"{cluster.control.renew_deadline}s",
+        "leader-elect-retry-period": f"{cluster.control.retry_period}s",
+    }
+
+
+def scheduler_flags(cluster: Cluster) -> dict[str, str]:
     """The scheduler's flags."""
     conf = file(SCHEDULER, "kubeconfig")
     return {
@@ -252,7 +266,7 @@ def scheduler_flags() -> dict[str, str]:
         "authorization-kubeconfig": conf,
         "bind-address": "127.0.0.1",
         "kubeconfig": conf,
-        "leader-elect": "true",
+        **_leader_election(cluster),
         "profiling": "false",
         **_serving(),
     }

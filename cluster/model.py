@@ -206,6 +206,16 @@ class Etcd:
 
 
 @dataclass(frozen=True)
+class ControlPlane:
+    """How controller manager and scheduler agree on a leader, and how often pods are probed. All in seconds."""
+
+    lease_duration: int = 15
+    renew_deadline: int = 10
+    retry_period: int = 2
+    probe_period: int = 10
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The whole configuration, validated. `libvirt` is set exactly where `source` is libvirt.
 
@@ -232,6 +242,7 @@ class Cluster:
     kubelet: Mapping[str, Any]
     restrict_oom_score_adj: bool = False
     etcd: Etcd = Etcd()
+    control: ControlPlane = ControlPlane()
     pods: PodNetwork = PodNetwork.ROUTED
     conntrack_limits: bool = True
     resolvers: tuple[str, ...] | None = None

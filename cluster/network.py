@@ -107,7 +107,7 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
         description="Kubernetes service proxy",
         image=pins.image(KUBE_PROXY, cluster.kubernetes_version),
         command=[KUBE_PROXY, f"--config={settings}"],
-        probe=Probe(10256, "/livez", "/healthz", scheme="http"),
+        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control.probe_period),
         cpu="100m",
         files=[settings, conf, file(KUBE_PROXY, "ca.crt")],
         host_aliases=aliases,

@@ -22,12 +22,13 @@ ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECON
 
 @dataclass(frozen=True)
 class Probe:
-    """Where a component says that it is alive and ready, on the node itself."""
+    """Where a component says that it is alive and ready, on the node itself; asked every `period` seconds."""
 
     port: int
     live: str = "/livez"
     ready: str = "/readyz"
     scheme: str = "https"
+    period: int = 10
 
     def url(self) -> str:
         """Where readiness is asked for."""
@@ -149,7 +150,7 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
 def _probe(probe: Probe, path: str, failures: int) -> dict[str, Any]:
     return {
         "httpGet": {"host": "127.0.0.1", "port": probe.port, "path": path, "scheme": probe.scheme.upper()},
-        "periodSeconds": 10,
+        "periodSeconds": probe.period,
         "timeoutSeconds": 15,
         "failureThreshold": failures,
     }

@@ -18,7 +18,8 @@ name=$1 manifest=$2
 shift
 limit=600 patience=90
 
-ctr() { command ctr --namespace k8s.io "$@"; }
+# Without its warnings; that it fails shows in what it does not find.
+ctr() { command ctr --namespace k8s.io "$@" 2>/dev/null; }
 
 # The running container's id and process, nothing where there is none.
 running() {

@@ -46,8 +46,8 @@ def a_second_up_writes_nothing(project: Project) -> None:
 def a_static_pod_runs(project: Project, node: str) -> None:
     """A manifest in the static pod folder becomes a running container, and ends with its manifest."""
     manifest = "/etc/kubernetes/manifests/proof.yaml"
-    listing = """for id in $(/opt/bin/ctr -n k8s.io containers ls -q 'labels."io.kubernetes.pod.name"==proof-@'); do
-      /opt/bin/ctr -n k8s.io tasks ls | grep "^$id .*RUNNING" || true
+    listing = """for id in $(/opt/bin/ctr -n k8s.io containers ls -q 'labels."io.kubernetes.pod.name"==proof-@' 2>/dev/null); do
+      /opt/bin/ctr -n k8s.io tasks ls 2>/dev/null | grep "^$id .*RUNNING" || true
     done""".replace("@", node)
     assert project.ssh(node, listing).strip() == ""
     project.ssh(node, f"cat >{manifest} <<'END'{POD}END\n")

@@ -243,6 +243,37 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
         "etcd.electionTimeout: 2000 is less than five times heartbeatInterval (500): etcd refuses it",
     ),
     (
+        "a leader that cannot renew in time",
+        {"controlPlane": {"renewDeadline": 20}},
+        "controlPlane.leaseDuration: 15 > renewDeadline (20) > retryPeriod (2) does not hold: a leader must be able to renew before its lease ends",
+    ),
+    (
+        "a resolver that is no address",
+        {"network/resolvers": ["dns.example"]},
+        "network.resolvers[0]: 'dns.example' is not an IPv4 address, such as 10.77.0.11",
+    ),
+    (
+        "a share outside the pod network",
+        {"nodes/w1/pods": "10.9.0.0/24"},
+        "nodes.w1.pods: 10.9.0.0/24 is not a part of network.pods (10.2.0.0/16); set it to one, such as a /24",
+    ),
+    (
+        "two nodes with one share",
+        {"nodes/w1/pods": "10.2.11.0/25"},
+        "nodes.w1.pods: 10.2.11.0/25 overlaps 10.2.11.0/24 of m1: set nodes.w1.pods to a part of network.pods "
+        "(10.2.0.0/16) that no other node has",
+    ),
+    (
+        "a share where the network is another's",
+        {"network/mode": "none", "nodes/w1/pods": "10.2.11.0/25"},
+        "nodes.w1.pods: is for network.mode routed",
+    ),
+    (
+        "unknown network mode",
+        {"network/mode": "bridge"},
+        "network.mode: 'bridge' is not one of routed, none",
+    ),
+    (
         "domain type twice",
         {"machines/libvirt/domainType": "kvm", "machines/libvirt/domainTypeFile": "sums"},
         "machines.libvirt.domainTypeFile: is set beside domainType: one of them is enough",
