@@ -85,7 +85,7 @@ test-vms: packages tools ## every scenario on VMs, also those that `make test` r
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 
 test-ha: packages tools ## three control-plane nodes on container hosts: each lost in turn, all certificates renewed
-	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py -m ha
+	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
 
 clean: ## remove what this checkout made (not the build cache)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

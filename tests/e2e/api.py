@@ -214,3 +214,22 @@ def a_secret_is_not_readable_in_the_store(kubectl: Kubectl, project: Project, ma
         assert kept.splitlines()[-1].strip() == "0"
     finally:
         kubectl("delete", "secret/proof", "configmap/proof")
+
+
+def a_pod_runs(kubectl: Kubectl, node: str) -> None:
+    """A pod that the scheduler places runs on the only node that takes it."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "runs"},
+        "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "containers": [{"name": "pause", "image": parts.PAUSE_IMAGE, "imagePullPolicy": "Never"}],
+        },
+    }
+    kubectl("create", "--filename", "-", stdin=yaml.safe_dump(pod))
+    kubectl("wait", "--for=condition=Ready", "pod/runs", "--timeout", "240s", "--request-timeout", "250s")
+    found = kubectl.get("pod", "runs")
+    assert found["spec"]["nodeName"] == node
+    assert found["status"]["podIP"].startswith("10.2.")
+    kubectl("delete", "pod", "runs")

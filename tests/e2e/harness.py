@@ -24,6 +24,7 @@ class Project:
     stack: str
     printed: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def copy(cls, path: Path, stack: str) -> Project:
@@ -67,6 +68,8 @@ class Project:
 
     def pulumi(self, *arguments: str, timeout: int = 900, check: bool = True) -> str:
         """Plain `pulumi` in the project folder, where it reaches the nodes. Adds the stack's name."""
+        if arguments[0] in ("up", "destroy"):
+            self.machines = {}  # how nodes are reached may be another from then on
         return self.run(*self._pulumi(*arguments), timeout=timeout, check=check)
 
     def secret_output(self, *arguments: str) -> str:
@@ -112,7 +115,9 @@ class Project:
 
     def ssh(self, node: str, script: str, timeout: int = 120, check: bool = True) -> str:
         """Runs a script as root on a node, with the stack's own connection and pinned host key."""
-        machine = json.loads(self.secret_output("stack", "output", "machines", "--json"))[node]["connection"]
+        if node not in self.machines:
+            self.machines = json.loads(self.secret_output("stack", "output", "machines", "--json"))
+        machine = self.machines[node]["connection"]
         folder = self.path / ".lab" / "test-ssh"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key, known = folder / f"{node}.key", folder / f"{node}.known"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import scenarios, store
+from tests.e2e import api, scenarios, store
+from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project, counts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -52,16 +53,34 @@ def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", OTHERS)
 
 
+@pytest.mark.ha
 def test_a_refused_setting_is_rolled_back(project: Project) -> None:
     scenarios.a_setting_that_the_kubelet_refuses(project, "w1", OTHERS)
 
 
+@pytest.mark.ha
 def test_an_interrupted_run_is_finished_by_the_next(project: Project) -> None:
     scenarios.an_interrupted_run_is_finished_by_the_next(project, "w1")
 
 
+@pytest.mark.ha
 def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
     scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
+
+
+def test_every_node_is_ready(project: Project) -> None:
+    api.every_node_is_ready(Kubectl(project, OTHERS), {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
+
+
+def test_pods_find_each_other_by_name_and_service(project: Project) -> None:
+    kubectl = Kubectl(project, OTHERS)
+    api.bring_test_image(project, sorted(NODES))
+    api.deploy_echo(kubectl, 3)
+    api.pods_find_each_other(kubectl, "10.3.0.10", "cluster.local", "w1")
+
+
+def test_a_secret_is_not_readable_in_the_store(project: Project) -> None:
+    api.a_secret_is_not_readable_in_the_store(Kubectl(project, OTHERS), project, "m2")
 
 
 def test_etcd_is_one_store_of_three_members(project: Project) -> None:
@@ -73,18 +92,22 @@ def test_one_etcd_setting_restarts_the_members_in_turn(project: Project) -> None
     store.one_setting_restarts_the_members_in_turn(project, OTHERS)
 
 
+@pytest.mark.ha
 def test_a_rollout_stops_where_a_member_is_lost(project: Project) -> None:
     store.a_rollout_stops_where_a_member_is_lost(project, OTHERS)
 
 
+@pytest.mark.ha
 def test_a_lost_member_is_replaced(project: Project) -> None:
     store.a_lost_member_is_replaced(project, OTHERS)
 
 
+@pytest.mark.ha
 def test_members_without_data_begin_nothing_anew(project: Project) -> None:
     store.an_only_member_begins_nothing_anew(project, OTHERS)
 
 
+@pytest.mark.ha
 def test_two_members_leave_and_join_again(project: Project) -> None:
     records = {
         name: {

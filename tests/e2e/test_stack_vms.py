@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import scenarios, store
+from tests.e2e import api, scenarios, store
+from tests.e2e.api import Kubectl
 from tests.e2e.harness import ROOT, Project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
@@ -34,6 +35,12 @@ def test_up_ends_with_running_kubelets(project: Project) -> None:
 
 def test_a_second_up_writes_nothing(project: Project) -> None:
     scenarios.a_second_up_writes_nothing(project)
+
+
+def test_every_node_is_ready_and_runs_a_pod(project: Project) -> None:
+    kubectl = Kubectl(project, ["m1"])
+    api.every_node_is_ready(kubectl, {"m1": "control-plane", "w1": "worker"})
+    api.a_pod_runs(kubectl, "w1")
 
 
 def test_etcd_serves_those_with_a_certificate(project: Project) -> None:
