@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
 CHECKED := __main__.py cluster components provider lab toolchain tests
 
-.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha clean
+.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -79,13 +79,16 @@ test-fast: .venv/installed ## the inner loop: pure tests and golden files, under
 test: packages tools check ## unit, golden, engine, provider, and e2e on real container hosts and VMs
 	$(PYTHON) -m lab build
 	cd toolchain/command && go vet ./... && go test ./...
-	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests -m "not thorough and not ha"
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests -m "not thorough and not ha and not conformance"
 
 test-vms: packages tools ## every scenario on VMs, also those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 
 test-ha: packages tools ## three control-plane nodes on container hosts: each lost in turn, all certificates renewed
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
+
+test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, on container hosts
+	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
 clean: ## remove what this checkout made (not the build cache)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,75 @@
+"""Specs of Kubernetes' own end-to-end tests, run against the cluster by the program that is built from its module."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+
+from lab import build, parts
+from tests.e2e.api import Kubectl
+from tests.e2e.harness import Project
+
+SPECS = (
+    # pods
+    "[sig-node] Pods should get a host IP",
+    "[sig-node] Pods should be submitted and removed",
+    "[sig-node] Pods should be updated",
+    "[sig-node] Pods should contain environment variables for services",
+    "[sig-node] Variable Expansion should allow substituting values in a container's command",
+    # config maps and secrets
+    "[sig-storage] ConfigMap should be consumable from pods in volume ",
+    "[sig-node] ConfigMap should be consumable via environment variable",
+    "[sig-node] ConfigMap should run through a ConfigMap lifecycle",
+    "[sig-storage] Secrets should be consumable from pods in volume ",
+    "[sig-node] Secrets should be consumable from pods in env vars",
+    "[sig-node] Secrets should patch a secret",
+    # services and DNS
+    "[sig-network] Services should provide secure master service",
+    "[sig-network] Services should serve a basic endpoint from pods",
+    "[sig-network] Services should serve multiport endpoints from pods",
+    "[sig-network] DNS should provide DNS for the cluster ",
+    "[sig-network] DNS should provide DNS for services ",
+    "[sig-network] DNS should provide /etc/hosts entries for the cluster",
+    # scheduling and workloads
+    "[sig-scheduling] SchedulerPredicates [Serial] validates that NodeSelector is respected if matching",
+    "[sig-scheduling] SchedulerPredicates [Serial] validates that NodeSelector is respected if not matching",
+    "[sig-apps] ReplicaSet should adopt matching pods on creation and release no longer matching pods",
+    "[sig-apps] Deployment should run the lifecycle of a Deployment",
+    "[sig-auth] ServiceAccounts should mount an API token into pods",
+)
+
+
+def specs_pass(project: Project, kubectl: Kubectl, nodes: Sequence[str]) -> str:
+    """Runs the specs one after another; returns what the run printed. Each of them must have run, and passed."""
+    program = build.conformance()
+    for name in nodes:
+        # The same program under the name that these tests have for it.
+        newer = parts.PAUSE_IMAGE.replace(parts.PAUSE, "3.10.2")
+        project.ssh(name, f"/opt/bin/ctr -n k8s.io images tag --force {parts.PAUSE_IMAGE} {newer} >/dev/null 2>&1")
+    focus = "|".join(re.escape(spec) for spec in SPECS)
+    # kubectl's own place in the command line, with another program: the API's name is known there.
+    command = [str(program) if word == str(kubectl.program) else word for word in kubectl.command()]
+    command = [word for word in command if word not in ("--request-timeout", "20s")]
+    command[command.index("--kubeconfig")] = "-kubeconfig"
+    done = subprocess.run(
+        [
+            *command,
+            *("-provider=skeleton", f"-ginkgo.focus={focus}", "-ginkgo.no-color", "-ginkgo.v"),
+            *("-ginkgo.timeout=40m", "-disable-log-dump=true", f"-report-dir={project.path / '.lab/conformance'}"),
+            f"-repo-root={project.path}",
+        ],
+        cwd=project.path,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=2700,
+    )
+    (project.path / ".lab" / "conformance.log").write_text(done.stdout)
+    summary = re.search(r"Ran (\d+) of \d+ Specs.*\n.*(\d+) Passed \| (\d+) Failed", done.stdout)
+    failed = [line for line in done.stdout.splitlines() if "[FAIL]" in line]
+    assert done.returncode == 0, f"{failed}\n{done.stdout[-6000:]}"
+    assert summary, done.stdout[-3000:]
+    assert int(summary[1]) >= len(SPECS), summary[0]
+    return done.stdout

@@ -1,0 +1,31 @@
+"""Kubernetes' own specs on container hosts: `make test-conformance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import api, conformance
+from tests.e2e.api import Kubectl
+from tests.e2e.harness import Project
+
+pytestmark = [pytest.mark.e2e, pytest.mark.conformance, pytest.mark.timeout(3600)]
+MASTERS = ["m1", "m2", "m3"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    project = Project.copy(tmp_path_factory.mktemp("conformance") / "plumbline", "hosts")
+    try:
+        project.make("up")
+        yield project
+    finally:
+        project.lab("down", check=False)
+
+
+def test_specs_pass(project: Project) -> None:
+    kubectl = Kubectl(project, MASTERS)
+    nodes = [*MASTERS, "w1"]
+    api.bring_test_image(project, nodes)
+    print(conformance.specs_pass(project, kubectl, nodes)[-3000:])
