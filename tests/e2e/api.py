@@ -111,7 +111,7 @@ def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": labels},
     }
-    pod = {
+    template = {
         "containers": [container],
         "terminationGracePeriodSeconds": 1,
         "tolerations": [
@@ -134,7 +134,7 @@ def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
             "spec": {
                 "replicas": replicas,
                 "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
+                "template": {"metadata": {"labels": labels}, "spec": template},
             },
         },
         {
@@ -148,9 +148,10 @@ def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
     kubectl("rollout", "status", f"deployment/{ECHO}", "--timeout", "240s", "--request-timeout", "250s")
 
 
-def from_a_pod(kubectl: Kubectl, node: str, name: str, *command: str, expected: str = "") -> str:
-    """Runs a command of the tests' image in a pod on one node; returns what it printed. It must succeed."""
-    pod = {
+def pod(name: str, node: str, *command: str) -> dict[str, Any]:
+    """A pod of the tests' image that runs a command on one node, whatever its taints, once."""
+    container = {"name": "pod", "image": AGNHOST.name, "imagePullPolicy": "Never", "command": list(command)}
+    return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name},
@@ -159,13 +160,15 @@ def from_a_pod(kubectl: Kubectl, node: str, name: str, *command: str, expected: 
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 1,
             "tolerations": [{"operator": "Exists"}],
-            "containers": [
-                {"name": "pod", "image": AGNHOST.name, "imagePullPolicy": "Never", "command": list(command)}
-            ],
+            "containers": [container],
         },
     }
+
+
+def from_a_pod(kubectl: Kubectl, node: str, name: str, *command: str, expected: str = "") -> str:
+    """Runs a command in a pod on one node; returns what it printed. It must succeed."""
     kubectl("delete", "pod", name, "--ignore-not-found", "--wait")
-    kubectl("create", "--filename", "-", stdin=yaml.safe_dump(pod))
+    kubectl("create", "--filename", "-", stdin=yaml.safe_dump(pod(name, node, *command)))
 
     def phase() -> str:
         return str(kubectl.get("pod", name)["status"].get("phase"))
@@ -218,7 +221,7 @@ def a_secret_is_not_readable_in_the_store(kubectl: Kubectl, project: Project, ma
 
 def a_pod_runs(kubectl: Kubectl, node: str) -> None:
     """A pod that the scheduler places runs on the only node that takes it."""
-    pod = {
+    placed = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": "runs"},
@@ -227,7 +230,7 @@ def a_pod_runs(kubectl: Kubectl, node: str) -> None:
             "containers": [{"name": "pause", "image": parts.PAUSE_IMAGE, "imagePullPolicy": "Never"}],
         },
     }
-    kubectl("create", "--filename", "-", stdin=yaml.safe_dump(pod))
+    kubectl("create", "--filename", "-", stdin=yaml.safe_dump(placed))
     kubectl("wait", "--for=condition=Ready", "pod/runs", "--timeout", "240s", "--request-timeout", "250s")
     found = kubectl.get("pod", "runs")
     assert found["spec"]["nodeName"] == node

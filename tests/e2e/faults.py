@@ -100,26 +100,8 @@ def start_client(kubectl: Kubectl, node: str) -> None:
         f"while :; do if curl -s -m 2 http://{ECHO}/hostname >/dev/null; then echo served; else echo failed; fi; "
         "sleep 0.3; done"
     )
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": CLIENT},
-        "spec": {
-            "nodeName": node,
-            "terminationGracePeriodSeconds": 1,
-            "tolerations": [{"operator": "Exists"}],
-            "containers": [
-                {
-                    "name": "client",
-                    "image": api.AGNHOST.name,
-                    "imagePullPolicy": "Never",
-                    "command": ["sh", "-c", script],
-                }
-            ],
-        },
-    }
     kubectl("delete", "pod", CLIENT, "--ignore-not-found", "--wait")
-    kubectl("create", "--filename", "-", stdin=json.dumps(pod))
+    kubectl("create", "--filename", "-", stdin=json.dumps(api.pod(CLIENT, node, "sh", "-c", script)))
 
 
 def _served(kubectl: Kubectl) -> bool:

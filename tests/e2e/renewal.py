@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Sequence
 
 from cluster import etcd
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project
-from tests.e2e.scenarios import a_second_up_writes_nothing
+from tests.e2e.scenarios import a_second_up_writes_nothing, age
 
 UNITS = ("kubelet.service", "kube-proxy.service")
 MASTERS_UNITS = ("etcd.service", "kube-apiserver.service", "kube-controller-manager.service", "kube-scheduler.service")
@@ -37,7 +35,7 @@ def all_leaves_in_one_up(project: Project, kubectl: Kubectl, masters: Sequence[s
     before = {(name, unit): project.started(name, unit) for name in nodes for unit in units[name]}
     pods = _restarts(kubectl)
     old = {row["name"]: row["serial"] for row in project.output("certificates")}
-    _age_all(project)
+    age(project)
     preview = project.pulumi("preview", "--diff")
     for name in old:
         assert f"{name}-certificate" in preview, name
@@ -78,19 +76,3 @@ def _restarts(kubectl: Kubectl) -> dict[str, int]:
         for pod in kubectl.get("pods", "--namespace", "kube-system")["items"]
         if "component" in pod["metadata"].get("labels", {})
     }
-
-
-def _age_all(project: Project) -> None:
-    """Makes every leaf look, in the state, as if its validity ended in an hour: the clock cannot be moved."""
-    state = json.loads(project.secret_output("stack", "export"))
-    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-    for resource in state["deployment"]["resources"]:
-        if resource["type"] == "tls:index/locallySignedCert:LocallySignedCert":
-            resource["outputs"]["validityEndTime"] = soon
-    aged = project.path / ".lab" / "aged.json"
-    aged.touch(mode=0o600)
-    try:
-        aged.write_text(json.dumps(state))
-        project.pulumi("stack", "import", "--file", str(aged))
-    finally:
-        aged.unlink()

@@ -155,7 +155,7 @@ def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> 
     """Near its end, one node's serving certificate is replaced in the plan and reaches that node; its kubelet serves it."""
     old = {row["name"]: row["serial"] for row in project.output("certificates")}
     [name] = [name for name in old if name.startswith(f"{node}-") and "serving" in name]
-    _age(project, f"{name}-certificate")
+    age(project, f"{name}-certificate")
     preview = project.pulumi("preview", "--diff")
     assert f"{name}-certificate" in preview
     assert "/etc/kubernetes/pki/kubelet.crt" in preview
@@ -208,12 +208,15 @@ def another_node_touches_only_itself(
     a_second_up_writes_nothing(project)
 
 
-def _age(project: Project, certificate: str) -> None:
-    """Makes one certificate look, in the state, as if its validity ended in an hour: the clock cannot be moved."""
+def age(project: Project, *certificates: str) -> None:
+    """Makes these leaves, or all, look in the state as if they ended in an hour: the clock cannot be moved."""
     state = json.loads(project.secret_output("stack", "export"))
-    [resource] = [one for one in state["deployment"]["resources"] if one["urn"].endswith(f"::{certificate}")]
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-    resource["outputs"]["validityEndTime"] = soon
+    leaves = [one for one in state["deployment"]["resources"] if one["type"].endswith(":LocallySignedCert")]
+    named = [one for one in leaves if not certificates or one["urn"].rpartition("::")[2] in certificates]
+    assert len(named) == len(certificates or leaves)
+    for resource in named:
+        resource["outputs"]["validityEndTime"] = soon
     aged = project.path / ".lab" / "aged.json"
     aged.touch(mode=0o600)
     try:
