@@ -13,6 +13,12 @@ from cluster.certificates import ADMINISTRATORS
 from cluster.model import Cluster
 
 Manifest = dict[str, Any]
+KINDS = (
+    *("serviceaccount", "configmap", "service", "deployment", "daemonset", "poddisruptionbudget"),
+    *("role", "rolebinding", "clusterrole", "clusterrolebinding"),
+)
+"""What a set may have had before: where its former objects are looked for."""
+
 DNS_LABELS = {"k8s-app": "kube-dns"}
 
 
@@ -59,7 +65,6 @@ class AddOn:
     """
 
     name: str
-    kinds: tuple[str, ...]
     revision: str
     text: str
     rollouts: tuple[str, ...] = ()
@@ -74,13 +79,12 @@ def add_on(name: str, manifests: list[Manifest]) -> AddOn:
         {**one, "metadata": {**one["metadata"], "labels": {**one["metadata"].get("labels", {}), **labels}}}
         for one in manifests
     ]
-    kinds = tuple(sorted({one["kind"].lower() for one in manifests}))
     rollouts = tuple(
         f"{one['metadata']['namespace']}/{one['kind'].lower()}/{one['metadata']['name']}"
         for one in manifests
         if one["kind"] in ("Deployment", "DaemonSet")
     )
-    return AddOn(name, kinds, revision, _dumped(labelled), rollouts)
+    return AddOn(name, revision, _dumped(labelled), rollouts)
 
 
 class _Dumper(yaml.SafeDumper):
