@@ -120,6 +120,7 @@ def test_two_members_leave_and_join_again(project: Project) -> None:
     store.members_leave_and_join(project, "m1", ["m2", "m3"], records)
 
 
+@pytest.mark.ha
 def test_a_fifth_node_touches_only_itself(project: Project) -> None:
     record = {
         "role": "worker",

@@ -48,6 +48,7 @@ def test_etcd_serves_those_with_a_certificate(project: Project) -> None:
     store.nobody_without_a_certificate_is_let_in(project, "m1")
 
 
+@pytest.mark.thorough
 def test_a_static_pod_runs(project: Project) -> None:
     scenarios.a_static_pod_runs(project, "w1")
 
@@ -57,6 +58,7 @@ def test_one_setting_restarts_one_kubelet(project: Project) -> None:
     scenarios.one_setting_of_one_node(project, "w1", ["m1"])
 
 
+@pytest.mark.thorough
 def test_drift_is_shown_and_put_right(project: Project) -> None:
     scenarios.drift_is_shown_and_put_right(project, "w1", ["m1"])
 
