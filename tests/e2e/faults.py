@@ -20,6 +20,7 @@ AWAY_SECONDS = 75
 STILL_SECONDS = 20
 """How long a lease of a node that is well may stand still."""
 
+WRITE_TRIES = 3
 CLIENT = "client"
 Fault = Callable[[Project, str], Callable[[], object]]
 
@@ -31,13 +32,20 @@ class Watch:
     worst: dict[str, float] = field(default_factory=dict)
     unready: set[str] = field(default_factory=set)
     writes: int = 0
+    retried: list[str] = field(default_factory=list)
     failed_writes: list[str] = field(default_factory=list)
 
     def look(self, kubectl: Kubectl, others: Sequence[str]) -> None:
         """Reads leases and nodes once, and writes once."""
         self.writes += 1
-        said = kubectl("create", "configmap", f"watch-{time.time_ns()}", "--from-literal=a=b", check=False)
-        if "created" not in said:
+        name, said = f"watch-{time.time_ns()}", ""
+        # What a store without a leader refuses for a moment, or may have done all the same, is tried again.
+        for _ in range(WRITE_TRIES):
+            said = kubectl("create", "configmap", name, "--from-literal=a=b", check=False)
+            if "created" in said or "already exists" in said:
+                break
+            self.retried.append(said.strip()[-120:])
+        else:
             self.failed_writes.append(said.strip()[-300:])
         leases = kubectl.get("leases", "--namespace", "kube-node-lease")["items"]
         now = datetime.now(UTC)
