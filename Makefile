@@ -87,7 +87,7 @@ test-vms: packages tools ## every scenario on VMs, also those that `make test` r
 test-ha: packages tools ## three control-plane nodes on container hosts: each lost in turn, all certificates renewed
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
 
-test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, on container hosts
+test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
 clean: ## remove what this checkout made (not the build cache)

@@ -72,6 +72,21 @@ def conformance() -> Path:
     return _made("conformance", part.version, _inputs(part), partial(_go, part)) / "e2e.test"
 
 
+def kube_bench() -> Path:
+    """The folder of the CIS benchmark's program, `kube-bench`, and of the checks in its module, `cfg`. Raises LabError."""
+    part = parts.CIS
+
+    def pack(into: Path) -> None:
+        _go(part, into)
+        [package] = part.programs.values()
+        module = Path(run(["go", "list", "-m", "-f", "{{.Dir}}", package], SOURCES / "artifacts" / part.folder).strip())
+        (into / "cfg").mkdir()
+        for name in ("config.yaml", parts.CIS_BENCHMARK):
+            run(["cp", "-r", "--no-preserve=mode", str(module / "cfg" / name), str(into / "cfg")])
+
+    return _made("kube-bench", part.version, _inputs(part), pack)
+
+
 def mirror(lab: Lab) -> None:
     """Makes the lab's mirror tree hold exactly the artifacts, and SHA256SUMS. Leaves alone what is right already."""
     folders = artifacts()

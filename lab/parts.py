@@ -12,6 +12,7 @@ ETCD = "3.6.8"
 CNI = "1.9.1"
 COREDNS = "1.14.2"
 AGNHOST = "2.63.0"
+KUBE_BENCH = "0.12.0"
 PAUSE = "3.10.1"
 
 
@@ -105,6 +106,14 @@ CONFORMANCE = Part(
     tests=True,
 )
 """Kubernetes' own end-to-end tests, built where they are asked for: in minutes."""
+
+CIS_BENCHMARK = "cis-1.10"
+CIS = Part(
+    folder="kubebench",
+    version=KUBE_BENCH,
+    programs={"kube-bench": "github.com/aquasecurity/kube-bench"},
+)
+"""What holds a node against the CIS Kubernetes Benchmark, built where it is asked for."""
 
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 PAUSE_PATH = f"images/pause-{PAUSE}.tar"

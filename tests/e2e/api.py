@@ -84,15 +84,19 @@ def ready(node: dict[str, Any]) -> bool:
 
 def bring_test_image(project: Project, nodes: Sequence[str]) -> None:
     """Imports the tests' own image on these nodes: they reach no registry."""
-    machines = json.loads(project.secret_output("stack", "output", "machines", "--json"))
     for name in nodes:
-        mirror = machines[name]["address"].rpartition(".")[0] + ".1:8080"
         project.ssh(
             name,
-            f"curl -fsS -o /run/agnhost.tar http://{mirror}/{AGNHOST.path}\n"
+            f"curl -fsS -o /run/agnhost.tar {mirror(project, name)}/{AGNHOST.path}\n"
             "/opt/bin/ctr -n k8s.io images import /run/agnhost.tar >/dev/null\nrm /run/agnhost.tar\n",
             timeout=600,
         )
+
+
+def mirror(project: Project, node: str) -> str:
+    """Where a node reaches the lab's mirror."""
+    address = next(row["address"] for row in project.output("nodes") if row["name"] == node)
+    return f"http://{address.rpartition('.')[0]}.1:8080"
 
 
 def deploy_echo(kubectl: Kubectl, replicas: int) -> None:

@@ -1,4 +1,4 @@
-"""Kubernetes' own specs on container hosts: `make test-conformance`."""
+"""Kubernetes' own specs, and the CIS benchmark, on container hosts: `make test-conformance`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import api, conformance
+from tests.e2e import api, benchmark, conformance
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project
 
@@ -29,3 +29,11 @@ def test_specs_pass(project: Project) -> None:
     nodes = [*MASTERS, "w1"]
     api.bring_test_image(project, nodes)
     print(conformance.specs_pass(project, kubectl, nodes)[-3000:])
+
+
+@pytest.mark.parametrize(("node", "role"), [("m1", "control-plane"), ("w1", "worker")])
+def test_the_cis_benchmark_fails_nothing_that_is_not_waived(project: Project, node: str, role: str) -> None:
+    result = benchmark.run(project, node, role)
+    print({status: sorted(items) for status, items in result.items.items()})
+    assert len(result.of("PASS")) > 10, result.items
+    assert not {item: what for item, what in result.of("FAIL").items() if item not in benchmark.waived()}

@@ -1,0 +1,86 @@
+"""The CIS Kubernetes Benchmark on a node, as kube-bench checks it, held against the waivers in docs/security.md."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from lab import build, parts
+from tests.e2e import api
+from tests.e2e.harness import ROOT, Project
+
+PLACES = {
+    "scheduler": {"kubeconfig": ["/etc/kubernetes/kube-scheduler/kubeconfig"]},
+    "controllermanager": {"kubeconfig": ["/etc/kubernetes/kube-controller-manager/kubeconfig"]},
+    "etcd": {"confs": ["/etc/etcd/etcd.env"], "datadirs": ["/var/lib/etcd"]},
+    "kubelet": {"cafile": ["/etc/kubernetes/pki/ca.crt"]},
+    "proxy": {
+        "kubeconfig": ["/etc/kubernetes/kube-proxy/kubeconfig"],
+        "confs": ["/etc/kubernetes/kube-proxy/config.yaml"],
+    },
+}
+"""Where this cluster has what kube-bench looks for; of the rest its own list has the place."""
+
+
+@dataclass
+class Result:
+    """The items of the benchmark by what was found: PASS, FAIL, WARN (to be judged by a person) or INFO."""
+
+    items: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def of(self, status: str) -> dict[str, str]:
+        """Title by item."""
+        return self.items.get(status, {})
+
+
+def waived() -> set[str]:
+    """The items that docs/security.md gives a reason for not meeting."""
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+    return {item for row in rows for item in re.findall(r"\b\d+\.\d+\.\d+\b", row)}
+
+
+def run(project: Project, node: str, role: str) -> Result:
+    """Brings kube-bench to a node, runs the checks for its role there, and takes it away again."""
+    packed = project.path / ".lab/mirror/kube-bench.tar"
+    _pack(packed)
+    targets = "node" if role == "worker" else "master,controlplane,etcd,node"
+    said = project.ssh(
+        node,
+        "mkdir /run/cis && cd /run/cis && trap 'rm -r /run/cis' EXIT\n"
+        f"curl -fsS {api.mirror(project, node)}/{packed.name} | tar -x\n"
+        f"./kube-bench --config-dir cfg --benchmark {parts.CIS_BENCHMARK} run --targets {targets} --json 2>log "
+        "|| { cat log; exit 1; }\n",
+        timeout=300,
+    )
+    result = Result()
+    for section in json.loads(said[said.index("{") :])["Controls"]:
+        for group in section["tests"]:
+            for one in group["results"]:
+                result.items.setdefault(one["status"], {})[one["test_number"]] = (
+                    f"{one['test_desc']}: {one.get('reason') or one.get('actual_value') or ''}"[:300]
+                )
+    return result
+
+
+def _pack(target: Path) -> None:
+    """Program, checks and our places as one archive in the mirror."""
+    built = build.kube_bench()
+    masters = {name: PLACES[name] for name in ("scheduler", "controllermanager", "etcd")}
+    nodes = {name: PLACES[name] for name in ("kubelet", "proxy")}
+    places = yaml.safe_dump({"master": masters, "node": nodes, "etcd": {"etcd": PLACES["etcd"]}}).encode()
+    with tarfile.open(target, "w") as archive:
+        archive.add(built / "kube-bench", "kube-bench")
+        archive.add(
+            built / "cfg",
+            "cfg",
+            filter=lambda one: None if one.name.endswith(f"{parts.CIS_BENCHMARK}/config.yaml") else one,
+        )
+        entry = tarfile.TarInfo(f"cfg/{parts.CIS_BENCHMARK}/config.yaml")
+        entry.size = len(places)
+        archive.addfile(entry, io.BytesIO(places))
