@@ -22,9 +22,10 @@ class Project:
 
     path: Path
     stack: str
-    printed: list[str] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
-    machines: dict[str, Any] = field(default_factory=dict)
+    # Not in a failure's text: the machines hold the keys that the tests log in with.
+    printed: list[str] = field(default_factory=list, repr=False)
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    machines: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def copy(cls, path: Path, stack: str) -> Project:
