@@ -20,6 +20,14 @@ DISTURBING = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
 GUARD_SECONDS = 120
 """How long a guard gets to find the group whole again, after the node's own readiness."""
 
+BEFORE, AFTER, PREVIEWED = "before", "after", "ahead of"
+CONSEQUENCE = {
+    BEFORE: "nothing was changed on this node",
+    AFTER: "the rollout stops here",
+    PREVIEWED: "it would be refused. Bring back what is missing first, by itself",
+}
+"""What follows where the group is not whole, by when that was found."""
+
 
 @dataclass
 class _Group:
@@ -50,13 +58,19 @@ class Rollouts:
             if group.failed:
                 raise NodeError(self._stopped(node.name, rollout.group, group))
             try:
-                await _guarded(node, rollout, wanted, "before", say)
+                await _guarded(node, rollout, wanted, BEFORE, say)
                 yield
-                await _guarded(node, rollout, wanted, "after", say)
+                await _guarded(node, rollout, wanted, AFTER, say)
             except BaseException:
                 group.failed.append(node.name)
                 raise
             group.done.append(node.name)
+
+    @staticmethod
+    async def foresee(node: Node, wanted: State, forecast: Plan, say: Say) -> None:
+        """Raises NodeError in the preview already where the group is not whole now: the deed would be refused."""
+        if wanted.rollout is not None and disturbs(forecast):
+            await _guarded(node, wanted.rollout, wanted, PREVIEWED, say)
 
     @staticmethod
     def _stopped(name: str, called: str, group: _Group) -> str:
@@ -88,7 +102,7 @@ async def _guarded(node: Node, rollout: Rollout, wanted: State, when: str, say: 
         return
     await say(f"{node.name}: proving rollout group {rollout.group} whole {when} the change", passing=True)
     # Before: it must hold now. After: those that were disturbed get a while to be back.
-    seconds = 15 if when == "before" else GUARD_SECONDS
+    seconds = GUARD_SECONDS if when == AFTER else 15
     script = (
         f"end=$(($(date +%s) + {seconds}))\n"
         f"until said=$(timeout 30 sh -c {quoted(rollout.guard)} 2>&1); do\n"
@@ -96,8 +110,10 @@ async def _guarded(node: Node, rollout: Rollout, wanted: State, when: str, say: 
         "  sleep 1\n"
         "done\n"
     )
-    done = await node.run("guard", given_script(script), seconds=seconds + 60)
+    operation = "foresee" if when == PREVIEWED else "guard"
+    done = await node.run(operation, given_script(script), seconds=seconds + 60)
     if done.status != 0:
         said = without_secrets(last(done.stderr), wanted)
-        touched = "nothing was changed on this node" if when == "before" else "the rollout stops here"
-        raise NodeError(f"{node.name}: rollout group {rollout.group} is not whole {when} the change; {touched}: {said}")
+        raise NodeError(
+            f"{node.name}: rollout group {rollout.group} is not whole {when} the change; {CONSEQUENCE[when]}: {said}"
+        )

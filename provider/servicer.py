@@ -89,7 +89,9 @@ class NodeStateProvider(api.Provider):
         wanted = wire.state(wire.received(request.news))
         installed = wire.installed(request.olds)
         forecast = plan.make(wire.state(request.olds), wanted)
-        if not request.preview and not forecast.empty:
+        if request.preview:
+            await self._foresee(request, forecast, wanted)
+        elif not forecast.empty:
             installed = await self._apply(request.urn, request.news, forecast, wanted, installed, taking_turns=True)
         return api.UpdateResponse(self._outputs(request.news, wanted, installed))
 
@@ -133,6 +135,23 @@ class NodeStateProvider(api.Provider):
         if done.status != 0:
             raise NodeError(f"{state.node}: removing its files failed: {done.stderr.strip()[-500:]}")
 
+    async def _foresee(self, request: api.UpdateRequest, forecast: Plan, wanted: State) -> None:
+        """Fails a preview of what the node's rollout group would not let in now."""
+        if wire.unknown(request.news.get("connection")):
+            return
+        node = self._pool.node(wanted.node, wire.connection(request.news))
+        try:
+            await self._rollouts.foresee(node, wanted, forecast, self._sayer(request.urn))
+        except Unreachable as error:
+            # A preview may stand where no node is reached from; `up` asks again, and is refused then.
+            await self._engine.warn(request.urn, f"{error}: whether its rollout group is whole is not known")
+
+    def _sayer(self, urn: str) -> react.Say:
+        async def say(line: str, passing: bool = False) -> None:
+            await self._engine.progress(urn, line, passing)
+
+        return say
+
     async def _apply(
         self,
         urn: str,
@@ -143,10 +162,7 @@ class NodeStateProvider(api.Provider):
         taking_turns: bool = False,
     ) -> dict[str, Installed]:
         node = self._pool.node(wanted.node, wire.connection(properties))
-
-        async def say(line: str, passing: bool = False) -> None:
-            await self._engine.progress(urn, line, passing)
-
+        say = self._sayer(urn)
         turn = self._rollouts.turn(node, wanted, forecast, say) if taking_turns else nullcontext()
         async with turn:
             return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pulumi import automation
 
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
@@ -24,12 +25,16 @@ def test_a_guard_lets_no_change_in_where_the_group_is_not_whole(served: Bench, s
     systemd.run("rm -f /run/whole")
     before = systemd.started(UNIT)
     served.text("server.conf", "WORD=two\n")
-    assert "n1: takes its turn in rollout group proof: one at a time" in served.preview(refresh=False)
+    with pytest.raises(automation.CommandError) as refused:
+        served.preview(refresh=False)
+    assert "n1: rollout group proof is not whole ahead of the change; it would be refused." in str(refused.value)
+    assert "half of it" in str(refused.value)
     failure = served.fails()
     assert "n1: rollout group proof is not whole before the change; nothing was changed on this node" in failure
     assert "half of it" in failure
     assert said(systemd) == "one"
     systemd.run("touch /run/whole")
+    assert "n1: takes its turn in rollout group proof: one at a time" in served.preview(refresh=False)
     served.operations()
     served.up()
     turn = [one["op"] for one in served.operations() if one["op"] != "read"]
