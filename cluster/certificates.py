@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import control_plane, paths, static_pods
+from cluster import control_plane, paths, static_pods, syntax
 from cluster.model import Cluster, Node, Role
 
 ADMINISTRATOR = "administrator"
@@ -169,6 +169,8 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
 
     api_server = control_plane.API_SERVER
     manager, scheduler = control_plane.CONTROLLER_MANAGER, control_plane.SCHEDULER
+    virtual = (cluster.endpoint,) if cluster.endpoint != cluster.api_name else ()
+    numeric = syntax.address(cluster.endpoint) is None
     serving = Leaf(
         name=f"{node.name}-apiserver",
         node=node.name,
@@ -178,8 +180,9 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
             *(node.name, "localhost", cluster.api_name),
             *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
             f"kubernetes.default.svc.{cluster.domain}",
+            *(() if numeric else virtual),
         ),
-        ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster)),
+        ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster), *(virtual if numeric else ())),
         allowed_uses=_uses(cluster, "server_auth"),
         certificate_path=static_pods.file(api_server, "server.crt"),
         key_path=static_pods.file(api_server, "server.key"),

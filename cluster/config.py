@@ -56,6 +56,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     kubernetes = top.object("kubernetes")
     version = kubernetes.choice("version", pins.SUPPORTED, pins.SUPPORTED[0])
     api_name = kubernetes.text("apiName", f"api.{name or 'cluster'}.{domain}", syntax.domain)
+    endpoint = kubernetes.text("endpoint", api_name, syntax.host)
     pinned = artifacts.parse(kubernetes.object("artifacts"), version, root)
     kubernetes.finish()
 
@@ -98,6 +99,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
         service_network=services,
         dns_address=dns,
         api_name=api_name,
+        endpoint=endpoint,
         kubernetes_version=version,
         artifacts=pinned,
         certificates=certificates,

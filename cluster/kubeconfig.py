@@ -35,15 +35,15 @@ def hosts(cluster: Cluster, first: Node) -> str:
     return "".join(f"{node.address} {cluster.api_name}\n" for node in ordered)
 
 
-def embedded(cluster: Cluster, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
+def embedded(cluster: Cluster, host: str, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
     """A kubeconfig with everything in it: a file to carry about, and a secret.
 
-    Its first context goes by the API's name. The name may be unknown where the file is used, or stand for one address
+    Its first context goes by `host`. That may be unknown where the file is used, or stand for one address
     only: so there is a context for each control-plane node, too, which goes by that node's address.
     """
     authority = {"certificate-authority-data": _base64(ca_pem)}
     credentials = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}
-    config = _data(cluster, authority, user, credentials)
+    config = _data(cluster, host, authority, user, credentials)
     for node in cluster.control_plane():
         name = f"{cluster.name}-{node.name}"
         server = f"https://{node.address}:{API_PORT}"
@@ -53,11 +53,13 @@ def embedded(cluster: Cluster, user: str, ca_pem: str, certificate_pem: str, key
 
 
 def _config(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> str:
-    return yaml.safe_dump(_data(cluster, authority, user, credentials), sort_keys=False)
+    return yaml.safe_dump(_data(cluster, cluster.api_name, authority, user, credentials), sort_keys=False)
 
 
-def _data(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> dict[str, Any]:
-    server = f"https://{cluster.api_name}:{API_PORT}"
+def _data(
+    cluster: Cluster, host: str, authority: dict[str, str], user: str, credentials: dict[str, str]
+) -> dict[str, Any]:
+    server = f"https://{host}:{API_PORT}"
     return {
         "apiVersion": "v1",
         "kind": "Config",

@@ -219,7 +219,8 @@ class ControlPlane:
 class Cluster:
     """The whole configuration, validated. `libvirt` is set exactly where `source` is libvirt.
 
-    `api_name` is the one name every client uses for the API server; `kubelet` is merged over our KubeletConfiguration.
+    `api_name` is the one name that clients on nodes use for the API servers; `endpoint` is what those outside use, where
+    it is another: a virtual address, or a load balancer's name. `kubelet` is merged over our KubeletConfiguration.
     `conntrack_limits`: kube-proxy sets the kernel's, which nodes that share a kernel cannot.
     `resolvers` are asked for names outside the cluster: None for the nodes' own, () for nobody.
     """
@@ -236,6 +237,7 @@ class Cluster:
     service_network: str
     dns_address: str
     api_name: str
+    endpoint: str
     kubernetes_version: str
     artifacts: Artifacts
     certificates: CertificateSettings

@@ -94,6 +94,15 @@ def address(value: str) -> str | None:
     return None
 
 
+def host(value: str) -> str | None:
+    """A DNS domain or an IPv4 address."""
+    if domain(value) is None and not value.rpartition(".")[2].isdigit():
+        return None
+    if address(value) is None:
+        return None
+    return f"'{value}' is neither a DNS domain nor an IPv4 address"
+
+
 def sha256(value: str) -> str | None:
     """A sha256 checksum."""
     return None if SHA256.fullmatch(value) else f"'{value}' is not a sha256 checksum: 64 digits of 0-9 and a-f"

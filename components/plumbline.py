@@ -93,24 +93,24 @@ class Plumbline(Component):
             for node in cluster.nodes
         }
 
-        def identity(leaf: str) -> pulumi.Output[str]:
+        def identity(leaf: str, host: str) -> pulumi.Output[str]:
             issued_to = issued[leaf]
             return pulumi.Output.secret(
                 pulumi.Output.all(
                     authorities[Authority.KUBERNETES].certificate_pem,
                     issued_to.certificate_pem,
                     issued_to.private_key_pem,
-                ).apply(lambda pems: kubeconfig.embedded(cluster, f"{cluster.name}-{leaf}", *pems))
+                ).apply(lambda pems: kubeconfig.embedded(cluster, host, f"{cluster.name}-{leaf}", *pems))
             )
 
         registered = AddOns(
             f"{name}-add-ons",
-            AddOnsArgs(cluster, machines, identity(BOOTSTRAP), control.states, networks),
+            AddOnsArgs(cluster, machines, identity(BOOTSTRAP, cluster.api_name), control.states, networks),
             opts=self.child(),
         ).versions
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
         self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued, registered) for node in nodes.items()])
-        self.kubeconfig = identity(ADMINISTRATOR)
+        self.kubeconfig = identity(ADMINISTRATOR, cluster.endpoint)
         roles = {node.name: str(node.role) for node in cluster.nodes}
         self.machines = pulumi.Output.secret(
             pulumi.Output.from_input(

@@ -135,6 +135,17 @@ def test_kubeconfigs_name_no_single_master(cluster: Cluster) -> None:
     assert paths.KUBELET_CLIENT_KEY in text
 
 
+@pytest.mark.parametrize(("endpoint", "kind"), [("10.77.0.5", "ip_addresses"), ("api.example.org", "dns_names")])
+def test_an_endpoint_is_for_those_outside(cluster: Cluster, endpoint: str, kind: str) -> None:
+    cluster = replace(cluster, endpoint=endpoint)
+    assert endpoint not in kubeconfig.node(cluster)
+    carried = yaml.safe_load(kubeconfig.embedded(cluster, cluster.endpoint, "admin", "", "", ""))
+    assert carried["clusters"][0]["cluster"]["server"] == f"https://{endpoint}:6443"
+    serving = [leaf for leaf in certificates.plan(cluster).leaves if leaf.name.endswith("-apiserver")]
+    assert len(serving) == 3
+    assert all(endpoint in getattr(leaf, kind) for leaf in serving)
+
+
 def test_removing_a_node_touches_no_other(cluster: Cluster, tmp_path: Path) -> None:
     fewer = config.load({**VALUES, "nodes": {k: v for k, v in VALUES["nodes"].items() if k != "w1"}}, tmp_path)
     for node in fewer.nodes:

@@ -36,6 +36,16 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("name of another type", {"cluster/name": 7}, "cluster.name: is the number 7, not text"),
     (
+        "endpoint with a port",
+        {"kubernetes/endpoint": "10.77.0.5:6443"},
+        "kubernetes.endpoint: '10.77.0.5:6443' is neither a DNS domain nor an IPv4 address",
+    ),
+    (
+        "endpoint that is half an address",
+        {"kubernetes/endpoint": "10.77.0"},
+        "kubernetes.endpoint: '10.77.0' is neither a DNS domain nor an IPv4 address",
+    ),
+    (
         "malformed network",
         {"network/pods": "10.2.0.0/33"},
         "network.pods: '10.2.0.0/33' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24",
