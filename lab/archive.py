@@ -6,14 +6,23 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+NOBODY = "65535:65535"
 
-def image(files: Mapping[str, Path], name: str, architecture: str, links: Mapping[str, str] | None = None) -> bytes:
+
+def image(
+    files: Mapping[str, Path],
+    name: str,
+    architecture: str,
+    links: Mapping[str, str] | None = None,
+    command: Sequence[str] = (),
+    user: str = NOBODY,
+) -> bytes:
     """A docker-archive tar of one layer that holds `files` by their paths in the image; the first is its entry point.
 
-    `links` are symbolic ones, target by path.
+    `links` are symbolic ones, target by path. `command` is what the entry point is given by default.
 
     `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same files give
     the same bytes.
@@ -28,8 +37,9 @@ def image(files: Mapping[str, Path], name: str, architecture: str, links: Mappin
             "created": "1970-01-01T00:00:00Z",
             "config": {
                 "Entrypoint": [f"/{entry}"],
+                **({"Cmd": list(command)} if command else {}),
                 "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-                "User": "65535:65535",
+                "User": user,
                 "WorkingDir": "/",
             },
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},

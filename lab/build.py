@@ -43,11 +43,12 @@ def _image(image: parts.Image, built: Sequence[Path]) -> Path:
         files |= {name.removeprefix("usr/"): file for name, file in _with_libraries("busybox").items()}
         applets = run(["busybox", "--list"]).split()
         links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
+    user = "0:0" if image.root else archive.NOBODY
     key = digest(Path(archive.__file__).read_bytes(), repr(image), *(file.read_bytes() for file in files.values()))
 
     def pack(into: Path) -> None:
         (into / image.path).parent.mkdir(parents=True)
-        (into / image.path).write_bytes(archive.image(files, image.name, architecture, links))
+        (into / image.path).write_bytes(archive.image(files, image.name, architecture, links, image.command, user))
 
     return _made("image", Path(image.path).stem, key, pack)
 

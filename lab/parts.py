@@ -123,7 +123,8 @@ PAUSE_PATH = f"images/pause-{PAUSE}.tar"
 class Image:
     """A container image of one program of a part: `program` is its path in the mirror tree, `entry` where it stands in
     the image. `tools` are programs of this machine that it runs, taken along with their libraries; `shell`: busybox and
-    its applets, too."""
+    its applets, too. `command` are its arguments where a pod gives none; `root`: it runs as root, unless a pod says
+    otherwise."""
 
     name: str
     path: str
@@ -131,6 +132,8 @@ class Image:
     entry: str
     tools: tuple[str, ...] = ()
     shell: bool = False
+    command: tuple[str, ...] = ()
+    root: bool = False
 
 
 def _image_of(name: str, *tools: str) -> Image:
@@ -160,5 +163,7 @@ IMAGES = (
         entry="agnhost",
         tools=("curl", "dig", "wget"),
         shell=True,
+        command=("pause",),
+        root=True,
     ),
 )

@@ -88,7 +88,9 @@ def bring_test_image(project: Project, nodes: Sequence[str]) -> None:
         project.ssh(
             name,
             f"curl -fsS -o /run/agnhost.tar {mirror(project, name)}/{AGNHOST.path}\n"
-            "/opt/bin/ctr -n k8s.io images import /run/agnhost.tar >/dev/null\nrm /run/agnhost.tar\n",
+            "/opt/bin/ctr -n k8s.io images import /run/agnhost.tar >/dev/null\nrm /run/agnhost.tar\n"
+            # Else the kubelet takes it away again while no pod runs it, where the disk is nearly full.
+            f"/opt/bin/ctr -n k8s.io images label {AGNHOST.name} io.cri-containerd.pinned=pinned >/dev/null\n",
             timeout=600,
         )
 
