@@ -12,6 +12,7 @@ plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))
 
 pulumi.export("nodes", plumbline.nodes)
 pulumi.export("etcd", plumbline.etcd)
+pulumi.export("controlPlane", plumbline.control_plane)
 pulumi.export("certificates", plumbline.certificates)
 pulumi.export("kubeconfig", plumbline.kubeconfig)
 pulumi.export("machines", plumbline.machines)

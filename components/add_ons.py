@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from cluster import addons, model
+from cluster import addons, model, pins
 from cluster.addons import AddOn
 from components.component import Component
 from components.machine import COMMANDS, Machine
@@ -34,10 +34,12 @@ class AddOns(Component):
     """Applies the cluster's own manifests by server-side apply, and prunes what an earlier version of them had.
 
     Each node is waited for until it is Ready, and gets its role; one that leaves the plan is drained and taken out.
-    `versions` are what nodes have registered with, by name.
+    `versions` are what nodes have registered with, by name; `pods` the control plane's: node, component, image, each
+    ready when it was last changed.
     """
 
     versions: dict[str, pulumi.Output[str]]
+    pods: pulumi.Output[list[dict[str, str]]]
 
     def __init__(self, name: str, args: AddOnsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
@@ -52,6 +54,15 @@ class AddOns(Component):
         # Its pods need a node that takes them.
         self._apply(addons.add_on("dns", addons.dns(args.cluster)), list(registered.values()))
         self.versions = {node: one.stdout for node, one in registered.items()}
+        number = f"number={len(args.api) * len(pins.CONTROL_PLANE)}\n"
+        listed = self._command(
+            "control-plane",
+            number,
+            "control-plane.sh",
+            [rights, *(registered[node] for node in args.api)],
+            triggers=[state.revision for state in args.api.values()],
+        )
+        self.pods = listed.stdout.apply(describe)
         self.register_outputs({})
 
     def _register(self, node: model.Node, after: Sequence[pulumi.Resource]) -> command.remote.Command:
@@ -66,7 +77,13 @@ class AddOns(Component):
         return self._command(add_on.name, "".join([*lines, manifests]), "apply.sh", after)
 
     def _command(
-        self, name: str, values: str, script: str, after: Sequence[pulumi.Resource], undo: str | None = None
+        self,
+        name: str,
+        values: str,
+        script: str,
+        after: Sequence[pulumi.Resource],
+        undo: str | None = None,
+        triggers: Sequence[pulumi.Input[str]] = (),
     ) -> command.remote.Command:
         def text(file: str) -> str:
             return "".join([(COMMANDS / "kubectl.sh").read_text(), values, (COMMANDS / file).read_text()])
@@ -78,7 +95,14 @@ class AddOns(Component):
             create=text(script),
             delete=text(undo) if undo else None,
             stdin=pulumi.Output.secret(self._args.kubeconfig),
+            triggers=list(triggers) or None,
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,  # sshd accepts no environment by default
             opts=self.child(depends_on=list(after), deleted_with=asked.resource),
         )
+
+
+def describe(printed: str | None) -> list[dict[str, str]]:
+    """The control plane's pods from a line for each; empty where nothing was printed."""
+    rows = [line.split() for line in (printed or "").splitlines()]
+    return [{"node": node, "name": name, "image": image} for node, name, image in rows]

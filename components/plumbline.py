@@ -34,14 +34,15 @@ class PlumblineArgs:
 class Plumbline(Component):
     """A cluster from its configuration.
 
-    `certificates` lists every leaf, `nodes` every node with what its last verification found, `etcd` its members as
-    they were when they were last changed. `kubeconfig` (the administrator's) and `machines` (how each node is reached)
-    are secrets.
+    `certificates` lists every leaf, `nodes` every node with what its last verification found; `etcd` its members and
+    `control_plane` its pods, as they were when they were last changed. `kubeconfig` (the administrator's) and `machines`
+    (how each node is reached) are secrets.
     """
 
     certificates: pulumi.Output[list[dict[str, Any]]]
     nodes: pulumi.Output[list[dict[str, Any]]]
     etcd: pulumi.Output[list[dict[str, Any]]]
+    control_plane: pulumi.Output[list[dict[str, str]]]
     kubeconfig: pulumi.Output[str]
     machines: pulumi.Output[dict[str, Any]]
 
@@ -103,11 +104,13 @@ class Plumbline(Component):
                 ).apply(lambda pems: kubeconfig.embedded(cluster, host, f"{cluster.name}-{leaf}", *pems))
             )
 
-        registered = AddOns(
+        add_ons = AddOns(
             f"{name}-add-ons",
             AddOnsArgs(cluster, machines, identity(BOOTSTRAP, cluster.api_name), control.states, networks),
             opts=self.child(),
-        ).versions
+        )
+        registered = add_ons.versions
+        self.control_plane = add_ons.pods
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
         self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued, registered) for node in nodes.items()])
         self.kubeconfig = identity(ADMINISTRATOR, cluster.endpoint)
@@ -124,7 +127,14 @@ class Plumbline(Component):
                 }
             )
         )
-        self.register_outputs({"nodes": self.nodes, "certificates": self.certificates, "etcd": self.etcd})
+        self.register_outputs(
+            {
+                "nodes": self.nodes,
+                "certificates": self.certificates,
+                "etcd": self.etcd,
+                "controlPlane": self.control_plane,
+            }
+        )
 
     def _authority(self, name: str, cluster: Cluster, subject: Subject) -> CertificateAuthority:
         return CertificateAuthority(name, CertificateAuthorityArgs(cluster.certificates, subject), opts=self.child())

@@ -68,7 +68,12 @@ class Kubectl:
 
 
 def every_node_is_ready(kubectl: Kubectl, roles: dict[str, str]) -> None:
-    """The API knows exactly these nodes, each Ready, with its version and role."""
+    """The API knows exactly these nodes, each Ready, with its version and role; the outputs say so, too."""
+    pods = {(row["node"], row["name"]): row["image"] for row in kubectl.project.output("controlPlane")}
+    masters = [name for name, role in roles.items() if role == "control-plane"]
+    assert set(pods) == {(node, name) for node in masters for name in parts.CONTROL_PLANE}
+    assert all(image.endswith(f":v{parts.KUBERNETES}") for image in pods.values())
+    assert all(row["ready"] for row in kubectl.project.output("nodes"))
     nodes = {one["metadata"]["name"]: one for one in kubectl.get("nodes")["items"]}
     assert set(nodes) == set(roles)
     for name, node in nodes.items():

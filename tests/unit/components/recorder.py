@@ -40,8 +40,8 @@ class _Mocks(pulumi_mocks.Mocks):
         if args.typ == "tls:index/certRequest:CertRequest":
             state |= {"certRequestPem": "a request"}
         if args.typ == "command:remote:Command":
-            etcd = args.name.endswith("-quorum")
-            state |= {"stdout": "[]" if etcd else '{"version": "v1.36.3", "state": "active"}'}
+            printed = {"proof-etcd-quorum": "[]", "proof-add-ons-control-plane": "m1 kube-apiserver an/image:v1\n"}
+            state |= {"stdout": printed.get(args.name, '{"version": "v1.36.3", "state": "active"}')}
         return f"{args.name}-id", state
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

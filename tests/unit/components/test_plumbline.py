@@ -122,6 +122,7 @@ def test_a_key_stands_in_no_command(recorder: Recorder) -> None:
         *("m1-first-boot", "m1-verify", "w1-first-boot", "w1-verify"),
         "proof-etcd-quorum",
         *("proof-add-ons-rbac", "proof-add-ons-node-m1", "proof-add-ons-node-w1", "proof-add-ons-dns"),
+        "proof-add-ons-control-plane",
     }
     for one in commands:
         shown = repr({key: value for key, value in one.inputs.items() if key not in ("connection", "stdin")})

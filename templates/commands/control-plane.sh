@@ -1,0 +1,15 @@
+# Waits until the API knows every control-plane pod as ready; prints a line for each: node, component, image.
+pods() {
+  kubectl --namespace kube-system get pods --selector tier=control-plane --output \
+    'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{" "}{.spec.nodeName}{" "}{.metadata.labels.component}{" "}{.spec.containers[0].image}{"\n"}{end}'
+}
+whole() {
+  found=$(pods) && [ "$(printf '%s\n' "$found" | grep -c '^True ')" = "$number" ] || {
+    echo "of $number pods these are known:"
+    printf '%s\n' "$found"
+    return 1
+  }
+}
+again 300 whole ||
+  { echo "not every control-plane pod is ready: see 'kubectl --namespace kube-system get pods', then run pulumi up again" >&2; exit 1; }
+pods | sed 's/^True //' | sort
