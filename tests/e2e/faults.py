@@ -92,6 +92,8 @@ def one_master_away(project: Project, kubectl: Kubectl, master: str, others: Seq
         wait_for("requests to the service to be served by the others", lambda: _served(kubectl), 120)
     finally:
         mend()
+    # While an API server starts it refuses what it has not read the rights for yet; the operator may have dialled it.
+    wait_for(f"the API server of {master} to be ready", lambda: _serves(project, master), 240)
     wait_for(f"{master} to be Ready again", lambda: _ready(kubectl, master), 240)
     kubectl("delete", "pod", CLIENT, "--wait=false")
     wait_for("all of etcd", lambda: _whole(project, others[0]), 120)
@@ -120,6 +122,10 @@ def _served(kubectl: Kubectl) -> bool:
 
 def _ready(kubectl: Kubectl, node: str) -> bool:
     return api.ready(kubectl.get("node", node))
+
+
+def _serves(project: Project, master: str) -> bool:
+    return project.ssh(master, "curl -sk -m 10 https://127.0.0.1:6443/readyz", check=False).endswith("ok")
 
 
 def _whole(project: Project, asked: str) -> bool:
