@@ -32,19 +32,22 @@ def artifacts() -> list[Path]:
 
 def _image(image: parts.Image, built: Sequence[Path]) -> Path:
     """An image of a built program, made anew when that is, or a tool of it."""
-    [program] = [folder / image.program for folder in built if (folder / image.program).exists()]
-    files = {image.entry: program}
+    [folder] = [folder for folder in built if (folder / image.program).exists()]
+    tools: dict[str, Path] = {}
     for tool in image.tools:
-        files |= _with_libraries(tool)
+        tools |= _with_libraries(tool)
     architecture = _go_version().split()[1]
     links = {}
     if image.shell:
         # Dynamically linked: a static one cannot resolve names with the C library that it is of.
-        files |= {name.removeprefix("usr/"): file for name, file in _with_libraries("busybox").items()}
+        tools |= {name.removeprefix("usr/"): file for name, file in _with_libraries("busybox").items()}
         applets = run(["busybox", "--list"]).split()
         links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
     user = "0:0" if image.root else archive.NOBODY
-    key = digest(Path(archive.__file__).read_bytes(), repr(image), *(file.read_bytes() for file in files.values()))
+    # The sums stand for the program, which takes a while to read.
+    inputs = [Path(archive.__file__), folder / SUMS, *tools.values()]
+    key = digest(repr(image), *(file.read_bytes() for file in inputs))
+    files = {image.entry: folder / image.program, **tools}
 
     def pack(into: Path) -> None:
         (into / image.path).parent.mkdir(parents=True)
