@@ -20,13 +20,20 @@ DISTURBING = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
 GUARD_SECONDS = 120
 """How long a guard gets to find the group whole again, after the node's own readiness."""
 
-BEFORE, AFTER, PREVIEWED = "before", "after", "ahead of"
-CONSEQUENCE = {
-    BEFORE: "nothing was changed on this node",
-    AFTER: "the rollout stops here",
-    PREVIEWED: "it would be refused. Bring back what is missing first, by itself",
-}
-"""What follows where the group is not whole, by when that was found."""
+
+@dataclass(frozen=True)
+class _Proof:
+    """When a guard is asked, for how long it may say no, and what follows if it does."""
+
+    when: str
+    seconds: int
+    consequence: str
+    operation: str = "guard"
+
+
+BEFORE = _Proof("before", 15, "nothing was changed on this node")
+AFTER = _Proof("after", GUARD_SECONDS, "the rollout stops here")
+PREVIEWED = _Proof("ahead of", 15, "it would be refused. Bring back what is missing first, by itself", "foresee")
 
 
 @dataclass
@@ -67,12 +74,6 @@ class Rollouts:
             group.done.append(node.name)
 
     @staticmethod
-    async def foresee(node: Node, wanted: State, forecast: Plan, say: Say) -> None:
-        """Raises NodeError in the preview already where the group is not whole now: the deed would be refused."""
-        if wanted.rollout is not None and disturbs(forecast):
-            await _guarded(node, wanted.rollout, wanted, PREVIEWED, say)
-
-    @staticmethod
     def _stopped(name: str, called: str, group: _Group) -> str:
         done = (
             f"{', '.join(group.done)} {'is' if len(group.done) == 1 else 'are'} done" if group.done else "none is done"
@@ -97,23 +98,26 @@ def forecast(wanted: State, plan: Plan) -> str | None:
     return f"{wanted.node}: takes its turn in rollout group {rollout.group}: {number} at a time, each ready before the next"
 
 
-async def _guarded(node: Node, rollout: Rollout, wanted: State, when: str, say: Say) -> None:
+async def foresee(node: Node, wanted: State, plan: Plan, say: Say) -> None:
+    """Raises NodeError in the preview already where the group is not whole now: the deed would be refused."""
+    if wanted.rollout is not None and disturbs(plan):
+        await _guarded(node, wanted.rollout, wanted, PREVIEWED, say)
+
+
+async def _guarded(node: Node, rollout: Rollout, wanted: State, proof: _Proof, say: Say) -> None:
     if rollout.guard is None:
         return
-    await say(f"{node.name}: proving rollout group {rollout.group} whole {when} the change", passing=True)
-    # Before: it must hold now. After: those that were disturbed get a while to be back.
-    seconds = GUARD_SECONDS if when == AFTER else 15
+    await say(f"{node.name}: proving rollout group {rollout.group} whole {proof.when} the change", passing=True)
     script = (
-        f"end=$(($(date +%s) + {seconds}))\n"
+        f"end=$(($(date +%s) + {proof.seconds}))\n"
         f"until said=$(timeout 30 sh -c {quoted(rollout.guard)} 2>&1); do\n"
         '  [ "$(date +%s)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
         "  sleep 1\n"
         "done\n"
     )
-    operation = "foresee" if when == PREVIEWED else "guard"
-    done = await node.run(operation, given_script(script), seconds=seconds + 60)
+    done = await node.run(proof.operation, given_script(script), seconds=proof.seconds + 60)
     if done.status != 0:
         said = without_secrets(last(done.stderr), wanted)
         raise NodeError(
-            f"{node.name}: rollout group {rollout.group} is not whole {when} the change; {CONSEQUENCE[when]}: {said}"
+            f"{node.name}: rollout group {rollout.group} is not whole {proof.when} the change; {proof.consequence}: {said}"
         )

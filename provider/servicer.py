@@ -141,7 +141,7 @@ class NodeStateProvider(api.Provider):
             return
         node = self._pool.node(wanted.node, wire.connection(request.news))
         try:
-            await self._rollouts.foresee(node, wanted, forecast, self._sayer(request.urn))
+            await rollout.foresee(node, wanted, forecast, self._sayer(request.urn))
         except Unreachable as error:
             # A preview may stand where no node is reached from; `up` asks again, and is refused then.
             await self._engine.warn(request.urn, f"{error}: whether its rollout group is whole is not known")
