@@ -15,7 +15,8 @@ LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
 def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
     """The artifacts of one Kubernetes version; None where an error was noted.
 
-    A mirror's tree is that of the lab: <project>/<version>/<program> and images/*.tar, with a sha256sum file over it. The file is read here: it is what pins the mirror.
+    A mirror's tree is that of the lab: <project>/<version>/<program> and images/*.tar, with a sha256sum file over it.
+    The file is read here: it is what pins the mirror.
     """
     source = reader.choice("source", ["upstream", "mirror"], "upstream")
     if source == "upstream":
@@ -45,7 +46,9 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
     tars = {
         pins.PAUSE_IMAGE: f"images/pause-{pins.PAUSE}.tar",
         pins.COREDNS_IMAGE: f"images/coredns-{pins.COREDNS}.tar",
-        **{pins.image(name, version): f"images/{name}-{version}.tar" for name in (*pins.CONTROL_PLANE, "kube-proxy")},
+        **{
+            pins.image(name, version): f"images/{name}-{version}.tar" for name in (*pins.CONTROL_PLANE, pins.KUBE_PROXY)
+        },
     }
     masters_only = {pins.image(name, version) for name in pins.CONTROL_PLANE}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import control_plane, paths, static_pods, syntax
+from cluster import control_plane, paths, pins, static_pods, syntax
 from cluster.model import Cluster, Node, Role
 
 ADMINISTRATOR = "administrator"
@@ -44,10 +44,10 @@ class Leaf:
     name: str
     node: str | None
     common_name: str
-    organization: str
-    dns_names: tuple[str, ...]
-    ip_addresses: tuple[str, ...]
     allowed_uses: tuple[str, ...]
+    organization: str = ""
+    dns_names: tuple[str, ...] = ()
+    ip_addresses: tuple[str, ...] = ()
     certificate_path: str = ""
     key_path: str = ""
     authority: Authority = Authority.KUBERNETES
@@ -70,8 +70,6 @@ def plan(cluster: Cluster) -> CertificatePlan:
             node=None,
             common_name=f"{cluster.name}-{name}",
             organization=group,
-            dns_names=(),
-            ip_addresses=(),
             allowed_uses=_uses(cluster, "client_auth"),
         )
 
@@ -93,8 +91,6 @@ def _of_node(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
         node=node.name,
         common_name=identity,
         organization="system:nodes",
-        dns_names=(),
-        ip_addresses=(),
         allowed_uses=_uses(cluster, "client_auth"),
         certificate_path=paths.KUBELET_CLIENT_CERTIFICATE,
         key_path=paths.KUBELET_CLIENT_KEY,
@@ -121,7 +117,6 @@ def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
             name=f"{node.name}-etcd-{name}",
             node=node.name,
             common_name=common_name,
-            organization="",
             dns_names=(node.name, "localhost") if served else (),
             ip_addresses=(node.address, "127.0.0.1") if served else (),
             allowed_uses=uses,
@@ -157,9 +152,6 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
             name=f"{node.name}-{name}",
             node=node.name,
             common_name=common_name,
-            organization="",
-            dns_names=(),
-            ip_addresses=(),
             allowed_uses=_uses(cluster, "client_auth"),
             certificate_path=static_pods.file(component, f"{file}.crt"),
             key_path=static_pods.file(component, f"{file}.key"),
@@ -175,7 +167,6 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
         name=f"{node.name}-apiserver",
         node=node.name,
         common_name="kube-apiserver",
-        organization="",
         dns_names=(
             *(node.name, "localhost", cluster.api_name),
             *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
@@ -205,12 +196,9 @@ def _of_kube_proxy(cluster: Cluster, node: Node) -> Leaf:
         name=f"{node.name}-kube-proxy",
         node=node.name,
         common_name="system:kube-proxy",
-        organization="",
-        dns_names=(),
-        ip_addresses=(),
         allowed_uses=_uses(cluster, "client_auth"),
-        certificate_path=static_pods.file("kube-proxy", "client.crt"),
-        key_path=static_pods.file("kube-proxy", "client.key"),
+        certificate_path=static_pods.file(pins.KUBE_PROXY, "client.crt"),
+        key_path=static_pods.file(pins.KUBE_PROXY, "client.key"),
         concern=Concern.NETWORK,
     )
 

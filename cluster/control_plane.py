@@ -84,11 +84,7 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
             **more,
         )
 
-    # The addresses of the API servers, since a pod is given its own /etc/hosts once, at its start.
-    aliases = [
-        {"ip": line.split()[0], "hostnames": [cluster.api_name]}
-        for line in kubeconfig.hosts(cluster, node).splitlines()
-    ]
+    aliases = kubeconfig.host_aliases(cluster, node)
     return (
         pod(
             API_SERVER,
@@ -167,9 +163,8 @@ def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
     def own(name: str) -> str:
         return file(API_SERVER, name)
 
-    masters = cluster.control_plane()
     # Its own member first: the others only where that is away.
-    ordered = [node, *(one for one in masters if one.name != node.name)]
+    masters = kubeconfig.own_first(cluster, node)
     flags = {
         "advertise-address": node.address,
         "allow-privileged": "true",
@@ -187,7 +182,7 @@ def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
         "etcd-cafile": own("etcd-ca.crt"),
         "etcd-certfile": own("etcd-client.crt"),
         "etcd-keyfile": own("etcd-client.key"),
-        "etcd-servers": ",".join(f"https://{one.address}:{etcd.CLIENT_PORT}" for one in ordered),
+        "etcd-servers": ",".join(f"https://{one.address}:{etcd.CLIENT_PORT}" for one in masters),
         "kubelet-certificate-authority": own("ca.crt"),
         "kubelet-client-certificate": own("kubelet-client.crt"),
         "kubelet-client-key": own("kubelet-client.key"),

@@ -30,9 +30,17 @@ def hosts(cluster: Cluster, first: Node) -> str:
 
     A client that is refused, or hears nothing, dials the next address.
     """
-    masters = cluster.control_plane()
-    ordered = sorted(masters, key=lambda node: node.name != first.name)
-    return "".join(f"{node.address} {cluster.api_name}\n" for node in ordered)
+    return "".join(f"{node.address} {cluster.api_name}\n" for node in own_first(cluster, first))
+
+
+def host_aliases(cluster: Cluster, first: Node) -> list[dict[str, Any]]:
+    """The same for a pod, which is given a file of its own once, at its start."""
+    return [{"ip": node.address, "hostnames": [cluster.api_name]} for node in own_first(cluster, first)]
+
+
+def own_first(cluster: Cluster, first: Node) -> list[Node]:
+    """The control-plane nodes, this one before the others if it is one."""
+    return sorted(cluster.control_plane(), key=lambda node: node.name != first.name)
 
 
 def embedded(cluster: Cluster, host: str, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:

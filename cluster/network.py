@@ -8,12 +8,12 @@ from typing import Any
 
 from cluster import kubeconfig, paths, pins
 from cluster.model import Cluster, Node, PodNetwork
+from cluster.pins import KUBE_PROXY
 from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
 from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.static_pods import state as pod_state
 
-KUBE_PROXY = "kube-proxy"
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
 
@@ -98,10 +98,6 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
     folder = f"{FOLDER}/{KUBE_PROXY}"
     settings = file(KUBE_PROXY, "config.yaml")
     conf = file(KUBE_PROXY, "kubeconfig")
-    aliases = [
-        {"ip": line.split()[0], "hostnames": [cluster.api_name]}
-        for line in kubeconfig.hosts(cluster, node).splitlines()
-    ]
     pod = StaticPod(
         name=KUBE_PROXY,
         description="Kubernetes service proxy",
@@ -110,7 +106,7 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
         probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control.probe_period),
         cpu="100m",
         files=[settings, conf, file(KUBE_PROXY, "ca.crt")],
-        host_aliases=aliases,
+        host_aliases=kubeconfig.host_aliases(cluster, node),
         privileged=True,
     )
     own = State(

@@ -13,6 +13,7 @@ PAUSE = "3.10.1"
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:{COREDNS}"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+KUBE_PROXY = "kube-proxy"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 
 

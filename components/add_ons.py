@@ -15,8 +15,6 @@ from components.component import Component
 from components.machine import COMMANDS, Machine
 from components.node_state import NodeState
 
-DIALS = 10
-
 
 @dataclass(frozen=True)
 class AddOnsArgs:
@@ -89,16 +87,13 @@ class AddOns(Component):
             return "".join([(COMMANDS / "kubectl.sh").read_text(), values, (COMMANDS / file).read_text()])
 
         asked = self._args.machines[self._args.cluster.control_plane()[0].name]
-        return command.remote.Command(
+        return asked.command(
             f"{self._name}-{name}",
-            connection=asked.connection.for_command(DIALS),
-            create=text(script),
+            text(script),
+            self.child(depends_on=list(after)),
             delete=text(undo) if undo else None,
             stdin=pulumi.Output.secret(self._args.kubeconfig),
             triggers=list(triggers) or None,
-            logging=command.remote.Logging.NONE,
-            add_previous_output_in_env=False,  # sshd accepts no environment by default
-            opts=self.child(depends_on=list(after), deleted_with=asked.resource),
         )
 
 

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_command as command
 
 from cluster import etcd, model
 from components.component import Component
 from components.machine import COMMANDS, Machine
 from components.node_state import NodeState
-
-DIALS = 10
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,12 @@ class Etcd(Component):
         nodes = args.cluster.control_plane()
         asked = args.machines[nodes[0].name]
         endpoints = ",".join(etcd.client_url(node) for node in nodes)
-        quorum = command.remote.Command(
+        quorum = asked.command(
             f"{name}-quorum",
-            connection=asked.connection.for_command(DIALS),
-            create=f"client={shlex.quote(etcd.client(endpoints))}\n{(COMMANDS / 'quorum.sh').read_text()}",
-            triggers=[state.revision for state in args.members.values()],
-            logging=command.remote.Logging.NONE,
-            add_previous_output_in_env=False,  # sshd accepts no environment by default
+            f"client={shlex.quote(etcd.client(endpoints))}\n{(COMMANDS / 'quorum.sh').read_text()}",
             # It asks every member, so every member must have been brought to its state.
-            opts=self.child(depends_on=list(args.members.values()), deleted_with=asked.resource),
+            self.child(depends_on=list(args.members.values())),
+            triggers=[state.revision for state in args.members.values()],
         )
         self.members = quorum.stdout.apply(lambda printed: describe(nodes, printed))
         self.register_outputs({"members": self.members})

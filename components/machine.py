@@ -12,6 +12,9 @@ import pulumi_command as command
 COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
 """The scripts of pulumi-command's steps."""
 
+DIALS = 10
+"""Of a machine that has booted."""
+
 PER_DIAL_SECONDS = 60
 """Connect and handshake together: an emulated machine that shares its cores with others takes half a minute."""
 
@@ -61,3 +64,17 @@ class Machine:
     connection: Connection
     machine_id: pulumi.Input[str]
     resource: pulumi.Resource | None = None
+
+    def command(
+        self, name: str, create: str, opts: pulumi.ResourceOptions, dials: int = DIALS, **more: Any
+    ) -> command.remote.Command:
+        """A step of pulumi-command on this machine, its output kept and not shown. `more` are further inputs of it."""
+        return command.remote.Command(
+            name,
+            connection=self.connection.for_command(dials),
+            create=create,
+            logging=command.remote.Logging.NONE,
+            add_previous_output_in_env=False,  # sshd accepts no environment by default
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=self.resource)),
+            **more,
+        )

@@ -16,7 +16,7 @@ from cluster.state import State
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
 from components.component import Component
-from components.machine import COMMANDS, Machine
+from components.machine import COMMANDS, DIALS, Machine
 from components.node_state import IssuedFile, NodeState, NodeStateArgs
 
 FIRST_BOOT_DIALS = 120
@@ -50,7 +50,7 @@ class Node(Component):
         self._name, self._args = name, args
         machine = args.machine
         first_boot = self._command(
-            f"{name}-first-boot", machine, "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
+            f"{name}-first-boot", "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
         )
         # Nothing is written before Ignition and the first boot are through.
         container_runtime = self.bring("runtime", runtime.state(args.cluster, args.node), {}, [first_boot])
@@ -65,10 +65,9 @@ class Node(Component):
             self.etcd = self.bring("etcd", etcd.state(args.cluster, args.node), issued, [first_boot])
         verified = self._command(
             f"{name}-verify",
-            machine,
             "verify.sh",
             [machine.machine_id, container_runtime.revision, node_kubelet.revision],
-            dials=10,
+            DIALS,
             # It checks what the kubelet's state has just brought up.
             depends_on=[node_kubelet],
         )
@@ -102,20 +101,18 @@ class Node(Component):
     def _command(
         self,
         name: str,
-        machine: Machine,
         script: str,
         triggers: list[Any],
         dials: int,
         depends_on: list[pulumi.Resource],
     ) -> command.remote.Command:
-        return command.remote.Command(
+        machine = self._args.machine
+        return machine.command(
             name,
-            connection=machine.connection.for_command(dials),
-            create=f"node={machine.name}\n{(COMMANDS / script).read_text()}",
+            f"node={machine.name}\n{(COMMANDS / script).read_text()}",
+            self.child(depends_on=depends_on),
+            dials,
             triggers=triggers,
-            logging=command.remote.Logging.NONE,
-            add_previous_output_in_env=False,  # sshd accepts no environment by default
-            opts=self.child(depends_on=depends_on, deleted_with=machine.resource),
         )
 
 
