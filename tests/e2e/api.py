@@ -9,12 +9,15 @@ from typing import Any
 
 import yaml
 
-from cluster import kubeconfig
+from cluster import etcd, kubeconfig
 from lab import parts
+from lab.mirror import PORT
 from tests.e2e.harness import Project, wait_for
 
 AGNHOST = next(image for image in parts.IMAGES if "agnhost" in image.name)
 ECHO = "echo"
+ETCD = f"https://127.0.0.1:{etcd.CLIENT_PORT}"
+"""Where a member is asked on its own node."""
 
 
 class Kubectl:
@@ -39,12 +42,18 @@ class Kubectl:
         self.program = project.path / ".lab/mirror/kubernetes" / f"v{parts.KUBERNETES}" / "kubectl"
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line, in a mount namespace of its own where the API's name is known."""
+        """The command line of kubectl."""
+        return self.within(
+            *(str(self.program), "--kubeconfig", str(self.config), "--request-timeout", "20s", *arguments)
+        )
+
+    def within(self, *command: str) -> list[str]:
+        """The command line of a program in a mount namespace of its own where the API's name is known."""
         inner = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
         return [
             *(str(self.project.path / ".venv/bin/python"), "-m", "lab", "exec", "--"),
             *("unshare", "--mount", "sh", "-ec", inner, "sh", str(self.hosts)),
-            *(str(self.program), "--kubeconfig", str(self.config), "--request-timeout", "20s", *arguments),
+            *command,
         ]
 
     def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: int = 360) -> str:
@@ -55,7 +64,7 @@ class Kubectl:
         return json.loads(self("get", *arguments, "--output", "json"))
 
     def start(self, script: str) -> subprocess.Popen[str]:
-        """A shell script beside the test, in which $KUBECTL is the command."""
+        """A shell script beside the test, in which `kubectl` is the command."""
         words = " ".join(f"'{word}'" for word in self.command())
         return subprocess.Popen(
             ["sh", "-c", f'kubectl() {{ {words} "$@"; }}\n{script}'],
@@ -89,10 +98,11 @@ def ready(node: dict[str, Any]) -> bool:
 
 def bring_test_image(project: Project, nodes: Sequence[str]) -> None:
     """Imports the tests' own image on these nodes: they reach no registry."""
+    served = f"{mirror(project)}/{AGNHOST.path}"
     for name in nodes:
         project.ssh(
             name,
-            f"curl -fsS -o /run/agnhost.tar {mirror(project, name)}/{AGNHOST.path}\n"
+            f"curl -fsS -o /run/agnhost.tar {served}\n"
             "/opt/bin/ctr -n k8s.io images import /run/agnhost.tar >/dev/null\nrm /run/agnhost.tar\n"
             # Else the kubelet takes it away again while no pod runs it, where the disk is nearly full.
             f"/opt/bin/ctr -n k8s.io images label {AGNHOST.name} io.cri-containerd.pinned=pinned >/dev/null\n",
@@ -100,10 +110,10 @@ def bring_test_image(project: Project, nodes: Sequence[str]) -> None:
         )
 
 
-def mirror(project: Project, node: str) -> str:
-    """Where a node reaches the lab's mirror."""
-    address = next(row["address"] for row in project.output("nodes") if row["name"] == node)
-    return f"http://{address.rpartition('.')[0]}.1:8080"
+def mirror(project: Project) -> str:
+    """Where the nodes reach the lab's mirror: at the first address of the network that they share."""
+    address = project.output("nodes")[0]["address"]
+    return f"http://{address.rpartition('.')[0]}.1:{PORT}"
 
 
 def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
@@ -212,16 +222,13 @@ def a_secret_is_not_readable_in_the_store(kubectl: Kubectl, project: Project, ma
     marker = "Marker-of-a-secret-0123456789"
     kubectl("create", "secret", "generic", "proof", f"--from-literal=key={marker}")
     kubectl("create", "configmap", "proof", f"--from-literal=key={marker}")
-    etcdctl = (
-        "/opt/bin/etcdctl --endpoints https://127.0.0.1:2379 --cacert /etc/etcd/pki/ca.crt "
-        "--cert /etc/etcd/pki/health-client.crt --key /etc/etcd/pki/health-client.key get --print-value-only"
-    )
+    get = f"{etcd.client(ETCD)} get --print-value-only"
     try:
-        open_text = project.ssh(master, f"{etcdctl} /registry/configmaps/default/proof | grep -ac {marker}")
+        open_text = project.ssh(master, f"{get} /registry/configmaps/default/proof | grep -ac {marker}")
         assert open_text.strip() == "1", "the check below can fail"
         kept = project.ssh(
             master,
-            f"{etcdctl} /registry/secrets/default/proof >/run/kept\n"
+            f"{get} /registry/secrets/default/proof >/run/kept\n"
             # The rest is no text.
             f"head -c 26 /run/kept; echo; grep -ac {marker} /run/kept || true; rm /run/kept\n",
         )

@@ -58,7 +58,7 @@ def run(project: Project, node: str, role: str) -> Result:
     said = project.ssh(
         node,
         "mkdir /run/cis && cd /run/cis && trap 'rm -r /run/cis' EXIT\n"
-        f"curl -fsS {api.mirror(project, node)}/{packed.name} | tar -x\n"
+        f"curl -fsS {api.mirror(project)}/{packed.name} | tar -x\n"
         f"./kube-bench --config-dir cfg --benchmark {parts.CIS_BENCHMARK} run --targets {targets} --json 2>log "
         "|| { cat log; exit 1; }\n",
         timeout=300,

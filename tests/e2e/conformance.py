@@ -56,20 +56,18 @@ def specs_pass(project: Project, kubectl: Kubectl, nodes: Sequence[str]) -> str:
     """Runs the specs one after another; returns what the run printed. Each of them must have run, and passed."""
     program = build.conformance()
     for name in nodes:
-        for image, found in STAND_INS.items():
-            project.ssh(
-                name,
+        project.ssh(
+            name,
+            "".join(
                 f"/opt/bin/ctr -n k8s.io images tag --force {found} {image} >/dev/null 2>&1\n"
-                f"/opt/bin/ctr -n k8s.io images label {image} io.cri-containerd.pinned=pinned >/dev/null\n",
-            )
+                f"/opt/bin/ctr -n k8s.io images label {image} io.cri-containerd.pinned=pinned >/dev/null\n"
+                for image, found in STAND_INS.items()
+            ),
+        )
     focus = "|".join(re.escape(spec) for spec in SPECS)
-    # kubectl's own place in the command line, with another program: the API's name is known there.
-    command = [str(program) if word == str(kubectl.program) else word for word in kubectl.command()]
-    command = [word for word in command if word not in ("--request-timeout", "20s")]
-    command[command.index("--kubeconfig")] = "-kubeconfig"
     done = subprocess.run(
         [
-            *command,
+            *kubectl.within(str(program), "-kubeconfig", str(kubectl.config)),
             *("-provider=skeleton", f"-ginkgo.focus={focus}", "-ginkgo.no-color", "-ginkgo.v"),
             *("-ginkgo.timeout=40m", "-disable-log-dump=true", f"-report-dir={project.path / '.lab/conformance'}"),
             f"-repo-root={project.path}",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cluster import etcd
 from lab.context import Lab
 from tests.e2e import api
 from tests.e2e.api import ECHO, Kubectl
@@ -61,21 +62,25 @@ class Watch:
 
 def black_hole(project: Project, host: str) -> Callable[[], object]:
     """Cuts a container host's link: what is sent to it is neither taken nor refused. Returns what mends it."""
-    link = f"vb-{Lab.of(project.path).name}.{host}"
-    project.lab("exec", "--", "ip", "link", "set", link, "down")
-    return lambda: project.lab("exec", "--", "ip", "link", "set", link, "up")
+    link = ["exec", "--", "ip", "link", "set", _link(project, host)]
+    project.lab(*link, "down")
+    return lambda: project.lab(*link, "up")
 
 
 def stop(project: Project, host: str) -> Callable[[], object]:
     """Shuts a container host down. Returns what boots it."""
     project.ssh(host, "systemctl --no-block poweroff", check=False)
-    wait_for(f"{host} to be off", lambda: _state(project, host) is None, 180)
+    wait_for(f"{host} to be off", lambda: _off(project, host), 180)
     return lambda: project.lab("up", project.stack)
 
 
-def _state(project: Project, host: str) -> str | None:
-    said = project.lab("exec", "--", "ip", "-br", "link", "show", f"vb-{Lab.of(project.path).name}.{host}", check=False)
-    return None if "does not exist" in said else said
+def _off(project: Project, host: str) -> bool:
+    return "does not exist" in project.lab("exec", "--", "ip", "link", "show", _link(project, host), check=False)
+
+
+def _link(project: Project, host: str) -> str:
+    """The lab's end of a container host's link, by systemd-nspawn's name for it."""
+    return f"vb-{Lab.of(project.path).name}.{host}"
 
 
 def one_master_away(project: Project, kubectl: Kubectl, master: str, others: Sequence[str], fault: Fault) -> Watch:
@@ -130,11 +135,5 @@ def _serves(project: Project, master: str) -> bool:
 
 def _whole(project: Project, asked: str) -> bool:
     """Every member of etcd answers, as one of them finds."""
-    certificates = (
-        "--cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/health-client.crt --key /etc/etcd/pki/health-client.key"
-    )
-    said = project.ssh(
-        asked,
-        f"/opt/bin/etcdctl --endpoints https://127.0.0.1:2379 {certificates} endpoint health --cluster 2>&1 || true",
-    )
+    said = project.ssh(asked, f"{etcd.client(api.ETCD)} endpoint health --cluster 2>&1 || true")
     return said.count("is healthy") == len(project.output("etcd")) and "unhealthy" not in said

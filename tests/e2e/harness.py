@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -178,6 +180,17 @@ class Project:
         lines = self.trace.read_text().splitlines()
         self.trace.unlink()
         return [json.loads(line) for line in lines]
+
+
+@contextmanager
+def brought_up(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Project]:
+    """A copy of the project below `folder` with its machines up; they are gone afterwards, whatever happened."""
+    project = Project.copy(folder / "plumbline", stack)
+    try:
+        project.make("up", timeout=timeout)
+        yield project
+    finally:
+        project.lab("down", check=False)
 
 
 def counts(printed: str) -> dict[str, int]:

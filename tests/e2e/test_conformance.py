@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import api, benchmark, conformance
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project
+from tests.e2e.harness import Project, brought_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.conformance, pytest.mark.timeout(3600)]
 MASTERS = ["m1", "m2", "m3"]
@@ -16,12 +16,8 @@ MASTERS = ["m1", "m2", "m3"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = Project.copy(tmp_path_factory.mktemp("conformance") / "plumbline", "hosts")
-    try:
-        project.make("up")
+    with brought_up(tmp_path_factory.mktemp("conformance"), "hosts") as project:
         yield project
-    finally:
-        project.lab("down", check=False)
 
 
 def test_specs_pass(project: Project) -> None:

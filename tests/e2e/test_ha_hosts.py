@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import api, faults, renewal, scenarios
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project
+from tests.e2e.harness import Project, brought_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ha, pytest.mark.timeout(1800)]
 MASTERS = ["m1", "m2", "m3"]
@@ -17,12 +17,8 @@ ROLES = {**dict.fromkeys(MASTERS, "control-plane"), "w1": "worker"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = Project.copy(tmp_path_factory.mktemp("ha") / "plumbline", "hosts")
-    try:
-        project.make("up")
+    with brought_up(tmp_path_factory.mktemp("ha"), "hosts") as project:
         yield project
-    finally:
-        project.lab("down", check=False)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import api, scenarios, store
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project, counts
+from tests.e2e.harness import Project, brought_up, counts
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 NODES = {"m1", "m2", "m3", "w1"}
@@ -18,12 +18,13 @@ OTHERS = ["m1", "m2", "m3"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = Project.copy(tmp_path_factory.mktemp("hosts") / "plumbline", "hosts")
-    try:
-        project.make("up")
+    with brought_up(tmp_path_factory.mktemp("hosts"), "hosts") as project:
         yield project
-    finally:
-        project.lab("down", check=False)
+
+
+@pytest.fixture(scope="module")
+def kubectl(project: Project) -> Kubectl:
+    return Kubectl(project, OTHERS)
 
 
 def test_up_ends_with_four_running_kubelets(project: Project) -> None:
@@ -68,19 +69,18 @@ def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
     scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
 
 
-def test_every_node_is_ready(project: Project) -> None:
-    api.every_node_is_ready(Kubectl(project, OTHERS), {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
+def test_every_node_is_ready(kubectl: Kubectl) -> None:
+    api.every_node_is_ready(kubectl, {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
 
 
-def test_pods_find_each_other_by_name_and_service(project: Project) -> None:
-    kubectl = Kubectl(project, OTHERS)
+def test_pods_find_each_other_by_name_and_service(project: Project, kubectl: Kubectl) -> None:
     api.bring_test_image(project, sorted(NODES))
     api.deploy_echo(kubectl, 3)
     api.pods_find_each_other(kubectl, "10.3.0.10", "cluster.local", "w1")
 
 
-def test_a_secret_is_not_readable_in_the_store(project: Project) -> None:
-    api.a_secret_is_not_readable_in_the_store(Kubectl(project, OTHERS), project, "m2")
+def test_a_secret_is_not_readable_in_the_store(project: Project, kubectl: Kubectl) -> None:
+    api.a_secret_is_not_readable_in_the_store(kubectl, project, "m2")
 
 
 def test_etcd_is_one_store_of_three_members(project: Project) -> None:

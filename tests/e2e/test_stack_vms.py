@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import api, scenarios, store
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import ROOT, Project
+from tests.e2e.harness import ROOT, Project, brought_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 NODES = {"m1", "w1"}
@@ -18,12 +18,8 @@ NODES = {"m1", "w1"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    project = Project.copy(tmp_path_factory.mktemp("vms") / "plumbline", "small")
-    try:
-        project.make("up", timeout=1800)
+    with brought_up(tmp_path_factory.mktemp("vms"), "small", timeout=1800) as project:
         yield project
-    finally:
-        project.lab("down", check=False)
 
 
 def test_up_ends_with_running_kubelets(project: Project) -> None:
