@@ -86,11 +86,12 @@ class NodeStateProvider(api.Provider):
         return api.CreateResponse(f"{wanted.node}/{concern}", self._outputs(request.properties, wanted, applied))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
-        wanted = wire.state(wire.received(request.news))
+        news = wire.received(request.news)
+        wanted = wire.state(news)
         installed = wire.installed(request.olds)
         forecast = plan.make(wire.state(request.olds), wanted)
         if request.preview:
-            await self._foresee(request, forecast, wanted)
+            await self._foresee(request.urn, news, forecast, wanted)
         elif not forecast.empty:
             installed = await self._apply(request.urn, request.news, forecast, wanted, installed, taking_turns=True)
         return api.UpdateResponse(self._outputs(request.news, wanted, installed))
@@ -135,16 +136,16 @@ class NodeStateProvider(api.Provider):
         if done.status != 0:
             raise NodeError(f"{state.node}: removing its files failed: {done.stderr.strip()[-500:]}")
 
-    async def _foresee(self, request: api.UpdateRequest, forecast: Plan, wanted: State) -> None:
+    async def _foresee(self, urn: str, news: wire.Properties, forecast: Plan, wanted: State) -> None:
         """Fails a preview of what the node's rollout group would not let in now."""
-        if wire.unknown(request.news.get("connection")):
+        if not wire.known(news.get("connection")):
             return
-        node = self._pool.node(wanted.node, wire.connection(request.news))
+        node = self._pool.node(wanted.node, wire.connection(news))
         try:
-            await rollout.foresee(node, wanted, forecast, self._sayer(request.urn))
+            await rollout.foresee(node, wanted, forecast, self._sayer(urn))
         except Unreachable as error:
             # A preview may stand where no node is reached from; `up` asks again, and is refused then.
-            await self._engine.warn(request.urn, f"{error}: whether its rollout group is whole is not known")
+            await self._engine.warn(urn, f"{error}: whether its rollout group is whole is not known")
 
     def _sayer(self, urn: str) -> react.Say:
         async def say(line: str, passing: bool = False) -> None:

@@ -76,6 +76,16 @@ def unknown(value: PropertyValue | None) -> bool:
     return value is not None and value.type == PropertyValueType.COMPUTED
 
 
+def known(value: PropertyValue | None) -> bool:
+    """Whether the value and all that is inside it are known."""
+    inner: Any = value.value if value is not None else None
+    if isinstance(inner, Mapping):
+        return all(known(one) for one in inner.values())
+    if value is not None and value.type == PropertyValueType.ARRAY:
+        return all(known(one) for one in inner)
+    return not unknown(value)
+
+
 def entries(value: PropertyValue | None) -> dict[str, PropertyValue]:
     """The members of a map, empty for anything else. A member of a secret map is a secret."""
     inner: Any = value.value if value is not None else None
