@@ -22,7 +22,7 @@ VMS = (
     *("dnsmasq-base", "e2fsprogs", "iptables", "libvirt-clients", "libvirt-daemon-system", "nftables"),
     *("qemu-system-x86", "qemu-utils", "xsltproc"),
 )
-TESTS = ("bind9-dnsutils", "busybox", "curl", "git", "openssh-server", "wget")
+TESTS = ("bind9-dnsutils", "busybox", "curl", "git", "netcat-openbsd", "openssh-server", "wget")
 ALL = tuple(sorted({*BUILD, *HOSTS, *VMS, *TESTS}))
 
 

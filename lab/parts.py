@@ -161,7 +161,8 @@ IMAGES = (
         path=f"images/agnhost-{AGNHOST}.tar",
         program=f"e2e/v{KUBERNETES}/agnhost",
         entry="agnhost",
-        tools=("curl", "dig", "wget"),
+        # Before busybox' applets of the same names.
+        tools=("curl", "dig", "getent", "nc", "wget"),
         shell=True,
         command=("pause",),
         root=True,

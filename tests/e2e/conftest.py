@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from lab import netns
+from lab.context import Lab
+from tests.e2e.harness import ROOT, SUITE_LOCK
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,9 +20,21 @@ def alone() -> None:
     """Fails at once, with what to do, where these tests cannot run."""
     if os.geteuid() != 0:
         pytest.fail("these tests start machines: run them as root")
-    name = os.environ.get("PLUMBLINE_LAB", "plumbline")
-    if Path("/run/netns", name).exists():
+    lab = Lab.of(ROOT)
+    if lab.owner.exists():
+        _end_what_a_killed_suite_left(Path(lab.owner.read_text().strip()))
+    if netns.exists(lab):
         pytest.fail(
-            f"a lab named {name} is running on this machine: end it with `make down` in the project that started it, or "
-            "name another in PLUMBLINE_LAB"
+            f"a lab named {lab.name} is running on this machine: end it with `make down` in the project that started it, "
+            "or name another in PLUMBLINE_LAB"
         )
+
+
+def _end_what_a_killed_suite_left(project: Path) -> None:
+    """Only of a suite: a user's lab has no such file, and of a suite that runs, the lock is held."""
+    try:
+        with (project / SUITE_LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            subprocess.run([sys.executable, "-m", "lab", "down"], cwd=project, check=True)
+    except (FileNotFoundError, BlockingIOError):
+        return

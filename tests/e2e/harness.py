@@ -14,7 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.context import locked
+
 ROOT = Path(__file__).resolve().parents[2]
+SUITE_LOCK = "suite.lock"
+"""In a copy of the project: held while the tests that made it run, so that what a killed run left can be told."""
 SUMMARY = re.compile(r"^\s+(?:[+\-~]|\+-)?\s*(\d+)\s+(\w+)", re.MULTILINE)
 
 
@@ -186,11 +190,12 @@ class Project:
 def brought_up(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Project]:
     """A copy of the project below `folder` with its machines up; they are gone afterwards, whatever happened."""
     project = Project.copy(folder / "plumbline", stack)
-    try:
-        project.make("up", timeout=timeout)
-        yield project
-    finally:
-        project.lab("down", check=False)
+    with locked(project.path / SUITE_LOCK):
+        try:
+            project.make("up", timeout=timeout)
+            yield project
+        finally:
+            project.lab("down", check=False)
 
 
 def counts(printed: str) -> dict[str, int]:
