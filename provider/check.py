@@ -9,7 +9,7 @@ from typing import Any
 
 from pulumi.provider.experimental.property_value import PropertyValue, PropertyValueType
 
-from provider.wire import Properties, entries, plain, unknown
+from provider.wire import Properties, entries, items, partly_unknown, plain, unknown
 
 KNOWN = {
     "": (
@@ -96,7 +96,7 @@ def _containers(properties: Properties) -> Iterator[Failure]:
             if value is not None and value.type not in (kind, PropertyValueType.NULL, PropertyValueType.COMPUTED):
                 yield key, f"is not a {name}"
     for key in LISTS:
-        for index, value in enumerate(_items(properties.get(key))):
+        for index, value in enumerate(items(properties.get(key))):
             if value.type not in (PropertyValueType.MAP, PropertyValueType.COMPUTED):
                 yield f"{key}[{index}]", "is not a map"
 
@@ -212,7 +212,7 @@ def _readiness(properties: Properties) -> Iterator[Failure]:
 
 def _rollout(properties: Properties) -> Iterator[Failure]:
     value = properties.get("rollout")
-    if value is None or value.type != PropertyValueType.MAP or _partly_unknown(value):
+    if value is None or value.type != PropertyValueType.MAP or partly_unknown(value):
         return
     members = entries(value)
     yield from _unknown_keys("rollout", members, "rollout.")
@@ -238,19 +238,9 @@ def _commands(properties: Properties) -> Iterator[Failure]:
 
 def _listed(properties: Properties, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """The known maps of a list, each with its place."""
-    for index, value in enumerate(_items(properties.get(key))):
-        if value.type == PropertyValueType.MAP and not _partly_unknown(value):
+    for index, value in enumerate(items(properties.get(key))):
+        if value.type == PropertyValueType.MAP and not partly_unknown(value):
             yield f"{key}[{index}]", plain(value)
-
-
-def _items(value: PropertyValue | None) -> list[PropertyValue]:
-    inner: Any = value.value if value is not None and value.type == PropertyValueType.ARRAY else ()
-    return list(inner)
-
-
-def _partly_unknown(value: PropertyValue) -> bool:
-    inside = [*entries(value).values(), *_items(value)]
-    return unknown(value) or any(_partly_unknown(one) for one in inside)
 
 
 def _path(at: str, path: str) -> Iterator[Failure]:

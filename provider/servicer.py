@@ -138,7 +138,7 @@ class NodeStateProvider(api.Provider):
 
     async def _foresee(self, urn: str, news: wire.Properties, forecast: Plan, wanted: State) -> None:
         """Fails a preview of what the node's rollout group would not let in now."""
-        if not wire.known(news.get("connection")):
+        if wire.partly_unknown(news.get("connection")):
             return
         node = self._pool.node(wanted.node, wire.connection(news))
         try:

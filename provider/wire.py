@@ -76,14 +76,9 @@ def unknown(value: PropertyValue | None) -> bool:
     return value is not None and value.type == PropertyValueType.COMPUTED
 
 
-def known(value: PropertyValue | None) -> bool:
-    """Whether the value and all that is inside it are known."""
-    inner: Any = value.value if value is not None else None
-    if isinstance(inner, Mapping):
-        return all(known(one) for one in inner.values())
-    if value is not None and value.type == PropertyValueType.ARRAY:
-        return all(known(one) for one in inner)
-    return not unknown(value)
+def partly_unknown(value: PropertyValue | None) -> bool:
+    """Whether the value, or anything inside it, is not known yet."""
+    return unknown(value) or any(partly_unknown(one) for one in (*entries(value).values(), *items(value)))
 
 
 def entries(value: PropertyValue | None) -> dict[str, PropertyValue]:
@@ -94,6 +89,12 @@ def entries(value: PropertyValue | None) -> dict[str, PropertyValue]:
     if not value.is_secret:
         return dict(inner)
     return {key: PropertyValue(one.value, is_secret=True) for key, one in inner.items()}
+
+
+def items(value: PropertyValue | None) -> list[PropertyValue]:
+    """The members of a list, empty for anything else."""
+    inner: Any = value.value if value is not None and value.type == PropertyValueType.ARRAY else ()
+    return list(inner)
 
 
 def connection(properties: Properties) -> Connection:

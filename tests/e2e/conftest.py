@@ -32,9 +32,11 @@ def alone() -> None:
 
 def _end_what_a_killed_suite_left(project: Path) -> None:
     """Only of a suite: a user's lab has no such file, and of a suite that runs, the lock is held."""
-    try:
-        with (project / SUITE_LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            subprocess.run([sys.executable, "-m", "lab", "down"], cwd=project, check=True)
-    except (FileNotFoundError, BlockingIOError):
+    if not (project / SUITE_LOCK).exists():
         return
+    with (project / SUITE_LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        subprocess.run([sys.executable, "-m", "lab", "down"], cwd=project, check=True)
