@@ -68,7 +68,7 @@ class AddOns(Component):
         return self._command(f"node-{node.name}", values, "register.sh", after, undo="unregister.sh")
 
     def _apply(self, add_on: AddOn, after: Sequence[pulumi.Resource]) -> command.remote.Command:
-        values = {"set": add_on.name, "revision": add_on.revision, "kinds": " ".join(addons.KINDS)}
+        values = {"set": add_on.name, "revision": add_on.revision, "kinds": ",".join(addons.KINDS)}
         values["rollouts"] = " ".join(add_on.rollouts)
         lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
         manifests = f"manifests=$(cat <<'END-OF-MANIFESTS'\n{add_on.text}END-OF-MANIFESTS\n)\n"

@@ -4,12 +4,14 @@ pods() {
     'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{" "}{.spec.nodeName}{" "}{.metadata.labels.component}{" "}{.spec.containers[0].image}{"\n"}{end}'
 }
 whole() {
-  found=$(pods) && [ "$(printf '%s\n' "$found" | grep -c '^True ')" = "$number" ] || {
+  # What kubectl warns of is no pod.
+  found=$(pods 2>"$identity/warnings") && [ "$(printf '%s\n' "$found" | grep -c '^True ')" = "$number" ] || {
     echo "of $number pods these are known:"
     printf '%s\n' "$found"
+    cat "$identity/warnings"
     return 1
   }
+  printf '%s\n' "$found" | sed 's/^True //' | sort
 }
 again 300 whole ||
   { echo "not every control-plane pod is ready: see 'kubectl --namespace kube-system get pods', then run pulumi up again" >&2; exit 1; }
-pods | sed 's/^True //' | sort

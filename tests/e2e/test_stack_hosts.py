@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import api, scenarios, store
+from tests.e2e import api, pruning, scenarios, store
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project, brought_up, counts
 
@@ -81,6 +81,10 @@ def test_pods_find_each_other_by_name_and_service(project: Project, kubectl: Kub
 
 def test_a_secret_is_not_readable_in_the_store(project: Project, kubectl: Kubectl) -> None:
     api.a_secret_is_not_readable_in_the_store(kubectl, project, "m2")
+
+
+def test_what_is_no_longer_shipped_is_pruned(project: Project, kubectl: Kubectl) -> None:
+    pruning.what_is_no_longer_shipped_is_pruned(project, kubectl, "10.78.0.1")
 
 
 def test_etcd_is_one_store_of_three_members(project: Project) -> None:
