@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -31,7 +32,9 @@ def test_the_manifest_names_image_configuration_and_layer(tmp_path: Path) -> Non
     assert (config["architecture"], config["os"]) == ("amd64", "linux")
     assert config["config"]["Entrypoint"] == ["/pause"]
     (layer,) = manifest["Layers"]
-    assert config["rootfs"] == {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(files[layer]).hexdigest()}"]}
+    assert layer == f"{hashlib.sha256(files[layer]).hexdigest()}.tar.gz"
+    unpacked = hashlib.sha256(gzip.decompress(files[layer])).hexdigest()
+    assert config["rootfs"] == {"type": "layers", "diff_ids": [f"sha256:{unpacked}"]}
 
 
 def test_the_layer_holds_the_executable_program_alone(tmp_path: Path) -> None:
