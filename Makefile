@@ -79,7 +79,8 @@ test-fast: .venv/installed ## the inner loop: pure tests and golden files, under
 test: packages tools check ## unit, golden, engine, provider, and e2e on real container hosts and VMs
 	$(PYTHON) -m lab build
 	cd toolchain/command && go vet ./... && go test ./...
-	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest tests -m "not thorough and not ha and not conformance"
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
+	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 
 test-vms: packages tools ## every scenario on VMs, also those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
