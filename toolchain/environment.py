@@ -12,12 +12,16 @@ STATE = ".lab/state"
 PASSPHRASE = ".lab/passphrase"
 """Below the project's folder: where an `env` puts what the user has not set."""
 
+PARALLEL = "64"
+"""The engine's own is four a core. What it asks of a node at once, the provider reads in one round trip; what it asks
+later takes another, and these steps wait for nodes, not for this machine."""
+
 
 def environment(project: Path) -> dict[str, str]:
     """The variables to set for `pulumi` in `project`, by name.
 
-    With Pulumi's own engine, only what the user has not set: a local state folder and a passphrase file, both under
-    `.lab/`. With a built one, also PATH, PULUMI_HOME and the switches that keep it from asking the network. Makes the
+    With Pulumi's own engine, only what the user has not set: how much is asked at once, a local state folder and a
+    passphrase file, both under `.lab/`. With a built one, also PATH, PULUMI_HOME and the switches that keep it from asking the network. Makes the
     passphrase file (mode 0600, random) where it is missing. What this function set for another project counts as not
     set: so a shell can go from one to the other.
     """
@@ -28,6 +32,8 @@ def environment(project: Path) -> dict[str, str]:
         variables["PULUMI_HOME"] = str(built / "home")
         variables["PULUMI_SKIP_UPDATE_CHECK"] = "true"
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    if "PULUMI_PARALLEL" not in os.environ:
+        variables["PULUMI_PARALLEL"] = PARALLEL
     project = project.resolve()
     if not _users("PULUMI_BACKEND_URL", STATE) and not found.logged_in():
         (project / STATE).mkdir(parents=True, exist_ok=True)

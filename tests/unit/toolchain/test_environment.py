@@ -23,21 +23,25 @@ def test_with_the_built_engine_everything_is_set(machine: Machine) -> None:
         "PULUMI_HOME": f"{built}/home",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "PULUMI_PARALLEL": "64",
         "PULUMI_BACKEND_URL": f"file://{machine.project}/.lab/state",
         "PULUMI_CONFIG_PASSPHRASE_FILE": f"{machine.project}/.lab/passphrase",
     }
     assert (machine.project / ".lab/state").is_dir()
 
 
-def test_with_the_users_engine_only_state_and_passphrase_are_set(machine: Machine) -> None:
+def test_with_the_users_engine_only_what_it_works_on_is_set(machine: Machine) -> None:
     machine.pulumi()
-    assert sorted(toolchain.environment(machine.project)) == ["PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"]
+    assert sorted(toolchain.environment(machine.project)) == [
+        *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_PARALLEL"),
+    ]
 
 
 def test_what_the_user_has_set_stays(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.pulumi()
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
+    monkeypatch.setenv("PULUMI_PARALLEL", "4")
     assert toolchain.environment(machine.project) == {}
     assert list(machine.project.iterdir()) == []
 
