@@ -14,7 +14,8 @@ PROGRAM = """#!/bin/sh
 . /etc/proof/server.conf
 [ "$WORD" != broken ] || { echo "bad word: $WORD, key $(cat /etc/proof/key)"; exit 1; }
 printf 'HTTP/1.0 200 OK\\r\\n\\r\\n%s' "$WORD" >/run/proof-answer
-exec socat TCP-LISTEN:18080,reuseaddr,fork SYSTEM:'cat /run/proof-answer'
+# Reads the request before it answers: socat says nothing where it has a request to hand on and nobody reads it.
+exec socat TCP-LISTEN:18080,reuseaddr,fork SYSTEM:'sed -un /^.$/q; cat /run/proof-answer'
 """
 SERVICE = """[Service]
 ExecStart=/etc/proof/server
