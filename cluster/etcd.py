@@ -88,7 +88,12 @@ def state(cluster: Cluster, node: Node) -> State:
         ),
         # Ready means that this member takes part in a quorum and serves linearizable reads.
         readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
-        rollout=Rollout(GROUP, guard(cluster, node)),
+        rollout=Rollout(
+            GROUP,
+            guard(cluster, node),
+            members=tuple(member.name for member in cluster.control_plane()),
+            remaining=remaining(cluster),
+        ),
         prepare=(Command(UNIT, _script(cluster, node, "join.sh")),),
         leave=(Command(UNIT, _script(cluster, node, "leave.sh")),),
     )
@@ -163,9 +168,13 @@ def _script(cluster: Cluster, node: Node, name: str) -> str:
     return "".join([*lines, *((TEMPLATES / "etcd" / file).read_text() for file in ("members.sh", name))])
 
 
+def _members(cluster: Cluster) -> list[str]:
+    """The members, each as `<name>=<client URL>`: labels, addresses and ports, so that no shell takes offence."""
+    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane()]
+
+
 def _others(cluster: Cluster, node: Node) -> list[str]:
-    """The other members, each as `<name>=<client URL>`: labels, addresses and ports, so that no shell takes offence."""
-    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane() if one.name != node.name]
+    return [member for member in _members(cluster) if not member.startswith(f"{node.name}=")]
 
 
 def guard(cluster: Cluster, node: Node) -> str | None:
@@ -174,14 +183,24 @@ def guard(cluster: Cluster, node: Node) -> str | None:
     quorum = members // 2 + 1
     if len(others) < quorum:
         return None
+    return _answering(others, quorum, f"the other members do not answer, and {quorum} of {members} must")
+
+
+def remaining(cluster: Cluster) -> str:
+    """Succeeds while the members of this plan are a quorum of themselves: etcd lets nobody go who leaves less behind."""
+    members = _members(cluster)
+    quorum = len(members) // 2 + 1
+    return _answering(members, quorum, f"the members that stay do not answer, and {quorum} of {len(members)} must")
+
+
+def _answering(asked: list[str], least: int, otherwise: str) -> str:
     return (
         "well=0 ill=\n"
-        f"for one in {' '.join(others)}; do\n"
+        f"for one in {' '.join(asked)}; do\n"
         f"  if {client('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then well=$((well + 1))\n"
         '  else ill="$ill ${one%%=*}"; fi\n'
         "done\n"
-        f'[ "$well" -ge {quorum} ] || '
-        f'{{ echo "etcd:$ill of the other members do not answer, and {quorum} of {members} must"; exit 1; }}\n'
+        f'[ "$well" -ge {least} ] || {{ echo "etcd:$ill of {otherwise}"; exit 1; }}\n'
     )
 
 

@@ -87,11 +87,15 @@ class Rollout:
     """At most `at_once` nodes of `group` are disturbed at a time.
 
     `guard` is a shell command run on the node before and after: it succeeds while the group as a whole serves.
+    `members` are the names of the group's nodes. Where one of them leaves, `remaining` is run on those that stay, in the
+    preview: a shell command that succeeds while they could go on without it.
     """
 
     group: str
     guard: str | None = None
     at_once: int = 1
+    members: tuple[str, ...] = ()
+    remaining: str | None = None
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,10 @@ class NodeState(pulumi.CustomResource):
             props["rollout"] = {"group": rollout.group, "atOnce": rollout.at_once}
             if rollout.guard is not None:
                 props["rollout"]["guard"] = rollout.guard
+            if rollout.members:
+                props["rollout"]["members"] = list(rollout.members)
+            if rollout.remaining is not None:
+                props["rollout"]["remaining"] = rollout.remaining
         for key, commands in (("prepare", args.state.prepare), ("leave", args.state.leave)):
             if commands:
                 props[key] = [{"unit": one.unit, "script": one.script} for one in commands]

@@ -33,7 +33,7 @@ KNOWN = {
     "reaction": ("unit", "action", "files", "servedAt", "certificate"),
     "readiness": ("unit", "http", "timeout"),
     "command": ("unit", "script"),
-    "rollout": ("group", "guard", "atOnce"),
+    "rollout": ("group", "guard", "atOnce", "members", "remaining"),
 }
 MODE = re.compile(r"0?[0-7]{3}|[0-7]{4}")
 OWNER = re.compile(r"[a-z_][a-z0-9_-]*|[0-9]+")
@@ -216,13 +216,17 @@ def _rollout(properties: Properties) -> Iterator[Failure]:
         return
     members = entries(value)
     yield from _unknown_keys("rollout", members, "rollout.")
-    group, guard, at_once = (plain(members.get(key)) for key in ("group", "guard", "atOnce"))
+    group, at_once, named = (plain(members.get(key)) for key in ("group", "atOnce", "members"))
     if not isinstance(group, str) or not group:
         yield "rollout.group", "is missing: the name that its members share"
-    if guard is not None and not (isinstance(guard, str) and guard):
-        yield "rollout.guard", "is not a shell command"
+    for key in ("guard", "remaining"):
+        command = plain(members.get(key))
+        if command is not None and not (isinstance(command, str) and command):
+            yield f"rollout.{key}", "is not a shell command"
     if at_once is not None and not (_number(at_once) and at_once == int(at_once) and at_once >= 1):
         yield "rollout.atOnce", f"{at_once!r} is not a whole number from 1"
+    if named is not None and not (isinstance(named, list) and all(isinstance(one, str) and one for one in named)):
+        yield "rollout.members", "is not a list of nodes' names"
 
 
 def _commands(properties: Properties) -> Iterator[Failure]:

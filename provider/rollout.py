@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from provider import plan as planning
-from provider.model import NodeError, Rollout, State
+from provider.model import NodeError, State
 from provider.plan import Plan
 from provider.react import Say, last, without_secrets
 from provider.script import given_script, quoted
@@ -23,7 +23,7 @@ GUARD_SECONDS = 120
 
 @dataclass(frozen=True)
 class _Proof:
-    """When a guard is asked, for how long it may say no, and what follows if it does."""
+    """When a command is asked, for how long it may say no, and what follows if it does."""
 
     when: str
     seconds: int
@@ -31,9 +31,11 @@ class _Proof:
     operation: str = "guard"
 
 
-BEFORE = _Proof("before", 15, "nothing was changed on this node")
-AFTER = _Proof("after", GUARD_SECONDS, "the rollout stops here")
-PREVIEWED = _Proof("ahead of", 15, "it would be refused. Bring back what is missing first, by itself", "foresee")
+BEFORE = _Proof("before the change", 15, "nothing was changed on this node")
+AFTER = _Proof("after the change", GUARD_SECONDS, "the rollout stops here")
+PREVIEWED = _Proof(
+    "ahead of the change", 15, "it would be refused. Bring back what is missing first, by itself", "foresee"
+)
 
 
 @dataclass
@@ -65,9 +67,9 @@ class Rollouts:
             if group.failed:
                 raise NodeError(self._stopped(node.name, rollout.group, group))
             try:
-                await _guarded(node, rollout, wanted, BEFORE, say)
+                await _proven(node, rollout.guard, wanted, BEFORE, say)
                 yield
-                await _guarded(node, rollout, wanted, AFTER, say)
+                await _proven(node, rollout.guard, wanted, AFTER, say)
             except BaseException:
                 group.failed.append(node.name)
                 raise
@@ -98,19 +100,31 @@ def forecast(wanted: State, plan: Plan) -> str | None:
     return f"{wanted.node}: takes its turn in rollout group {rollout.group}: {number} at a time, each ready before the next"
 
 
-async def foresee(node: Node, wanted: State, plan: Plan, say: Say) -> None:
-    """Raises NodeError in the preview already where the group is not whole now: the deed would be refused."""
-    if wanted.rollout is not None and disturbs(plan):
-        await _guarded(node, wanted.rollout, wanted, PREVIEWED, say)
-
-
-async def _guarded(node: Node, rollout: Rollout, wanted: State, proof: _Proof, say: Say) -> None:
-    if rollout.guard is None:
+async def foresee(node: Node, old: State, wanted: State, plan: Plan, say: Say) -> None:
+    """Raises NodeError in the preview already where the deed would be refused: the group is not whole now, or would
+    not be without those that leave it."""
+    if wanted.rollout is None:
         return
-    await say(f"{node.name}: proving rollout group {rollout.group} whole {proof.when} the change", passing=True)
+    if disturbs(plan):
+        await _proven(node, wanted.rollout.guard, wanted, PREVIEWED, say)
+    if leaving := sorted(set(old.rollout.members if old.rollout else ()) - set(wanted.rollout.members)):
+        without = _Proof(
+            f"without {', '.join(leaving)}",
+            15,
+            "a removal would be refused. Bring back what is missing first",
+            "foresee",
+        )
+        await _proven(node, wanted.rollout.remaining, wanted, without, say)
+
+
+async def _proven(node: Node, command: str | None, wanted: State, proof: _Proof, say: Say) -> None:
+    if command is None or wanted.rollout is None:
+        return
+    group = wanted.rollout.group
+    await say(f"{node.name}: proving rollout group {group} whole {proof.when}", passing=True)
     script = (
         f"end=$(($(date +%s) + {proof.seconds}))\n"
-        f"until said=$(timeout 30 sh -c {quoted(rollout.guard)} 2>&1); do\n"
+        f"until said=$(timeout 30 sh -c {quoted(command)} 2>&1); do\n"
         '  [ "$(date +%s)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
         "  sleep 1\n"
         "done\n"
@@ -118,6 +132,4 @@ async def _guarded(node: Node, rollout: Rollout, wanted: State, proof: _Proof, s
     done = await node.run(proof.operation, given_script(script), seconds=proof.seconds + 60)
     if done.status != 0:
         said = without_secrets(last(done.stderr), wanted)
-        raise NodeError(
-            f"{node.name}: rollout group {rollout.group} is not whole {proof.when} the change; {proof.consequence}: {said}"
-        )
+        raise NodeError(f"{node.name}: rollout group {group} is not whole {proof.when}; {proof.consequence}: {said}")

@@ -89,9 +89,10 @@ class NodeStateProvider(api.Provider):
         news = wire.received(request.news)
         wanted = wire.state(news)
         installed = wire.installed(request.olds)
-        forecast = plan.make(wire.state(request.olds), wanted)
+        old = wire.state(request.olds)
+        forecast = plan.make(old, wanted)
         if request.preview:
-            await self._foresee(request.urn, news, forecast, wanted)
+            await self._foresee(request.urn, news, forecast, old, wanted)
         elif not forecast.empty:
             installed = await self._apply(request.urn, request.news, forecast, wanted, installed, taking_turns=True)
         return api.UpdateResponse(self._outputs(request.news, wanted, installed))
@@ -136,13 +137,13 @@ class NodeStateProvider(api.Provider):
         if done.status != 0:
             raise NodeError(f"{state.node}: removing its files failed: {done.stderr.strip()[-500:]}")
 
-    async def _foresee(self, urn: str, news: wire.Properties, forecast: Plan, wanted: State) -> None:
-        """Fails a preview of what the node's rollout group would not let in now."""
+    async def _foresee(self, urn: str, news: wire.Properties, forecast: Plan, old: State, wanted: State) -> None:
+        """Fails a preview of what the node's rollout group would not let in now, or whom it would not let go."""
         if wire.partly_unknown(news.get("connection")):
             return
         node = self._pool.node(wanted.node, wire.connection(news))
         try:
-            await rollout.foresee(node, wanted, forecast, self._sayer(urn))
+            await rollout.foresee(node, old, wanted, forecast, self._sayer(urn))
         except Unreachable as error:
             # A preview may stand where no node is reached from; `up` asks again, and is refused then.
             await self._engine.warn(urn, f"{error}: whether its rollout group is whole is not known")

@@ -155,7 +155,13 @@ def _commands(found: Iterable[Mapping[str, Any]] | None) -> tuple[Command, ...]:
 def _rollout(found: Mapping[str, Any] | None) -> Rollout | None:
     if not found:
         return None
-    return Rollout(str(found.get("group")), found.get("guard"), int(found.get("atOnce") or 1))
+    return Rollout(
+        str(found.get("group")),
+        found.get("guard"),
+        int(found.get("atOnce") or 1),
+        tuple(found.get("members") or ()),
+        found.get("remaining"),
+    )
 
 
 def mode(text: str) -> str:

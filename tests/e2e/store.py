@@ -181,8 +181,14 @@ def members_leave_and_join(
     """Three members become one and three again: who leaves is no member any more, who joins takes the data over."""
     before = project.started(stays, etcd.UNIT)
     project.ssh(stays, f"{etcd.client(f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept held")
-    for name in others:
-        project.unset(f"nodes.{name}")
+    first, down = others
+    project.ssh(down, "systemctl stop etcd.service")
+    project.unset(f"nodes.{first}")
+    refused = project.pulumi("preview", "--refresh=false", check=False)
+    assert f"{stays}: rollout group etcd is not whole without {first}; a removal would be refused." in refused, refused
+    assert f"etcd: {down} of the members that stay do not answer, and 2 of 2 must" in refused
+    project.ssh(down, "systemctl start etcd.service")
+    project.unset(f"nodes.{down}")
     project.pulumi("up", "--yes")
     members_serve(project, [stays])
     for name in others:

@@ -43,6 +43,29 @@ def test_a_guard_lets_no_change_in_where_the_group_is_not_whole(served: Bench, s
     assert systemd.started(UNIT) != before
 
 
+def test_a_preview_refuses_that_a_node_leaves_whom_the_group_needs(served: Bench, systemd: Container) -> None:
+    systemd.run("touch /run/whole; rm -f /run/enough")
+    rollout = served.extra["rollout"]
+    rollout |= {"members": ["n1", "n2", "n3"], "remaining": "test -e /run/enough || { echo one of them; exit 1; }"}
+    assert "(update)" in served.preview(refresh=False), "who joins asks nobody"
+    served.up()
+    rollout["members"] = ["n1", "n2"]
+    with pytest.raises(automation.CommandError) as refused:
+        served.preview(refresh=False)
+    assert (
+        "n1: rollout group proof is not whole without n3; a removal would be refused. "
+        "Bring back what is missing first: one of them"
+    ) in str(refused.value)
+    systemd.run("touch /run/enough")
+    before = systemd.started(UNIT)
+    served.operations()
+    served.preview(refresh=False)
+    assert [one["op"] for one in served.operations()] == ["foresee"]
+    served.up()
+    assert served.operations() == [], "who stays is not touched"
+    assert systemd.started(UNIT) == before
+
+
 def test_what_restarts_nothing_asks_no_guard(served: Bench, systemd: Container) -> None:
     systemd.run("rm -f /run/whole")
     served.text("reread.conf", "2\n")
