@@ -12,6 +12,6 @@ kubectl get "$kinds" --all-namespaces --selector "plumbline/set=$set,plumbline/r
   { echo "what an earlier version of $set had is not known: see above, then run pulumi up again" >&2; exit 1; }
 while read -r kind name namespace; do
   # An object of the whole cluster has no namespace.
-  kubectl delete "$kind" "$name" ${namespace:+--namespace "$namespace"} </dev/null ||
+  kubectl delete "$kind" "$name" ${namespace:+--namespace "$namespace"} --ignore-not-found </dev/null ||
     { echo "deleting $kind $name failed: see above, then run pulumi up again" >&2; exit 1; }
 done <"$identity/former"
