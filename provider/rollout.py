@@ -52,8 +52,9 @@ class Rollouts:
         self._groups: dict[str, _Group] = {}
 
     @asynccontextmanager
-    async def turn(self, node: Node, wanted: State, forecast: Plan, say: Say) -> AsyncIterator[None]:
-        """Waits for the node's turn in its group, and proves the group whole before and after what is done in it.
+    async def turn(self, node: Node, old: State, wanted: State, forecast: Plan, say: Say) -> AsyncIterator[None]:
+        """Waits for the node's turn in its group, and proves the group whole before and after what is done in it:
+        before as it was, since nodes that join it may not be there yet, after as it is to be.
 
         Without a group, or where `forecast` disturbs no unit, there is nothing to wait for. The first failure ends the
         rollout: every later node raises NodeError and is not touched.
@@ -67,7 +68,7 @@ class Rollouts:
             if group.failed:
                 raise NodeError(self._stopped(node.name, rollout.group, group))
             try:
-                await _proven(node, rollout.guard, wanted, BEFORE, say)
+                await _proven(node, _guard_of(old, wanted), wanted, BEFORE, say)
                 yield
                 await _proven(node, rollout.guard, wanted, AFTER, say)
             except BaseException:
@@ -106,7 +107,7 @@ async def foresee(node: Node, old: State, wanted: State, plan: Plan, say: Say) -
     if wanted.rollout is None:
         return
     if disturbs(plan):
-        await _proven(node, wanted.rollout.guard, wanted, PREVIEWED, say)
+        await _proven(node, _guard_of(old, wanted), wanted, PREVIEWED, say)
     if leaving := sorted(set(old.rollout.members if old.rollout else ()) - set(wanted.rollout.members)):
         without = _Proof(
             f"without {', '.join(leaving)}",
@@ -115,6 +116,12 @@ async def foresee(node: Node, old: State, wanted: State, plan: Plan, say: Say) -
             "foresee",
         )
         await _proven(node, wanted.rollout.remaining, wanted, without, say)
+
+
+def _guard_of(old: State, wanted: State) -> str | None:
+    """What proves the group whole as it is now; of a node that had no group until now, as it is to be."""
+    rollout = old.rollout or wanted.rollout
+    return rollout.guard if rollout is not None else None
 
 
 async def _proven(node: Node, command: str | None, wanted: State, proof: _Proof, say: Say) -> None:

@@ -94,7 +94,7 @@ class NodeStateProvider(api.Provider):
         if request.preview:
             await self._foresee(request.urn, news, forecast, old, wanted)
         elif not forecast.empty:
-            installed = await self._apply(request.urn, request.news, forecast, wanted, installed, taking_turns=True)
+            installed = await self._apply(request.urn, request.news, forecast, wanted, installed, turning_from=old)
         return api.UpdateResponse(self._outputs(request.news, wanted, installed))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
@@ -161,11 +161,11 @@ class NodeStateProvider(api.Provider):
         forecast: Plan,
         wanted: State,
         installed: Mapping[str, Installed],
-        taking_turns: bool = False,
+        turning_from: State | None = None,
     ) -> dict[str, Installed]:
         node = self._pool.node(wanted.node, wire.connection(properties))
         say = self._sayer(urn)
-        turn = self._rollouts.turn(node, wanted, forecast, say) if taking_turns else nullcontext()
+        turn = self._rollouts.turn(node, turning_from, wanted, forecast, say) if turning_from else nullcontext()
         async with turn:
             return await applying.apply(node, forecast, wanted, _concern(urn), installed, say)
 

@@ -46,9 +46,11 @@ class Scene:
         self.busy = self.most = 0
         self.order: list[str] = []
 
-    async def go(self, member: Member, plan: Plan = RESTART, fails: bool = False, **more: Any) -> None:
+    async def go(
+        self, member: Member, plan: Plan = RESTART, fails: bool = False, old: State | None = None, **more: Any
+    ) -> None:
         wanted = state(member.name, **more)
-        async with self.rollouts.turn(member, wanted, plan, silent):  # type: ignore[arg-type]
+        async with self.rollouts.turn(member, old or wanted, wanted, plan, silent):  # type: ignore[arg-type]
             self.busy += 1
             self.most = max(self.most, self.busy)
             self.order.append(member.name)
@@ -102,6 +104,18 @@ def test_a_group_that_is_not_whole_is_not_touched() -> None:
     assert "m1: rollout group etcd is not whole before the change; nothing was changed on this node" in str(failed)
     assert "etcd: m3 does not answer" in str(failed)
     assert scene.order == []
+
+
+def test_before_a_change_the_group_is_asked_that_was_and_after_it_the_one_that_is_to_be() -> None:
+    alone = replace(state("m1"), rollout=Rollout("etcd", None))
+    member = Member("m1")
+    assert Scene().run(Scene().go(member, old=alone)) == [None]
+    [after] = member.asked
+    assert "ask the others" in after
+    former = replace(state("m1"), rollout=Rollout("etcd", "ask the former"))
+    member = Member("m1")
+    assert Scene().run(Scene().go(member, old=former)) == [None]
+    assert ["ask the former" in asked for asked in member.asked] == [True, False]
 
 
 def test_a_group_that_does_not_come_back_stops_the_rollout() -> None:
