@@ -179,28 +179,27 @@ def _others(cluster: Cluster, node: Node) -> list[str]:
 
 def guard(cluster: Cluster, node: Node) -> str | None:
     """Succeeds while the other members hold a quorum without this one. A single member has no others to ask."""
-    members, others = len(cluster.control_plane()), _others(cluster, node)
-    quorum = members // 2 + 1
-    if len(others) < quorum:
-        return None
-    return _answering(others, quorum, f"the other members do not answer, and {quorum} of {members} must")
+    others = _others(cluster, node)
+    return _quorum(cluster, others, "the other members") if others else None
 
 
 def remaining(cluster: Cluster) -> str:
     """Succeeds while the members of this plan are a quorum of themselves: etcd lets nobody go who leaves less behind."""
-    members = _members(cluster)
-    quorum = len(members) // 2 + 1
-    return _answering(members, quorum, f"the members that stay do not answer, and {quorum} of {len(members)} must")
+    return _quorum(cluster, _members(cluster), "the members that stay")
 
 
-def _answering(asked: list[str], least: int, otherwise: str) -> str:
+def _quorum(cluster: Cluster, asked: list[str], called: str) -> str:
+    """Succeeds while as many of these members are healthy as etcd needs of all."""
+    members = len(cluster.control_plane())
+    quorum = members // 2 + 1
     return (
         "well=0 ill=\n"
         f"for one in {' '.join(asked)}; do\n"
         f"  if {client('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then well=$((well + 1))\n"
         '  else ill="$ill ${one%%=*}"; fi\n'
         "done\n"
-        f'[ "$well" -ge {least} ] || {{ echo "etcd:$ill of {otherwise}"; exit 1; }}\n'
+        f'[ "$well" -ge {quorum} ] || '
+        f'{{ echo "etcd:$ill of {called} do not answer, and {quorum} of {members} must"; exit 1; }}\n'
     )
 
 

@@ -52,10 +52,10 @@ class AddOns(Component):
         # Its pods need a node that takes them.
         self._apply(addons.add_on("dns", addons.dns(args.cluster)), list(registered.values()))
         self.versions = {node: one.stdout for node, one in registered.items()}
-        number = f"number={len(args.api) * len(pins.CONTROL_PLANE)} nodes={shlex.quote(' '.join(args.api))}\n"
+        expected = f"number={len(args.api) * len(pins.CONTROL_PLANE)} nodes={shlex.quote(' '.join(args.api))}\n"
         listed = self._command(
             "control-plane",
-            number,
+            expected,
             "control-plane.sh",
             [rights, *(registered[node] for node in args.api)],
             triggers=[state.revision for state in args.api.values()],

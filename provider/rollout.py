@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from provider import plan as planning
 from provider.model import NodeError, State
@@ -68,7 +68,7 @@ class Rollouts:
             if group.failed:
                 raise NodeError(self._stopped(node.name, rollout.group, group))
             try:
-                await _proven(node, _guard_of(old, wanted), wanted, BEFORE, say)
+                await _proven(node, (old.rollout or rollout).guard, wanted, BEFORE, say)
                 yield
                 await _proven(node, rollout.guard, wanted, AFTER, say)
             except BaseException:
@@ -106,22 +106,16 @@ async def foresee(node: Node, old: State, wanted: State, plan: Plan, say: Say) -
     not be without those that leave it."""
     if wanted.rollout is None:
         return
+    now = old.rollout or wanted.rollout
     if disturbs(plan):
-        await _proven(node, _guard_of(old, wanted), wanted, PREVIEWED, say)
-    if leaving := sorted(set(old.rollout.members if old.rollout else ()) - set(wanted.rollout.members)):
-        without = _Proof(
-            f"without {', '.join(leaving)}",
-            15,
-            "a removal would be refused. Bring back what is missing first",
-            "foresee",
+        await _proven(node, now.guard, wanted, PREVIEWED, say)
+    if leaving := sorted(set(now.members) - set(wanted.rollout.members)):
+        without = replace(
+            PREVIEWED,
+            when=f"without {', '.join(leaving)}",
+            consequence="a removal would be refused. Bring back what is missing first",
         )
         await _proven(node, wanted.rollout.remaining, wanted, without, say)
-
-
-def _guard_of(old: State, wanted: State) -> str | None:
-    """What proves the group whole as it is now; of a node that had no group until now, as it is to be."""
-    rollout = old.rollout or wanted.rollout
-    return rollout.guard if rollout is not None else None
 
 
 async def _proven(node: Node, command: str | None, wanted: State, proof: _Proof, say: Say) -> None:

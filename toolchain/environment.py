@@ -21,9 +21,9 @@ def environment(project: Path) -> dict[str, str]:
     """The variables to set for `pulumi` in `project`, by name.
 
     With Pulumi's own engine, only what the user has not set: how much is asked at once, a local state folder and a
-    passphrase file, both under `.lab/`. With a built one, also PATH, PULUMI_HOME and the switches that keep it from asking the network. Makes the
-    passphrase file (mode 0600, random) where it is missing. What this function set for another project counts as not
-    set: so a shell can go from one to the other.
+    passphrase file, both under `.lab/`. With a built one, also PATH, PULUMI_HOME and the switches that keep it from
+    asking the network. Makes the passphrase file (mode 0600, random) where it is missing. What this function set for
+    another project counts as not set: so a shell can go from one to the other.
     """
     variables: dict[str, str] = {}
     if found.own_engine() is None:

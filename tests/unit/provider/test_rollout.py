@@ -107,14 +107,15 @@ def test_a_group_that_is_not_whole_is_not_touched() -> None:
 
 
 def test_before_a_change_the_group_is_asked_that_was_and_after_it_the_one_that_is_to_be() -> None:
+    scene = Scene()
     alone = replace(state("m1"), rollout=Rollout("etcd", None))
     member = Member("m1")
-    assert Scene().run(Scene().go(member, old=alone)) == [None]
+    assert scene.run(scene.go(member, old=alone)) == [None]
     [after] = member.asked
     assert "ask the others" in after
     former = replace(state("m1"), rollout=Rollout("etcd", "ask the former"))
     member = Member("m1")
-    assert Scene().run(Scene().go(member, old=former)) == [None]
+    assert scene.run(scene.go(member, old=former)) == [None]
     assert ["ask the former" in asked for asked in member.asked] == [True, False]
 
 
