@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from cluster.model import Pinned
+from cluster.config.model import Pinned
 
 
 class Action(StrEnum):

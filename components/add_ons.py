@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from cluster import addons, model, pins
-from cluster.addons import AddOn
+from cluster import pins
+from cluster.addons import addons
+from cluster.addons.addons import AddOn
+from cluster.config import model
 from components.component import Component
 from components.machine import COMMANDS, Machine
 from components.node_state import NodeState

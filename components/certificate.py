@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
-from cluster import x509
-from cluster.certificates import Leaf
-from cluster.model import CertificateSettings, Subject
+from cluster.config.model import CertificateSettings, Subject
+from cluster.pki import x509
+from cluster.pki.leaves import Leaf
 from components.certificate_authority import CertificateAuthority, private_key, subject
 from components.component import Component
 

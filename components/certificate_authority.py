@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
-from cluster.model import CertificateSettings, Subject
+from cluster.config.model import CertificateSettings, Subject
 from components.component import Component
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import pulumi
 
-from cluster import control_plane, model
-from cluster.certificates import Authority, Concern
-from cluster.control_plane import API_SERVER, CONTROLLER_MANAGER, SCHEDULER
-from cluster.static_pods import file
+from cluster.config import model
+from cluster.node import control_plane
+from cluster.node.control_plane import API_SERVER, CONTROLLER_MANAGER, SCHEDULER
+from cluster.node.static_pod import file
+from cluster.pki.leaves import Authority, Concern
 from components.certificate_authority import private_key
 from components.component import Component
 from components.node import Node

@@ -10,7 +10,8 @@ from typing import Any
 
 import pulumi
 
-from cluster import etcd, model
+from cluster.config import model
+from cluster.node import etcd
 from components.component import Component
 from components.machine import COMMANDS, Machine
 from components.node_state import NodeState

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from cluster.model import Cluster
+from cluster.config.model import Cluster
 from components.machine import Connection, Machine
 
 

@@ -10,7 +10,8 @@ import pulumi_command as command
 import pulumi_libvirt as libvirt
 import pulumi_tls as tls
 
-from cluster import addresses, ignition, model
+from cluster.config import model
+from cluster.machine import addresses, ignition
 from components.certificate_authority import private_key
 from components.component import Component
 from components.machine import COMMANDS, Connection, Machine

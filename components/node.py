@@ -10,8 +10,9 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
-from cluster import etcd, kubelet, model, paths, runtime
-from cluster.certificates import Authority, Concern
+from cluster.config import model
+from cluster.node import container_runtime, etcd, kubelet, paths
+from cluster.pki.leaves import Authority, Concern
 from cluster.state import State
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
@@ -53,11 +54,11 @@ class Node(Component):
             f"{name}-first-boot", "first-boot.sh", [machine.machine_id], FIRST_BOOT_DIALS, depends_on=[]
         )
         # Nothing is written before Ignition and the first boot are through.
-        container_runtime = self.bring("runtime", runtime.state(args.cluster, args.node), {}, [first_boot])
+        runtime_state = self.bring("runtime", container_runtime.state(args.cluster, args.node), {}, [first_boot])
         # The kubelet fails without a container runtime to talk to.
         authority = self.authority(Authority.KUBERNETES, paths.CA_CERTIFICATE)
         issued = authority | self.issued(Concern.KUBELET)
-        node_kubelet = self.bring("kubelet", kubelet.state(args.cluster, args.node), issued, [container_runtime])
+        node_kubelet = self.bring("kubelet", kubelet.state(args.cluster, args.node), issued, [runtime_state])
         self.kubelet = node_kubelet
         if args.node.role is model.Role.CONTROL_PLANE:
             # A member waits for the others' quorum, for nothing else on its own node.
@@ -66,7 +67,7 @@ class Node(Component):
         verified = self._command(
             f"{name}-verify",
             "verify.sh",
-            [machine.machine_id, container_runtime.revision, node_kubelet.revision],
+            [machine.machine_id, runtime_state.revision, node_kubelet.revision],
             DIALS,
             # It checks what the kubelet's state has just brought up.
             depends_on=[node_kubelet],

@@ -8,10 +8,12 @@ from typing import Any
 
 import pulumi
 
-from cluster import certificates, kubeconfig, network, pins
-from cluster.certificates import ADMINISTRATOR, BOOTSTRAP, Authority, Concern
-from cluster.model import Cluster, Source, Subject
-from cluster.static_pods import file
+from cluster import pins
+from cluster.config.model import Cluster, Source, Subject
+from cluster.node import kubeconfig, pod_network
+from cluster.node.static_pod import file
+from cluster.pki import leaves
+from cluster.pki.leaves import ADMINISTRATOR, BOOTSTRAP, Authority, Concern
 from components.add_ons import AddOns, AddOnsArgs
 from components.certificate import Certificate, CertificateArgs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
@@ -60,7 +62,7 @@ class Plumbline(Component):
                 CertificateArgs(leaf, cluster.certificates, authorities[leaf.authority]),
                 opts=self.child(),
             )
-            for leaf in certificates.plan(cluster).leaves
+            for leaf in leaves.plan(cluster).leaves
         }
         machines = self._machines(name, cluster)
         nodes = {
@@ -85,7 +87,7 @@ class Plumbline(Component):
         networks = {
             node.name: nodes[node.name].bring(
                 "network",
-                network.state(cluster, node),
+                pod_network.state(cluster, node),
                 nodes[node.name].issued(Concern.NETWORK)
                 | nodes[node.name].authority(Authority.KUBERNETES, file(pins.KUBE_PROXY, "ca.crt")),
                 # kube-proxy is ready once the API has told it of services.

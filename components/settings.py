@@ -9,8 +9,9 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from cluster import classic, config
-from cluster.model import Cluster, Profile
+from cluster.classic import classic
+from cluster.config.load import ConfigError, load_config
+from cluster.config.model import Cluster, Profile
 
 
 def load(root: Path) -> Cluster:
@@ -20,8 +21,8 @@ def load(root: Path) -> Cluster:
     once, before any resource is registered. Paths in configuration are relative to `root`.
     """
     try:
-        cluster = config.load(stack_values(pulumi.get_project()), root)
-    except config.ConfigError as error:
+        cluster = load_config(stack_values(pulumi.get_project()), root)
+    except ConfigError as error:
         lines = "\n".join(f"  - {line}" for line in error.errors)
         count = len(error.errors)
         raise pulumi.RunError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cluster import etcd, kubeconfig
+from cluster.node import etcd, kubeconfig
 from lab import parts
 from lab.mirror import PORT
 from tests.e2e.harness import Project, wait_for

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cluster import etcd
+from cluster.node import etcd
 from lab.context import Lab
 from tests.e2e import api
 from tests.e2e.api import ECHO, Kubectl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from cluster import etcd
+from cluster.node import etcd
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project
 from tests.e2e.scenarios import a_second_up_writes_nothing, age

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from cluster import etcd
+from cluster.node import etcd
 from tests.e2e.harness import Project, wait_for
 from tests.e2e.scenarios import a_second_up_writes_nothing
 

@@ -11,22 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import (
-    addons,
-    certificates,
-    classic,
-    config,
-    control_plane,
-    etcd,
-    ignition,
-    kubeconfig,
-    kubelet,
-    network,
-    paths,
-    runtime,
-    static_pods,
-)
-from cluster.model import Cluster, OperatingSystem, PodNetwork, Role
+from cluster.addons import addons
+from cluster.classic import classic
+from cluster.config.load import load_config
+from cluster.config.model import Cluster, OperatingSystem, PodNetwork, Role
+from cluster.machine import ignition
+from cluster.node import container_runtime, control_plane, etcd, kubeconfig, kubelet, paths, pod_network, static_pod
+from cluster.pki import leaves
 
 Golden = Callable[[str, str], None]
 SHA = "ab" * 32
@@ -69,7 +60,7 @@ ARTIFACTS = (
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
     (tmp_path / "SHA256SUMS").write_text("".join(f"{SHA}  {name}\n" for name in ARTIFACTS))
-    found = config.load(VALUES, tmp_path)
+    found = load_config(VALUES, tmp_path)
     assert found.libvirt is not None
     return found
 
@@ -77,7 +68,7 @@ def cluster(tmp_path: Path) -> Cluster:
 @pytest.mark.parametrize("index", [0, 3], ids=["control-plane", "worker"])
 def test_standard(cluster: Cluster, golden: Golden, index: int) -> None:
     node = cluster.nodes[index]
-    files = {**runtime.state(cluster, node).files, **kubelet.state(cluster, node).files}
+    files = {**container_runtime.state(cluster, node).files, **kubelet.state(cluster, node).files}
     if node.role is Role.CONTROL_PLANE:
         files |= etcd.state(cluster, node).files
     for path, file in files.items():
@@ -141,23 +132,23 @@ def test_an_endpoint_is_for_those_outside(cluster: Cluster, endpoint: str, kind:
     assert endpoint not in kubeconfig.node(cluster)
     carried = yaml.safe_load(kubeconfig.embedded(cluster, cluster.endpoint, "admin", "", "", ""))
     assert carried["clusters"][0]["cluster"]["server"] == f"https://{endpoint}:6443"
-    serving = [leaf for leaf in certificates.plan(cluster).leaves if leaf.name.endswith("-apiserver")]
+    serving = [leaf for leaf in leaves.plan(cluster).leaves if leaf.name.endswith("-apiserver")]
     assert len(serving) == 3
     assert all(endpoint in getattr(leaf, kind) for leaf in serving)
 
 
 def test_removing_a_node_touches_no_other(cluster: Cluster, tmp_path: Path) -> None:
-    fewer = config.load({**VALUES, "nodes": {k: v for k, v in VALUES["nodes"].items() if k != "w1"}}, tmp_path)
+    fewer = load_config({**VALUES, "nodes": {k: v for k, v in VALUES["nodes"].items() if k != "w1"}}, tmp_path)
     for node in fewer.nodes:
         assert kubelet.state(fewer, node) == kubelet.state(cluster, node)
-        assert runtime.state(fewer, node) == runtime.state(cluster, node)
+        assert container_runtime.state(fewer, node) == container_runtime.state(cluster, node)
 
 
 def test_static_pods(cluster: Cluster, golden: Golden) -> None:
     files = control_plane.state(cluster, cluster.nodes[1]).files
-    leaves = [leaf for leaf in certificates.plan(cluster).leaves if leaf.node == "m2"]
-    issued = {path for leaf in leaves for path in (leaf.certificate_path, leaf.key_path)}
-    issued |= {static_pods.file(name, text) for name, text in ISSUED}
+    own = [leaf for leaf in leaves.plan(cluster).leaves if leaf.node == "m2"]
+    issued = {path for leaf in own for path in (leaf.certificate_path, leaf.key_path)}
+    issued |= {static_pod.file(name, text) for name, text in ISSUED}
     for path, file in files.items():
         if file.content is not None:
             golden(f"control-plane{path.replace('/', '_')}", file.content)
@@ -184,7 +175,7 @@ ISSUED = [
 @pytest.mark.parametrize("index", [1, 3], ids=["control-plane", "worker"])
 def test_network(cluster: Cluster, golden: Golden, index: int) -> None:
     node = cluster.nodes[index]
-    for path, file in network.state(cluster, node).files.items():
+    for path, file in pod_network.state(cluster, node).files.items():
         if file.content is not None:
             golden(f"network/{node.role}{path.replace('/', '_')}", file.content)
 
@@ -192,14 +183,14 @@ def test_network(cluster: Cluster, golden: Golden, index: int) -> None:
 def test_another_node_changes_a_line_of_routes_alone(cluster: Cluster) -> None:
     fewer = replace(cluster, nodes=cluster.nodes[:3])
     for node in fewer.nodes:
-        before, after = network.state(fewer, node).files, network.state(cluster, node).files
+        before, after = pod_network.state(fewer, node).files, pod_network.state(cluster, node).files
         assert {path for path in after if before[path] != after[path]} == {paths.ROUTES}
         assert (after[paths.ROUTES].content or "").startswith(before[paths.ROUTES].content or "")
 
 
 def test_a_network_of_ones_own_has_no_routes_of_ours(cluster: Cluster) -> None:
     own = replace(cluster, pods=PodNetwork.NONE)
-    assert not {paths.ROUTES, paths.CNI_CONFLIST} & network.state(own, own.nodes[0]).files.keys()
+    assert not {paths.ROUTES, paths.CNI_CONFLIST} & pod_network.state(own, own.nodes[0]).files.keys()
     assert control_plane.controller_manager_flags(own)["allocate-node-cidrs"] == "true"
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from cluster import config, paths
-from cluster.model import Cluster
+from cluster.config.load import load_config
+from cluster.config.model import Cluster
+from cluster.node import paths
 from components.plumbline import Plumbline, PlumblineArgs
 from tests.unit.components.recorder import Recorder, is_secret, record
 
@@ -36,7 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         },
         "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},
     }
-    return config.load(values, folder)
+    return load_config(values, folder)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["preview", "update"])

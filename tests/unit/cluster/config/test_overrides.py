@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from cluster import config, kubelet
-from cluster.kubelet_keys import KINDS
-from cluster.overrides import EXPECTED, OWNED, check_kubelet_overrides
+from cluster.config.kubelet_keys import KINDS
+from cluster.config.kubelet_overrides import EXPECTED, OWNED, check_kubelet_overrides
+from cluster.config.load import load_config
+from cluster.node import kubelet
 
 
 def test_every_key_of_ours_is_known_and_of_its_kind(libvirt: dict[str, Any], root: Path) -> None:
-    cluster = config.load(libvirt, root)
+    cluster = load_config(libvirt, root)
     for node in cluster.nodes:
         for key, value in kubelet.configuration(cluster, node).items():
             if key not in ("apiVersion", "kind"):

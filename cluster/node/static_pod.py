@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cluster import paths
+from cluster.node import paths
 from cluster.rendering import render
 from cluster.state import Action, Command, File, Reaction, Readiness, State, Unit
 
@@ -75,7 +75,7 @@ def state(pod: StaticPod, timeout: int) -> State:
     """Manifest and unit of one static pod, with the reactions to its files; ready within `timeout` seconds."""
     unit_path = f"{paths.UNITS}/{pod.unit}"
     unit = render(
-        "units/static-pod.service.j2",
+        "node/static_pod/static-pod.service.j2",
         _UnitParameters(pod.description, paths.STATIC_POD, pod.name, pod.manifest_path, tuple(pod.files)),
     )
     return State(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cluster import pins, syntax
-from cluster.model import Artifacts, ContainerImage, Pinned
-from cluster.reader import Reader
+from cluster import pins
+from cluster.config import syntax
+from cluster.config.model import Artifacts, ContainerImage, Pinned
+from cluster.config.reader import Reader
 
 LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
 

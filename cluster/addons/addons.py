@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from cluster import pins
-from cluster.certificates import ADMINISTRATORS
-from cluster.model import Cluster
+from cluster.config.model import Cluster
+from cluster.pki.leaves import ADMINISTRATORS
 
 Manifest = dict[str, Any]
 KINDS = (

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cluster.kubelet_keys import KINDS
+from cluster.config.kubelet_keys import KINDS
 
 DURATION = re.compile(r"(\d+(\.\d+)?(ns|us|ms|s|m|h))+")
 

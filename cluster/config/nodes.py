@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cluster import syntax
-from cluster.machines import MachineSettings, parse_size, parse_ssh
-from cluster.model import Node, Role, Source, Taint
-from cluster.overrides import check_kubelet_overrides
-from cluster.reader import Reader
+from cluster.config import syntax
+from cluster.config.kubelet_overrides import check_kubelet_overrides
+from cluster.config.machines import MachineSettings, parse_size, parse_ssh
+from cluster.config.model import Node, Role, Source, Taint
+from cluster.config.reader import Reader
 
 ROLES = {"control-plane": Role.CONTROL_PLANE, "master": Role.CONTROL_PLANE, "worker": Role.WORKER}
 CONTROL_PLANE_TAINT = Taint("node-role.kubernetes.io/control-plane", "", "NoSchedule")

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cluster.model import Cluster, Node, Role, Subject
+from cluster.config.model import Cluster, Node, Role, Subject
 from cluster.rendering import render as render_template
 
 CA_SUBJECT = Subject("kube-ca", "bootkube", "IT", "SG", "Singapore", "Singapore")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from cluster import addresses
-from cluster.model import Cluster, Libvirt, Node, OperatingSystem
+from cluster.config.model import Cluster, Libvirt, Node, OperatingSystem
+from cluster.machine import addresses
 
 SPEC = "3.3.0"
 """The newest specification that Debian's Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from cluster import paths
-from cluster.model import Cluster, Node
+from cluster.config.model import Cluster, Node
+from cluster.node import paths
 
 API_PORT = 6443
 

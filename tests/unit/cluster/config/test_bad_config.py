@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster import config
-from tests.unit.cluster.conftest import SHA
+from cluster.config.load import ConfigError, load_config
+from tests.unit.cluster.config.conftest import SHA
 
 
 def _set(values: dict[str, Any], path: str, value: Any) -> None:
@@ -361,8 +361,8 @@ EXISTING_CASES: list[tuple[str, dict[str, Any], str]] = [
 
 
 def _errors(values: dict[str, Any], root: Path) -> tuple[str, ...]:
-    with pytest.raises(config.ConfigError) as raised:
-        config.load(values, root)
+    with pytest.raises(ConfigError) as raised:
+        load_config(values, root)
     return raised.value.errors
 
 
@@ -394,14 +394,14 @@ def test_nothing_at_all(root: Path) -> None:
 
 
 def test_the_good_ones_are_good(libvirt: dict[str, Any], existing: dict[str, Any], root: Path) -> None:
-    assert config.load(libvirt, root).libvirt is not None
-    found = config.load(existing, root)
+    assert load_config(libvirt, root).libvirt is not None
+    found = load_config(existing, root)
     assert [node.role for node in found.nodes] == ["control-plane", "worker"]
     assert found.nodes[0].ssh is not None
     assert found.nodes[0].ssh.user == "core"
 
 
 def test_checksums_are_of_the_right_form(libvirt: dict[str, Any], root: Path) -> None:
-    image = config.load(libvirt, root).libvirt
+    image = load_config(libvirt, root).libvirt
     assert image is not None
     assert image.image.sha256 == SHA

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster import addresses, etcd, kubeconfig, paths, pins
-from cluster.kubelet import CIPHERS
-from cluster.model import Cluster, Node, PodNetwork
+from cluster import pins
+from cluster.config.model import Cluster, Node, PodNetwork
+from cluster.machine import addresses
+from cluster.node import etcd, kubeconfig, paths
+from cluster.node.kubelet import CIPHERS
+from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
+from cluster.node.static_pod import state as pod_state
 from cluster.state import Action, Directory, File, Reaction, Rollout, State
-from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
-from cluster.static_pods import state as pod_state
 
 AUDIT_LOG = "/var/log/kubernetes/audit"
 API_SERVER, CONTROLLER_MANAGER, SCHEDULER = pins.CONTROL_PLANE

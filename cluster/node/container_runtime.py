@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster import kubelet, paths
-from cluster.model import Cluster, Node, Role
+from cluster.config.model import Cluster, Node, Role
+from cluster.node import kubelet, paths
 from cluster.rendering import render
 from cluster.state import Action, Command, Directory, File, Reaction, Readiness, State, Unit
 
@@ -77,7 +77,7 @@ def state(cluster: Cluster, node: Node) -> State:
         paths.CONTAINERD_CONFIG: File(_config(cluster, node)),
         paths.CONTAINERD_UNIT: File(
             render(
-                "units/containerd.service.j2",
+                "node/container_runtime/containerd.service.j2",
                 _ContainerdUnit(paths.BIN, paths.CONTAINERD, paths.CONTAINERD_CONFIG),
             )
         ),
@@ -99,7 +99,9 @@ def state(cluster: Cluster, node: Node) -> State:
         directories[paths.IMAGES] = Directory("0700")
         for image, one in zip(images, shipped, strict=True):
             files[image.file] = File(source=one.archive, mode="0600")
-        files[paths.IMAGES_UNIT] = File(render("units/plumbline-images.service.j2", _ImagesUnit(paths.CTR, images)))
+        files[paths.IMAGES_UNIT] = File(
+            render("node/container_runtime/plumbline-images.service.j2", _ImagesUnit(paths.CTR, images))
+        )
         units[IMAGES] = Unit()
         reactions.append(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *[image.file for image in images])))
     return State(
@@ -114,7 +116,7 @@ def state(cluster: Cluster, node: Node) -> State:
 
 def _config(cluster: Cluster, node: Node) -> str:
     return render(
-        "containerd/config.toml.j2",
+        "node/container_runtime/config.toml.j2",
         _ContainerdConfig(
             socket=paths.CONTAINERD_SOCKET,
             pause_image=cluster.artifacts.pause_image,

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import addresses, artifacts, syntax
-from cluster.model import BootImage, Libvirt, MachineSize, OperatingSystem, Source, Ssh
-from cluster.reader import Reader
+from cluster.config import artifacts, syntax
+from cluster.config.model import BootImage, Libvirt, MachineSize, OperatingSystem, Source, Ssh
+from cluster.config.reader import Reader
+from cluster.machine import addresses
 
 LOGIN_USER = "core"
 """What CoreOS-style systems call their first user; Ignition makes it on the others."""

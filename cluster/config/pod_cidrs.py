@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
-from cluster.model import Node
+from cluster.config.model import Node
 
 PREFIX = 24
 """A node's share: 254 pods, twice what a kubelet takes by default."""

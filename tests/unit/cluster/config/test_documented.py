@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_every_section_is_described_and_documented() -> None:
@@ -21,7 +21,7 @@ def test_every_section_is_described_and_documented() -> None:
 def test_every_key_that_is_read_is_documented() -> None:
     text = (ROOT / "docs/configuration.md").read_text()
     pattern = re.compile(r'\.(?:text|choice|integer|boolean|mapping|texts|object)\(\s*"([A-Za-z0-9]+)"')
-    keys = {key for file in (ROOT / "cluster").glob("*.py") for key in pattern.findall(file.read_text())}
+    keys = {key for file in (ROOT / "cluster").rglob("*.py") for key in pattern.findall(file.read_text())}
     assert len(keys) > 40, "the pattern finds the keys"
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", text)] == []
 

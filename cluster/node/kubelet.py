@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from cluster import kubeconfig, paths
-from cluster.model import Cluster, Node
+from cluster.config.model import Cluster, Node
+from cluster.node import kubeconfig, paths
 from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
 
@@ -51,7 +51,7 @@ def state(cluster: Cluster, node: Node) -> State:
             paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
             # Read at each dial: a change of it restarts nothing.
             paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
-            paths.STATIC_POD: File((TEMPLATES / "static-pod.sh").read_text(), mode="0755"),
+            paths.STATIC_POD: File((TEMPLATES / "node/static_pod/static-pod.sh").read_text(), mode="0755"),
         },
         directories={
             paths.KUBERNETES: Directory(),
@@ -146,7 +146,7 @@ def _dump(configuration: dict[str, Any]) -> str:
 def _unit(node: Node) -> str:
     labels = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     return render(
-        "units/kubelet.service.j2",
+        "node/kubelet/kubelet.service.j2",
         _UnitParameters(
             paths.BIN, paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, node.name, node.address, labels
         ),

@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import kubeconfig, paths, pins
-from cluster.model import Cluster, Node, PodNetwork
+from cluster import pins
+from cluster.config.model import Cluster, Node, PodNetwork
+from cluster.node import kubeconfig, paths
+from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
+from cluster.node.static_pod import state as pod_state
 from cluster.pins import KUBE_PROXY
 from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
-from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
-from cluster.static_pods import state as pod_state
 
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
@@ -47,12 +48,12 @@ def _routed(cluster: Cluster, node: Node) -> State:
             # The container runtime watches the folder: a change restarts nothing.
             paths.CNI_CONFLIST: File(json.dumps(conflist(node), indent=2) + "\n", mode="0600"),
             paths.ROUTES: File(routes(cluster, node)),
-            paths.NFTABLES: File(render("network/pods.nft.j2", _Nftables(node.pods, cluster.pod_network))),
-            paths.NETWORK_SCRIPT: File((TEMPLATES / "network/routes.sh").read_text(), mode="0755"),
-            paths.NETWORKD: File((TEMPLATES / "network/networkd.conf").read_text()),
+            paths.NFTABLES: File(render("node/pod_network/pods.nft.j2", _Nftables(node.pods, cluster.pod_network))),
+            paths.NETWORK_SCRIPT: File((TEMPLATES / "node/pod_network/routes.sh").read_text(), mode="0755"),
+            paths.NETWORKD: File((TEMPLATES / "node/pod_network/networkd.conf").read_text()),
             paths.NETWORK_UNIT: File(
                 render(
-                    "units/plumbline-routes.service.j2",
+                    "node/pod_network/plumbline-routes.service.j2",
                     _RoutesUnit(paths.NETWORK_SCRIPT, paths.ROUTES, paths.NFTABLES),
                 )
             ),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import control_plane, paths, pins, static_pods, syntax
-from cluster.model import Cluster, Node, Role
+from cluster import pins
+from cluster.config import syntax
+from cluster.config.model import Cluster, Node, Role
+from cluster.node import control_plane, paths, static_pod
 
 ADMINISTRATOR = "administrator"
 BOOTSTRAP = "bootstrap"
@@ -153,8 +155,8 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
             node=node.name,
             common_name=common_name,
             allowed_uses=_uses(cluster, "client_auth"),
-            certificate_path=static_pods.file(component, f"{file}.crt"),
-            key_path=static_pods.file(component, f"{file}.key"),
+            certificate_path=static_pod.file(component, f"{file}.crt"),
+            key_path=static_pod.file(component, f"{file}.key"),
             authority=authority,
             concern=Concern.CONTROL_PLANE,
         )
@@ -175,8 +177,8 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
         ),
         ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster), *(virtual if numeric else ())),
         allowed_uses=_uses(cluster, "server_auth"),
-        certificate_path=static_pods.file(api_server, "server.crt"),
-        key_path=static_pods.file(api_server, "server.key"),
+        certificate_path=static_pod.file(api_server, "server.crt"),
+        key_path=static_pod.file(api_server, "server.key"),
         concern=Concern.CONTROL_PLANE,
     )
     return (
@@ -197,8 +199,8 @@ def _of_kube_proxy(cluster: Cluster, node: Node) -> Leaf:
         node=node.name,
         common_name="system:kube-proxy",
         allowed_uses=_uses(cluster, "client_auth"),
-        certificate_path=static_pods.file(pins.KUBE_PROXY, "client.crt"),
-        key_path=static_pods.file(pins.KUBE_PROXY, "client.key"),
+        certificate_path=static_pod.file(pins.KUBE_PROXY, "client.crt"),
+        key_path=static_pod.file(pins.KUBE_PROXY, "client.key"),
         concern=Concern.NETWORK,
     )
 

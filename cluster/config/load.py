@@ -7,13 +7,24 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from cluster import artifacts, pins, syntax
-from cluster.machines import parse_machines
-from cluster.model import CertificateSettings, Cluster, ControlPlane, Etcd, PodNetwork, Profile, Role, Source, Subject
-from cluster.nodes import parse_nodes
-from cluster.overrides import check_kubelet_overrides
-from cluster.pods import with_pods
-from cluster.reader import Reader
+from cluster import pins
+from cluster.config import artifacts, syntax
+from cluster.config.kubelet_overrides import check_kubelet_overrides
+from cluster.config.machines import parse_machines
+from cluster.config.model import (
+    CertificateSettings,
+    Cluster,
+    ControlPlane,
+    Etcd,
+    PodNetwork,
+    Profile,
+    Role,
+    Source,
+    Subject,
+)
+from cluster.config.nodes import parse_nodes
+from cluster.config.pod_cidrs import with_pods
+from cluster.config.reader import Reader
 
 
 class ConfigError(Exception):
@@ -24,7 +35,7 @@ class ConfigError(Exception):
         self.errors = errors
 
 
-def load(raw: Mapping[str, Any], root: Path) -> Cluster:
+def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
     Paths in it are relative to `root`. Reads the files it names (keys, checksums), touches nothing. Raises ConfigError.

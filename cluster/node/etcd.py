@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from cluster import paths
-from cluster.model import Cluster, Node
+from cluster.config.model import Cluster, Node
+from cluster.node import paths
 from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Command, Directory, File, Reaction, Readiness, Rollout, State, Unit
 
@@ -55,7 +55,7 @@ def state(cluster: Cluster, node: Node) -> State:
             paths.ETCD_INITIAL: File(_environment(initial(cluster)), mode="0600"),
             paths.ETCD_UNIT: File(
                 render(
-                    "units/etcd.service.j2",
+                    "node/etcd/etcd.service.j2",
                     _UnitParameters(
                         etcd=paths.ETCD,
                         settings=paths.ETCD_SETTINGS,
@@ -165,7 +165,7 @@ def _script(cluster: Cluster, node: Node, name: str) -> str:
         "founded": paths.ETCD_FOUNDED,
     }
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
-    return "".join([*lines, *((TEMPLATES / "etcd" / file).read_text() for file in ("members.sh", name))])
+    return "".join([*lines, *((TEMPLATES / "node/etcd" / file).read_text() for file in ("members.sh", name))])
 
 
 def _members(cluster: Cluster) -> list[str]:

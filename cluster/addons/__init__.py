@@ -1,0 +1,1 @@
+"""What is applied through the Kubernetes API: RBAC, CoreDNS."""

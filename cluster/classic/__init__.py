@@ -1,0 +1,1 @@
+"""What the 2018 series put on its nodes, for reading."""
