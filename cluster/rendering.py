@@ -1,11 +1,13 @@
-"""Renders the files below templates/: a missing parameter is an error, never an empty text."""
+"""Text from data: templates below templates/ (a missing parameter is an error), and YAML."""
 
 from __future__ import annotations
 
 import dataclasses
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -17,6 +19,29 @@ def render(template: str, parameters: object) -> str:
         raise TypeError(f"{template}: parameters must be a dataclass, not {type(parameters).__name__}")
     values = {field.name: getattr(parameters, field.name) for field in dataclasses.fields(parameters)}
     return _environment().get_template(template).render(values)
+
+
+def read_template(name: str) -> str:
+    """The text of a file below templates/ that takes no parameters, such as a script."""
+    return (TEMPLATES / name).read_text()
+
+
+def dump_yaml(*documents: Any) -> str:
+    """YAML of one or more documents. A text of several lines is written line by line, so that a diff names the line."""
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes an object that occurs twice twice: anchors are for no reader."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""One leaf certificate, signed by a certificate authority."""
+"""A leaf certificate, signed by a certificate authority."""
 
 from __future__ import annotations
 
@@ -9,26 +9,18 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
-from cluster.config.model import CertificateSettings, Subject
+from cluster.config.model import Certificates, Subject
 from cluster.pki import x509
 from cluster.pki.leaves import Leaf
+from components import former
 from components.certificate_authority import CertificateAuthority, private_key, subject
-from components.component import Component
 
 
 @dataclass(frozen=True)
-class CertificateArgs:
-    """`leaf` says who it is for and what it may do; `authority` signs it."""
+class Certificate:
+    """A leaf's certificate and private key. `private_key_pem` is a secret.
 
-    leaf: Leaf
-    settings: CertificateSettings
-    authority: CertificateAuthority
-
-
-class Certificate(Component):
-    """A private key and its certificate, replaced in the plan once its renewal window has begun.
-
-    `certificate_pem` is public, `private_key_pem` secret. `summary` holds name, subject, SANs, serial, expiry and days left.
+    `summary` holds name, subject, SANs, serial, expiry and days left.
     """
 
     leaf: Leaf
@@ -36,38 +28,46 @@ class Certificate(Component):
     private_key_pem: pulumi.Output[str]
     summary: pulumi.Output[dict[str, Any]]
 
-    def __init__(self, name: str, args: CertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(name, opts)
-        leaf, settings = args.leaf, args.settings
-        self.leaf = leaf
-        key = private_key(f"{name}-key", settings.algorithm, self.child())
-        request = tls.CertRequest(
-            f"{name}-request",
-            private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(**subject(Subject(leaf.common_name, leaf.organization))),
-            dns_names=list(leaf.dns_names),
-            ip_addresses=list(leaf.ip_addresses),
-            opts=self.child(),
-        )
-        certificate = tls.LocallySignedCert(
-            f"{name}-certificate",
-            cert_request_pem=request.cert_request_pem,
-            ca_cert_pem=args.authority.certificate_pem,
-            ca_private_key_pem=args.authority.private_key_pem,
-            validity_period_hours=settings.validity,
-            early_renewal_hours=settings.early_renewal,
-            allowed_uses=list(leaf.allowed_uses),
-            set_subject_key_id=True,
-            opts=self.child(),
-        )
-        self.certificate_pem = certificate.cert_pem
-        self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
-        self.summary = certificate.cert_pem.apply(lambda pem: describe(name, pem))
-        self.register_outputs({"certificatePem": self.certificate_pem})
+
+def issue(leaf: Leaf, ca: CertificateAuthority, settings: Certificates, parent: pulumi.Resource) -> Certificate:
+    """Registers a private key, a request and a certificate, which is replaced once its renewal window has begun."""
+
+    def options(kind: str, name: str) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=parent, aliases=[former.urn(former.CERTIFICATE, kind, name=name)])
+
+    name = leaf.name
+    key = private_key(
+        f"{name}-key", settings.algorithm, options("tls:index/privateKey:PrivateKey", f"{name}-key")
+    )
+    request = tls.CertRequest(
+        f"{name}-request",
+        private_key_pem=key.private_key_pem,
+        subject=tls.CertRequestSubjectArgs(**subject(Subject(leaf.common_name, leaf.organization))),
+        dns_names=list(leaf.dns_names),
+        ip_addresses=list(leaf.ip_addresses),
+        opts=options("tls:index/certRequest:CertRequest", f"{name}-request"),
+    )
+    certificate = tls.LocallySignedCert(
+        f"{name}-certificate",
+        cert_request_pem=request.cert_request_pem,
+        ca_cert_pem=ca.certificate_pem,
+        ca_private_key_pem=ca.private_key_pem,
+        validity_period_hours=settings.validity,
+        early_renewal_hours=settings.early_renewal,
+        allowed_uses=list(leaf.allowed_uses),
+        set_subject_key_id=True,
+        opts=options("tls:index/locallySignedCert:LocallySignedCert", f"{name}-certificate"),
+    )
+    return Certificate(
+        leaf,
+        certificate.cert_pem,
+        pulumi.Output.secret(key.private_key_pem),
+        certificate.cert_pem.apply(lambda pem: describe(name, pem)),
+    )
 
 
 def describe(name: str, pem: str) -> dict[str, Any]:
-    """What `pulumi stack output certificates` shows of one certificate; days are counted from now."""
+    """One row of `pulumi stack output certificates`; days are counted from now."""
     info = x509.describe(name, pem, datetime.now(UTC))
     return {
         "name": info.name,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
-from cluster.config.model import CertificateSettings, Subject
+from cluster.config.model import Certificates, Subject
 from components.component import Component
 
 
@@ -15,11 +15,11 @@ from components.component import Component
 class CertificateAuthorityArgs:
     """`settings` gives algorithm, validity and whether the key is protected; `subject` whose authority it is."""
 
-    settings: CertificateSettings
+    settings: Certificates
     subject: Subject
 
 
-class CertificateAuthority(Component):
+class CertificateAuthority(Component, token="plumbline:index:CertificateAuthority"):
     """A CA key and its self-signed certificate.
 
     The key lives in the encrypted state only and goes to no node. `certificate_pem` is public, `private_key_pem` secret.

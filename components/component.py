@@ -1,20 +1,29 @@
-"""The base of every component here: its type token and the options of its children."""
+"""The base of every component: its pinned type token and the options of its children."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 
 
 class Component(pulumi.ComponentResource):
-    """A ComponentResource of type `plumbline:index:<class name>`.
+    """A ComponentResource whose type token is given as a class keyword, so that a class can be renamed:
 
-    Children take `opts=self.child(...)` and are named `f"{name}-..."`; `register_outputs` comes last in each constructor.
+    `class Node(Component, token="plumbline:index:Node")`; `formerly` are earlier tokens of the same component.
+    Children take `opts=self.child(...)`; `register_outputs` comes last in each constructor.
     """
 
+    token: ClassVar[str]
+    formerly: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(cls, *, token: str, formerly: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.token, cls.formerly = token, formerly
+
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(f"plumbline:index:{type(self).__name__}", name, None, opts)
+        aliases = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=token) for token in self.formerly])
+        super().__init__(self.token, name, None, pulumi.ResourceOptions.merge(opts, aliases))
 
     def child(self, **options: Any) -> pulumi.ResourceOptions:
         """Options for a child resource: parent=self, and what is given."""

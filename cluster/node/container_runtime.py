@@ -1,14 +1,18 @@
-"""The container runtime of a node: containerd with runc, images that come as files, and the kernel's settings."""
+"""The container runtime of a node: containerd with runc, images that are imported from files, and kernel settings."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cluster.config.model import Cluster, Node, Role
+from cluster.config.model import Cluster, ContainerImage, Node, Role
 from cluster.node import kubelet, paths
+from cluster.node.static_pod import merged
 from cluster.rendering import render
-from cluster.state import Action, Command, Directory, File, Reaction, Readiness, State, Unit
+from cluster.step import After, NodeStateStep, step_name
+from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
 
+COMPONENT = "runtime"
 CONTAINERD = "containerd.service"
 IMAGES = "plumbline-images.service"
 SYSCTL = "systemd-sysctl.service"
@@ -20,21 +24,82 @@ KERNEL = {
     "vm.overcommit_memory": 1,
     "vm.panic_on_oom": 0,
 }
-"""What the kubelet requires with protectKernelDefaults, and forwarding for pods."""
+"""The settings that the kubelet requires with protectKernelDefaults, and forwarding for pods."""
 
-
-END = f"""
+END_CONTAINERS = f"""
 for one in $({paths.CTR} --namespace k8s.io tasks list --quiet); do
   {paths.CTR} --namespace k8s.io tasks kill --signal SIGKILL "$one" || true
 done
 """
-"""Containers outlive their runtime: what still runs on a node that is given up is ended first."""
+"""Containers outlive containerd: when a node is given up, those that still run are killed first."""
 
 
-@dataclass(frozen=True)
-class _ImageFile:
-    name: str
-    file: str
+def plan(cluster: Cluster, node: Node) -> NodeStateStep:
+    """The container runtime of one node. Containers outlive a restart of containerd."""
+    parts = [_containerd(cluster, node)]
+    settings = kubelet.configuration(cluster, node)
+    if settings["protectKernelDefaults"]:
+        parts.append(_kernel())
+    if images := [
+        image
+        for image in cluster.kubernetes.artifacts.images
+        if node.role is Role.CONTROL_PLANE or not image.control_plane
+    ]:
+        parts.append(_images(images))
+    return NodeStateStep(
+        node=node.name,
+        component=COMPONENT,
+        state=merged(*parts),
+        after=(After(step_name(node.name, "first-boot"), "nothing is written before Ignition has finished"),),
+    )
+
+
+def _containerd(cluster: Cluster, node: Node) -> NodeState:
+    artifacts = cluster.kubernetes.artifacts
+    return NodeState(
+        files={
+            paths.CONTAINERD: File(source=artifacts.containerd, mode="0755"),
+            # Executed for each container: a new version restarts nothing.
+            paths.CONTAINERD_SHIM: File(source=artifacts.containerd_shim, mode="0755"),
+            paths.CTR: File(source=artifacts.ctr, mode="0755"),
+            paths.RUNC: File(source=artifacts.runc, mode="0755"),
+            paths.CONTAINERD_CONFIG: File(_config(cluster, node)),
+            paths.CONTAINERD_UNIT: File(
+                render(
+                    "node/container_runtime/containerd.service.j2",
+                    _ContainerdUnit(paths.BIN, paths.CONTAINERD, paths.CONTAINERD_CONFIG),
+                )
+            ),
+        },
+        directories={paths.BIN: Directory(), paths.CNI_BIN: Directory(), paths.CNI_CONFIG: Directory()},
+        units={CONTAINERD: Unit()},
+        reactions=(
+            Reaction(CONTAINERD, Action.RESTART, (paths.CONTAINERD, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
+        ),
+        readiness=(Readiness(CONTAINERD, timeout=120),),
+        pre_delete=(Hook(CONTAINERD, END_CONTAINERS),),
+    )
+
+
+def _kernel() -> NodeState:
+    text = "".join(f"{key} = {value}\n" for key, value in sorted(KERNEL.items()))
+    return NodeState(
+        files={paths.SYSCTL: File(text)},
+        reactions=(Reaction(SYSCTL, Action.RESTART, (paths.SYSCTL,)),),
+    )
+
+
+def _images(images: Sequence[ContainerImage]) -> NodeState:
+    """Archives that containerd imports, where nodes do not pull from registries."""
+    files = {f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}": image for image in images}
+    unit = _ImagesUnit(paths.CTR, tuple(_ImageFile(image.name, file) for file, image in files.items()))
+    return NodeState(
+        files={file: File(source=image.archive, mode="0600") for file, image in files.items()}
+        | {paths.IMAGES_UNIT: File(render("node/container_runtime/plumbline-images.service.j2", unit))},
+        directories={paths.IMAGES: Directory("0700")},
+        units={IMAGES: Unit()},
+        reactions=(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *files)),),
+    )
 
 
 @dataclass(frozen=True)
@@ -42,6 +107,12 @@ class _ContainerdUnit:
     bin: str
     containerd: str
     config: str
+
+
+@dataclass(frozen=True)
+class _ImageFile:
+    name: str
+    file: str
 
 
 @dataclass(frozen=True)
@@ -61,70 +132,17 @@ class _ContainerdConfig:
     systemd_cgroup: bool
 
 
-def state(cluster: Cluster, node: Node) -> State:
-    """What the node must hold for containers to run. Containers outlive a restart of containerd."""
-    artifacts = cluster.artifacts
-    protects = bool(kubelet.configuration(cluster, node)["protectKernelDefaults"])
-    shipped = [image for image in artifacts.images if node.role is Role.CONTROL_PLANE or not image.control_plane]
-    images = tuple(
-        _ImageFile(image.name, f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}") for image in shipped
-    )
-    files = {
-        paths.CONTAINERD: File(source=artifacts.containerd, mode="0755"),
-        paths.CONTAINERD_SHIM: File(source=artifacts.containerd_shim, mode="0755"),
-        paths.CTR: File(source=artifacts.ctr, mode="0755"),
-        paths.RUNC: File(source=artifacts.runc, mode="0755"),
-        paths.CONTAINERD_CONFIG: File(_config(cluster, node)),
-        paths.CONTAINERD_UNIT: File(
-            render(
-                "node/container_runtime/containerd.service.j2",
-                _ContainerdUnit(paths.BIN, paths.CONTAINERD, paths.CONTAINERD_CONFIG),
-            )
-        ),
-    }
-    directories = {
-        paths.BIN: Directory(),
-        paths.CNI_BIN: Directory(),
-        paths.CNI_CONFIG: Directory(),
-    }
-    units = {CONTAINERD: Unit()}
-    # The shim and runc are read at each container's start: a new one needs no restart.
-    reactions = [
-        Reaction(CONTAINERD, Action.RESTART, (paths.CONTAINERD, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT))
-    ]
-    if protects:
-        files[paths.SYSCTL] = File("".join(f"{key} = {value}\n" for key, value in sorted(KERNEL.items())))
-        reactions.append(Reaction(SYSCTL, Action.RESTART, (paths.SYSCTL,)))
-    if images:
-        directories[paths.IMAGES] = Directory("0700")
-        for image, one in zip(images, shipped, strict=True):
-            files[image.file] = File(source=one.archive, mode="0600")
-        files[paths.IMAGES_UNIT] = File(
-            render("node/container_runtime/plumbline-images.service.j2", _ImagesUnit(paths.CTR, images))
-        )
-        units[IMAGES] = Unit()
-        reactions.append(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *[image.file for image in images])))
-    return State(
-        files,
-        directories,
-        units,
-        tuple(reactions),
-        readiness=(Readiness(CONTAINERD, timeout=120),),
-        leave=(Command(CONTAINERD, END),),
-    )
-
-
 def _config(cluster: Cluster, node: Node) -> str:
     return render(
         "node/container_runtime/config.toml.j2",
         _ContainerdConfig(
             socket=paths.CONTAINERD_SOCKET,
-            pause_image=cluster.artifacts.pause_image,
-            restrict_oom_score_adj=cluster.restrict_oom_score_adj,
+            pause_image=cluster.kubernetes.artifacts.pause_image,
+            restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
             cni_bin=paths.CNI_BIN,
             cni_config=paths.CNI_CONFIG,
             runc=paths.RUNC,
-            # Runtime and kubelet must agree on who makes the control groups.
+            # containerd and the kubelet must use the same cgroup driver.
             systemd_cgroup=kubelet.configuration(cluster, node)["cgroupDriver"] == "systemd",
         ),
     )

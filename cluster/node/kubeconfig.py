@@ -1,77 +1,84 @@
-"""Kubeconfigs, built as data."""
+"""Kubeconfigs, and how clients on a node find the API servers."""
 
 from __future__ import annotations
 
 import base64
+from ipaddress import IPv4Address
 from typing import Any
 
-import yaml
-
+from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
+from cluster.rendering import dump_yaml
 
 API_PORT = 6443
+Host = str | IPv4Address
+"""A DNS name or an address."""
 
 
-def node(cluster: Cluster) -> str:
-    """The kubelet's kubeconfig: certificates by path, so that a renewed one is reread; one API name for all masters."""
+def kubelet(cluster: Cluster) -> str:
+    """The kubelet's kubeconfig. Certificates are named by path, so that the kubelet rereads a renewed one."""
     user = {"client-certificate": paths.KUBELET_CLIENT_CERTIFICATE, "client-key": paths.KUBELET_CLIENT_KEY}
-    return _config(cluster, {"certificate-authority": paths.CA_CERTIFICATE}, "kubelet", user)
+    return _by_path(cluster, paths.CA_CERTIFICATE, "kubelet", user)
 
 
-def component(cluster: Cluster, name: str, folder: str) -> str:
-    """A control-plane component's kubeconfig: its files by path, in its own folder."""
-    user = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
-    return _config(cluster, {"certificate-authority": f"{folder}/ca.crt"}, name, user)
+def component(cluster: Cluster, user: str, name: str) -> str:
+    """The kubeconfig of a static pod by its name, for the files in its own folder."""
+    folder = f"{paths.KUBERNETES}/{name}"
+    credentials = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
+    return _by_path(cluster, f"{folder}/ca.crt", user, credentials)
 
 
-def hosts(cluster: Cluster, first: Node) -> str:
-    """The lines of /etc/hosts by which clients on a node find the API servers: this node's own first, if it has one.
+def hosts(cluster: Cluster, node: Node) -> str:
+    """The lines of /etc/hosts by which clients on a node find the API servers, its own first if it has one.
 
-    A client that is refused, or hears nothing, dials the next address.
+    A client whose connection is refused or times out tries the next address.
     """
-    return "".join(f"{node.address} {cluster.api_name}\n" for node in own_first(cluster, first))
+    name = cluster.kubernetes.internal_endpoint
+    return "".join(f"{one.address} {name}\n" for one in own_first(cluster, node))
 
 
-def host_aliases(cluster: Cluster, first: Node) -> list[dict[str, Any]]:
-    """The same for a pod, which is given a file of its own once, at its start."""
-    return [{"ip": node.address, "hostnames": [cluster.api_name]} for node in own_first(cluster, first)]
+def host_aliases(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
+    """The same for a pod, whose /etc/hosts is written once, when it starts."""
+    name = cluster.kubernetes.internal_endpoint
+    return [{"ip": str(one.address), "hostnames": [name]} for one in own_first(cluster, node)]
 
 
-def own_first(cluster: Cluster, first: Node) -> list[Node]:
-    """The control-plane nodes, this one before the others if it is one."""
-    return sorted(cluster.control_plane(), key=lambda node: node.name != first.name)
+def own_first(cluster: Cluster, node: Node) -> list[Node]:
+    """The control-plane nodes; `node` comes first if it is one."""
+    return sorted(cluster.control_plane_nodes(), key=lambda one: one.name != node.name)
 
 
-def embedded(cluster: Cluster, host: str, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
-    """A kubeconfig with everything in it: a file to carry about, and a secret.
+def embedded(
+    cluster: Cluster, host: Host, user: str, ca_pem: str, certificate_pem: str, key_pem: str
+) -> str:
+    """A kubeconfig that contains its certificates and key: a secret.
 
-    Its first context goes by `host`. That may be unknown where the file is used, or stand for one address
-    only: so there is a context for each control-plane node, too, which goes by that node's address.
+    The first context uses `host`, which may not resolve where the file is used. So each control-plane node has a
+    context of its own, `<cluster>-<node>`, which uses the node's address.
     """
-    authority = {"certificate-authority-data": _base64(ca_pem)}
+    ca = {"certificate-authority-data": _base64(ca_pem)}
     credentials = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}
-    config = _data(cluster, host, authority, user, credentials)
-    for node in cluster.control_plane():
+    config = _data(cluster, host, ca, user, credentials)
+    for node in cluster.control_plane_nodes():
         name = f"{cluster.name}-{node.name}"
-        server = f"https://{node.address}:{API_PORT}"
-        config["clusters"].append({"name": name, "cluster": {"server": server, **authority}})
+        config["clusters"].append({"name": name, "cluster": {"server": url(node.address, API_PORT), **ca}})
         config["contexts"].append({"name": name, "context": {"cluster": name, "user": user}})
-    return yaml.safe_dump(config, sort_keys=False)
+    return dump_yaml(config)
 
 
-def _config(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> str:
-    return yaml.safe_dump(_data(cluster, cluster.api_name, authority, user, credentials), sort_keys=False)
+def _by_path(cluster: Cluster, ca: str, user: str, credentials: dict[str, str]) -> str:
+    host = cluster.kubernetes.internal_endpoint
+    return dump_yaml(_data(cluster, host, {"certificate-authority": ca}, user, credentials))
 
 
 def _data(
-    cluster: Cluster, host: str, authority: dict[str, str], user: str, credentials: dict[str, str]
+    cluster: Cluster, host: Host, ca: dict[str, str], user: str, credentials: dict[str, str]
 ) -> dict[str, Any]:
-    server = f"https://{host}:{API_PORT}"
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": cluster.name, "cluster": {"server": server, **authority}}],
+        "clusters": [{"name": cluster.name, "cluster": {"server": url(host, API_PORT), **ca}}],
         "users": [{"name": user, "user": credentials}],
         "contexts": [{"name": cluster.name, "context": {"cluster": cluster.name, "user": user}}],
         "current-context": cluster.name,

@@ -6,24 +6,119 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from cluster.config.model import Cluster, Node
+from cluster.config.model import Cluster, Node, Taint
 from cluster.node import kubeconfig, paths
-from cluster.rendering import TEMPLATES, render
-from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
+from cluster.node.tls import CIPHERS
+from cluster.rendering import dump_yaml, read_template, render
+from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
+from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
 
+COMPONENT = "kubelet"
 UNIT = "kubelet.service"
 
-CIPHERS = [
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
-]
-"""What the CIS benchmark (4.2.12) takes for strong, as far as Go still offers it for TLS 1.2."""
+
+def plan(cluster: Cluster, node: Node) -> NodeStateStep:
+    """The kubelet of one node.
+
+    It rereads its serving certificate; its client certificate also, within minutes and unobservable from outside, so
+    nothing waits for that. A new CA takes a restart.
+    """
+    restarts_on = (paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, paths.KUBELET_UNIT, paths.CA_CERTIFICATE)
+    return NodeStateStep(
+        node=node.name,
+        component=COMPONENT,
+        state=NodeState(
+            files={
+                paths.KUBELET: File(source=cluster.kubernetes.artifacts.kubelet, mode="0755"),
+                paths.KUBELET_CONFIG: File(dump_yaml(configuration(cluster, node)), mode="0600"),
+                paths.KUBECONFIG: File(kubeconfig.kubelet(cluster), mode="0600"),
+                paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
+                # Read for each connection: a change restarts nothing.
+                paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
+                paths.STATIC_POD: File(read_template("node/static_pod/static-pod.sh"), mode="0755"),
+            },
+            directories={
+                paths.KUBERNETES: Directory(),
+                paths.PKI: Directory(),
+                paths.MANIFESTS: Directory("0700"),
+                paths.VOLUME_PLUGINS: Directory(),
+            },
+            units={UNIT: Unit()},
+            reactions=(
+                Reaction(UNIT, Action.RESTART, restarts_on),
+                Reaction(
+                    UNIT,
+                    Action.SELF_RELOAD,
+                    (paths.KUBELET_CERTIFICATE, paths.KUBELET_KEY),
+                    served_at=paths.KUBELET_SERVED,
+                    certificate=paths.KUBELET_CERTIFICATE,
+                ),
+            ),
+            readiness=(Readiness(UNIT, http=paths.KUBELET_HEALTH, timeout=300),),
+        ),
+        issued=(
+            certificate(CA.KUBERNETES, paths.CA_CERTIFICATE),
+            *key_pair(f"{node.name}-kubelet-client", paths.KUBELET_CLIENT_CERTIFICATE, paths.KUBELET_CLIENT_KEY),
+            *key_pair(f"{node.name}-kubelet-serving", paths.KUBELET_CERTIFICATE, paths.KUBELET_KEY),
+        ),
+        after=(After(step_name(node.name, "runtime"), "the kubelet exits without a container runtime"),),
+    )
+
+
+def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """The node's KubeletConfiguration: the program's, then the cluster's overrides, then the node's, merged by key."""
+    ours: dict[str, Any] = {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": paths.CA_CERTIFICATE},
+        },
+        "authorization": {"mode": "Webhook"},
+        "cgroupDriver": "systemd",
+        "clusterDNS": [str(cluster.network.cluster_dns)],
+        "clusterDomain": cluster.domain,
+        "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
+        "eventRecordQPS": 50,
+        "healthzBindAddress": "127.0.0.1",
+        "healthzPort": 10248,
+        "makeIPTablesUtilChains": True,
+        "maxPods": 110,
+        "podPidsLimit": 4096,
+        "protectKernelDefaults": True,
+        "readOnlyPort": 0,
+        "registerWithTaints": [_taint(taint) for taint in node.taints],
+        "resolvConf": "/run/systemd/resolve/resolv.conf",
+        "rotateCertificates": False,
+        "seccompDefault": True,
+        "serializeImagePulls": False,
+        "maxParallelImagePulls": 5,
+        "shutdownGracePeriod": "45s",
+        "shutdownGracePeriodCriticalPods": "30s",
+        "staticPodPath": paths.MANIFESTS,
+        "streamingConnectionIdleTimeout": "5m",
+        "tlsCertFile": paths.KUBELET_CERTIFICATE,
+        "tlsPrivateKeyFile": paths.KUBELET_KEY,
+        "tlsMinVersion": "VersionTLS12",
+        "tlsCipherSuites": list(CIPHERS),
+        "volumePluginDir": paths.VOLUME_PLUGINS,
+    }
+    return merge(merge(ours, cluster.kubelet), node.kubelet)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` merged over `base`: objects by key, any other value replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _taint(taint: Taint) -> dict[str, str]:
+    value = {"value": taint.value} if taint.value else {}
+    return {"key": taint.key, **value, "effect": taint.effect}
 
 
 @dataclass(frozen=True)
@@ -37,117 +132,17 @@ class _UnitParameters:
     labels: str
 
 
-def state(cluster: Cluster, node: Node) -> State:
-    """What the node must hold for its kubelet, without the certificates that the plan issues.
-
-    The reactions name those too: a serving certificate is reread by the kubelet itself; its client certificate also,
-    within minutes and unseen from outside, so nothing waits for it; a new authority takes a restart.
-    """
-    return State(
-        files={
-            paths.KUBELET: File(source=cluster.artifacts.kubelet, mode="0755"),
-            paths.KUBELET_CONFIG: File(_dump(configuration(cluster, node)), mode="0600"),
-            paths.KUBECONFIG: File(kubeconfig.node(cluster), mode="0600"),
-            paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
-            # Read at each dial: a change of it restarts nothing.
-            paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
-            paths.STATIC_POD: File((TEMPLATES / "node/static_pod/static-pod.sh").read_text(), mode="0755"),
-        },
-        directories={
-            paths.KUBERNETES: Directory(),
-            paths.PKI: Directory(),
-            paths.MANIFESTS: Directory("0700"),
-            paths.VOLUME_PLUGINS: Directory(),
-        },
-        units={UNIT: Unit()},
-        reactions=(
-            Reaction(
-                UNIT,
-                Action.RESTART,
-                (
-                    paths.KUBELET,
-                    paths.KUBELET_CONFIG,
-                    paths.KUBECONFIG,
-                    paths.KUBELET_UNIT,
-                    paths.CA_CERTIFICATE,
-                ),
-            ),
-            Reaction(
-                UNIT,
-                Action.SELF_RELOAD,
-                (paths.KUBELET_CERTIFICATE, paths.KUBELET_KEY),
-                served_at=paths.KUBELET_SERVED,
-                certificate=paths.KUBELET_CERTIFICATE,
-            ),
-        ),
-        readiness=(Readiness(UNIT, http=paths.KUBELET_HEALTH, timeout=300),),
-    )
-
-
-def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeletConfiguration: ours, then the cluster's overrides, then the node's own, merged key by key."""
-    ours: dict[str, Any] = {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": True},
-            "x509": {"clientCAFile": paths.CA_CERTIFICATE},
-        },
-        "authorization": {"mode": "Webhook"},
-        "cgroupDriver": "systemd",
-        "clusterDNS": [cluster.dns_address],
-        "clusterDomain": cluster.domain,
-        "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
-        "eventRecordQPS": 50,
-        "healthzBindAddress": "127.0.0.1",
-        "healthzPort": 10248,
-        "makeIPTablesUtilChains": True,
-        "maxPods": 110,
-        "podPidsLimit": 4096,
-        "protectKernelDefaults": True,
-        "readOnlyPort": 0,
-        "registerWithTaints": [_taint(taint.key, taint.value, taint.effect) for taint in node.taints],
-        "resolvConf": "/run/systemd/resolve/resolv.conf",
-        "rotateCertificates": False,
-        "seccompDefault": True,
-        "serializeImagePulls": False,
-        "maxParallelImagePulls": 5,
-        "shutdownGracePeriod": "45s",
-        "shutdownGracePeriodCriticalPods": "30s",
-        "staticPodPath": paths.MANIFESTS,
-        "streamingConnectionIdleTimeout": "5m",
-        "tlsCertFile": paths.KUBELET_CERTIFICATE,
-        "tlsPrivateKeyFile": paths.KUBELET_KEY,
-        "tlsMinVersion": "VersionTLS12",
-        "tlsCipherSuites": CIPHERS,
-        "volumePluginDir": paths.VOLUME_PLUGINS,
-    }
-    return merge(merge(ours, cluster.kubelet), node.kubelet)
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`: objects key by key, everything else replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
-
-
-def _taint(key: str, value: str, effect: str) -> dict[str, str]:
-    return {"key": key, "value": value, "effect": effect} if value else {"key": key, "effect": effect}
-
-
-def _dump(configuration: dict[str, Any]) -> str:
-    return yaml.safe_dump(configuration, sort_keys=False, default_flow_style=False)
-
-
 def _unit(node: Node) -> str:
     labels = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     return render(
         "node/kubelet/kubelet.service.j2",
         _UnitParameters(
-            paths.BIN, paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, node.name, node.address, labels
+            bin=paths.BIN,
+            kubelet=paths.KUBELET,
+            config=paths.KUBELET_CONFIG,
+            kubeconfig=paths.KUBECONFIG,
+            name=node.name,
+            address=str(node.address),
+            labels=labels,
         ),
     )

@@ -6,57 +6,55 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import pins
-from cluster.config.model import Cluster, Node, PodNetwork
-from cluster.node import kubeconfig, paths
-from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
-from cluster.node.static_pod import state as pod_state
-from cluster.pins import KUBE_PROXY
-from cluster.rendering import TEMPLATES, render
-from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
+from cluster.config.model import Cluster, Cni, Node
+from cluster.node import control_plane, kube_proxy, paths, static_pod
+from cluster.rendering import read_template, render
+from cluster.step import After, NodeStateStep, step_name
+from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
 
+COMPONENT = "network"
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
 
 
-@dataclass(frozen=True)
-class _RoutesUnit:
-    script: str
-    routes: str
-    nftables: str
+def plan(cluster: Cluster, node: Node) -> NodeStateStep:
+    """The networks of one node. Another node's arrival changes this node's list of routes, and no pod notices."""
+    pods = (kube_proxy.static_pod(cluster, node),)
+    parts = [static_pod.node_state(pods, READY_SECONDS)]
+    if cluster.network.cni is Cni.ROUTED:
+        parts.append(_routed(cluster, node))
+    return NodeStateStep(
+        node=node.name,
+        component=COMPONENT,
+        state=static_pod.merged(*parts),
+        issued=static_pod.issued(pods),
+        after=(
+            After(step_name(node.name, "kubelet"), "the kubelet runs kube-proxy"),
+            *(
+                After(step_name(one.name, control_plane.COMPONENT), "kube-proxy is ready once the API lists services")
+                for one in cluster.control_plane_nodes()
+            ),
+        ),
+    )
 
 
-@dataclass(frozen=True)
-class _Nftables:
-    share: str
-    pods: str
-
-
-def state(cluster: Cluster, node: Node) -> State:
-    """What a node must hold for its pods to reach each other and services, without kube-proxy's certificate.
-
-    Another node's coming changes its list of routes, and nothing that a pod notices.
-    """
-    return merged(_kube_proxy(cluster, node), *([_routed(cluster, node)] if cluster.pods is PodNetwork.ROUTED else []))
-
-
-def _routed(cluster: Cluster, node: Node) -> State:
-    plugins = {f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755") for name, one in cluster.artifacts.cni.items()}
-    return State(
+def _routed(cluster: Cluster, node: Node) -> NodeState:
+    plugins = {
+        f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755")
+        for name, one in cluster.kubernetes.artifacts.cni.items()
+    }
+    nftables = render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
+    unit = _RoutesUnit(paths.NETWORK_SCRIPT, paths.ROUTES, paths.NFTABLES)
+    return NodeState(
         files={
             **plugins,
-            # The container runtime watches the folder: a change restarts nothing.
+            # containerd watches the folder: a change restarts nothing.
             paths.CNI_CONFLIST: File(json.dumps(conflist(node), indent=2) + "\n", mode="0600"),
             paths.ROUTES: File(routes(cluster, node)),
-            paths.NFTABLES: File(render("node/pod_network/pods.nft.j2", _Nftables(node.pods, cluster.pod_network))),
-            paths.NETWORK_SCRIPT: File((TEMPLATES / "node/pod_network/routes.sh").read_text(), mode="0755"),
-            paths.NETWORKD: File((TEMPLATES / "node/pod_network/networkd.conf").read_text()),
-            paths.NETWORK_UNIT: File(
-                render(
-                    "node/pod_network/plumbline-routes.service.j2",
-                    _RoutesUnit(paths.NETWORK_SCRIPT, paths.ROUTES, paths.NFTABLES),
-                )
-            ),
+            paths.NFTABLES: File(nftables),
+            paths.NETWORK_SCRIPT: File(read_template("node/pod_network/routes.sh"), mode="0755"),
+            paths.NETWORKD: File(read_template("node/pod_network/networkd.conf")),
+            paths.NETWORK_UNIT: File(render("node/pod_network/plumbline-routes.service.j2", unit)),
         },
         directories={paths.NETWORK: Directory()},
         units={ROUTES_UNIT: Unit()},
@@ -72,69 +70,35 @@ def _routed(cluster: Cluster, node: Node) -> State:
 
 
 def conflist(node: Node) -> dict[str, Any]:
-    """The CNI configuration: a link of its own from each pod to the node, an address of the node's share.
+    """The CNI configuration: a point-to-point link from each pod to the node, with an address of the node's podCIDR.
 
-    Not a bridge: what a pod says to a service on its own node then passes the node's routing, where it is translated,
-    without the kernel's br_netfilter.
+    Not a bridge: a pod's packets to a service on its own node are then routed by the node, where kube-proxy translates
+    them, without the kernel's br_netfilter.
     """
+    ranges = [[{"subnet": str(node.pod_cidr)}]]
     return {
         "cniVersion": "1.0.0",
         "name": "plumbline",
         "plugins": [
-            {
-                "type": "ptp",
-                "ipam": {"type": "host-local", "ranges": [[{"subnet": node.pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
-            },
+            {"type": "ptp", "ipam": {"type": "host-local", "ranges": ranges, "routes": [{"dst": "0.0.0.0/0"}]}},
             {"type": "portmap", "capabilities": {"portMappings": True}, "backend": "nftables"},
         ],
     }
 
 
 def routes(cluster: Cluster, node: Node) -> str:
-    """A line for each other node: its share of the pod network and its address."""
-    return "".join(f"{one.pods} {one.address}\n" for one in cluster.nodes if one.name != node.name)
+    """One line per other node: its podCIDR and its address."""
+    return "".join(f"{one.pod_cidr} {one.address}\n" for one in cluster.nodes if one.name != node.name)
 
 
-def _kube_proxy(cluster: Cluster, node: Node) -> State:
-    folder = f"{FOLDER}/{KUBE_PROXY}"
-    settings = file(KUBE_PROXY, "config.yaml")
-    conf = file(KUBE_PROXY, "kubeconfig")
-    pod = StaticPod(
-        name=KUBE_PROXY,
-        description="Kubernetes service proxy",
-        image=pins.image(KUBE_PROXY, cluster.kubernetes_version),
-        command=[KUBE_PROXY, f"--config={settings}"],
-        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control.probe_period),
-        cpu="100m",
-        files=[settings, conf, file(KUBE_PROXY, "ca.crt")],
-        host_aliases=kubeconfig.host_aliases(cluster, node),
-        privileged=True,
-    )
-    own = State(
-        files={
-            settings: File(dump(configuration(cluster, node, conf)), mode="0600"),
-            conf: File(kubeconfig.component(cluster, "system:kube-proxy", folder), mode="0600"),
-        },
-        directories={folder: Directory("0700")},
-    )
-    return merged(own, pod_state(pod, READY_SECONDS))
+@dataclass(frozen=True)
+class _RoutesUnit:
+    script: str
+    routes: str
+    nftables: str
 
 
-def configuration(cluster: Cluster, node: Node, conf: str) -> dict[str, Any]:
-    """The node's KubeProxyConfiguration. Metrics and health are for the node itself."""
-    settings: dict[str, Any] = {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
-        "kind": "KubeProxyConfiguration",
-        "bindAddress": node.address,
-        "clientConnection": {"kubeconfig": conf},
-        "clusterCIDR": cluster.pod_network,
-        "detectLocalMode": "ClusterCIDR",
-        "healthzBindAddress": "127.0.0.1:10256",
-        "hostnameOverride": node.name,
-        "metricsBindAddress": "127.0.0.1:10249",
-        "mode": "nftables",
-    }
-    if not cluster.conntrack_limits:
-        unset = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
-        settings["conntrack"] = {**unset, "udpTimeout": "0s", "udpStreamTimeout": "0s"}
-    return settings
+@dataclass(frozen=True)
+class _Nftables:
+    share: str
+    pods: str

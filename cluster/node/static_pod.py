@@ -1,28 +1,26 @@
-"""Static pods: the manifest of one, and the unit by which systemd, and so the plan, names its restarts.
+"""Static pods: the manifest of one, and the systemd unit by which the plan names its restarts.
 
-The unit is up once the pod runs with its files as they are now (templates/static-pod.sh).
+The unit is active once the pod runs with its files as they are now (templates/node/static_pod/static-pod.sh).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from cluster.node import paths
-from cluster.rendering import render
-from cluster.state import Action, Command, File, Reaction, Readiness, State, Unit
+from cluster.rendering import dump_yaml, render
+from cluster.step import Issued, IssuedFile
+from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
 
-FOLDER = "/etc/kubernetes"
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
 """A dead control-plane node is noticed in seconds, not in TCP's minutes."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Where a component says that it is alive and ready, on the node itself; asked every `period` seconds."""
+    """The health endpoints of a component on its node, asked every `period` seconds."""
 
     port: int
     live: str = "/livez"
@@ -31,62 +29,126 @@ class Probe:
     period: int = 10
 
     def url(self) -> str:
-        """Where readiness is asked for."""
+        """The readiness endpoint."""
         return f"{self.scheme}://127.0.0.1:{self.port}{self.ready}"
 
 
 @dataclass(frozen=True)
-class StaticPod:
-    """One component of one container.
+class PodFile:
+    """One file in the component's own folder: rendered text, or an issued one.
 
-    `files` are what it reads at its start only: it restarts when they change. The container sees the component's own
-    folder, and `writes`: folders that it may write to.
+    `reread`: the program notices a change by itself. Any other file is read at the start only: a change restarts the pod.
+    """
+
+    name: str
+    content: str | Issued
+    reread: bool = False
+
+
+@dataclass(frozen=True)
+class StaticPod:
+    """One component of one container. Its container sees the component's own folder, and `writes`, which it may write to.
+
+    `serves`: the file of `files` that holds its serving certificate, where it rereads that (key: same name, `.key`).
     """
 
     name: str
     description: str
     image: str
-    command: Sequence[str]
+    flags: Mapping[str, str]
+    files: Sequence[PodFile]
     probe: Probe
     cpu: str
-    files: Sequence[str] = ()
     writes: Sequence[str] = ()
+    serves: str | None = None
     host_aliases: Sequence[dict[str, Any]] = ()
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     privileged: bool = False
 
     @property
     def unit(self) -> str:
-        """The systemd unit that stands for it."""
+        """The systemd unit that represents it."""
         return f"{self.name}.service"
 
     @property
     def manifest_path(self) -> str:
-        """Where the kubelet finds it."""
+        """Where the kubelet reads it."""
         return f"{paths.MANIFESTS}/{self.name}.yaml"
 
+    @property
+    def folder(self) -> str:
+        """The only folder of /etc that its container sees."""
+        return f"{paths.KUBERNETES}/{self.name}"
 
-def file(component: str, name: str) -> str:
-    """The path of one of a component's files, in the only folder of /etc that its container sees."""
-    return f"{FOLDER}/{component}/{name}"
+    def path(self, name: str) -> str:
+        """The absolute path of one of its files."""
+        return f"{self.folder}/{name}"
 
 
-def state(pod: StaticPod, timeout: int) -> State:
-    """Manifest and unit of one static pod, with the reactions to its files; ready within `timeout` seconds."""
-    unit_path = f"{paths.UNITS}/{pod.unit}"
-    unit = render(
-        "node/static_pod/static-pod.service.j2",
-        _UnitParameters(pod.description, paths.STATIC_POD, pod.name, pod.manifest_path, tuple(pod.files)),
+def path(component: str, name: str) -> str:
+    """The absolute path of a file of a component, for its flags."""
+    return f"{paths.KUBERNETES}/{component}/{name}"
+
+
+def node_state(pods: Sequence[StaticPod], timeout: int) -> NodeState:
+    """Manifests, units, folders and rendered files of static pods, with the reactions to all their files.
+
+    Each must be ready within `timeout` seconds. Issued files: see `issued`.
+    """
+    files: dict[str, File] = {}
+    directories: dict[str, Directory] = {}
+    reactions: list[Reaction] = []
+    for pod in pods:
+        directories |= {pod.folder: Directory("0700")} | {folder: Directory("0700") for folder in pod.writes}
+        files |= {
+            pod.path(file.name): File(file.content, mode="0600")
+            for file in pod.files
+            if not isinstance(file.content, Issued)
+        }
+        started_with = [pod.path(file.name) for file in pod.files if not file.reread]
+        files[pod.manifest_path] = File(dump_yaml(manifest(pod)), mode="0600")
+        files[f"{paths.UNITS}/{pod.unit}"] = File(_unit(pod, started_with))
+        reactions.append(Reaction(pod.unit, Action.RESTART, (pod.manifest_path, *started_with)))
+        if pod.serves is not None:
+            served = pod.path(pod.serves)
+            reactions.append(
+                Reaction(
+                    pod.unit,
+                    Action.SELF_RELOAD,
+                    (served, served.removesuffix(".crt") + ".key"),
+                    served_at=f"127.0.0.1:{pod.probe.port}",
+                    certificate=served,
+                )
+            )
+    return NodeState(
+        files=files,
+        directories=directories,
+        units={pod.unit: Unit() for pod in pods},
+        reactions=tuple(reactions),
+        readiness=tuple(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout) for pod in pods),
+        pre_delete=tuple(Hook(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n") for pod in pods),
     )
-    return State(
-        files={
-            pod.manifest_path: File(dump(manifest(pod)), mode="0600"),
-            unit_path: File(unit),
-        },
-        units={pod.unit: Unit()},
-        reactions=(Reaction(pod.unit, Action.RESTART, (pod.manifest_path, *pod.files)),),
-        readiness=(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout),),
-        leave=(Command(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n"),),
+
+
+def issued(pods: Sequence[StaticPod]) -> tuple[IssuedFile, ...]:
+    """The files of static pods whose text is made during the run."""
+    return tuple(
+        IssuedFile(pod.path(file.name), file.content)
+        for pod in pods
+        for file in pod.files
+        if isinstance(file.content, Issued)
+    )
+
+
+def merged(*states: NodeState) -> NodeState:
+    """One NodeState of several that share no path and no unit. Rollout and preStart hooks are the caller's to add."""
+    return NodeState(
+        files={path: one for each in states for path, one in each.files.items()},
+        directories={path: one for each in states for path, one in each.directories.items()},
+        units={name: one for each in states for name, one in each.units.items()},
+        reactions=tuple(one for each in states for one in each.reactions),
+        readiness=tuple(one for each in states for one in each.readiness),
+        pre_delete=tuple(one for each in states for one in each.pre_delete),
     )
 
 
@@ -99,9 +161,14 @@ class _UnitParameters:
     files: tuple[str, ...]
 
 
+def _unit(pod: StaticPod, started_with: Sequence[str]) -> str:
+    parameters = _UnitParameters(pod.description, paths.STATIC_POD, pod.name, pod.manifest_path, tuple(started_with))
+    return render("node/static_pod/static-pod.service.j2", parameters)
+
+
 def manifest(pod: StaticPod) -> dict[str, Any]:
     """The pod as the kubelet reads it."""
-    folders = {f"{FOLDER}/{pod.name}": True} | dict.fromkeys(pod.writes, False)
+    folders = {pod.folder: True} | dict.fromkeys(pod.writes, False)
     volumes = [
         {"name": f"folder-{index}", "hostPath": {"path": path, "type": "Directory"}}
         for index, path in enumerate(folders)
@@ -118,14 +185,14 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "hostNetwork": True,
         "priorityClassName": "system-node-critical",
-        # Its files are root's; of root's powers it keeps none, unless it works on the node's own network.
+        # Its files belong to root; it keeps none of root's capabilities unless it configures the node's network.
         "securityContext": {"runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
             {
                 "name": pod.name,
                 "image": pod.image,
                 "imagePullPolicy": "IfNotPresent",
-                "command": list(pod.command),
+                "command": [pod.name, *(f"--{flag}={value}" for flag, value in sorted(pod.flags.items()))],
                 "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
                 "resources": {"requests": {"cpu": pod.cpu}},
                 "securityContext": {"privileged": True} if pod.privileged else confined,
@@ -154,20 +221,3 @@ def _probe(probe: Probe, path: str, failures: int) -> dict[str, Any]:
         "timeoutSeconds": 15,
         "failureThreshold": failures,
     }
-
-
-def merged(*states: State) -> State:
-    """One state of several that share no path and no unit."""
-    return State(
-        files={path: one for each in states for path, one in each.files.items()},
-        directories={path: one for each in states for path, one in each.directories.items()},
-        units={name: one for each in states for name, one in each.units.items()},
-        reactions=tuple(one for each in states for one in each.reactions),
-        readiness=tuple(one for each in states for one in each.readiness),
-        leave=tuple(one for each in states for one in each.leave),
-    )
-
-
-def dump(data: dict[str, Any]) -> str:
-    """A manifest's text."""
-    return yaml.safe_dump(data, sort_keys=False, width=1000)

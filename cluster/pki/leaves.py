@@ -1,46 +1,27 @@
-"""Which certificates a cluster has: who each is for, what it may do and where it stands."""
+"""Which leaf certificates a cluster has: who each is for and what it may do. Where they go: the modules of cluster.node."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from ipaddress import IPv4Address
 
-from cluster import pins
-from cluster.config import syntax
 from cluster.config.model import Cluster, Node, Role
-from cluster.node import control_plane, paths, static_pod
+from cluster.step import CA
 
-ADMINISTRATOR = "administrator"
+ADMIN = "administrator"
 BOOTSTRAP = "bootstrap"
-"""Names of the leaves that stand on no node: the operator's, and the one that applies rights before there are any."""
+"""Leaves that are on no node: the admin's, and the one that applies RBAC before any binding exists."""
 
-ADMINISTRATORS = "plumbline:cluster-admins"
-"""The administrators' group: bound to cluster-admin by RBAC, so that it can be unbound, unlike system:masters."""
-
-
-class Authority(StrEnum):
-    """Who signs. etcd's is unique to it: whoever holds one of its certificates reads and writes everything."""
-
-    KUBERNETES = "kubernetes"
-    ETCD = "etcd"
-    FRONT_PROXY = "front-proxy"
-
-
-class Concern(StrEnum):
-    """Which of a node's states brings a leaf to it."""
-
-    KUBELET = "kubelet"
-    ETCD = "etcd"
-    CONTROL_PLANE = "control-plane"
-    NETWORK = "network"
+ADMINS = "plumbline:cluster-admins"
+"""The admins' group, bound to cluster-admin by RBAC: unlike system:masters, it can be unbound."""
 
 
 @dataclass(frozen=True)
 class Leaf:
     """One leaf certificate.
 
-    `name` is unique in the cluster and begins with the node's. `node` is None for what stands on no node, and then so
-    are the paths. `allowed_uses` are pulumi-tls's words.
+    `name` is unique in the cluster. `node` is the node that holds it, None for a leaf that is on no node.
+    `allowed_uses` are pulumi-tls's words.
     """
 
     name: str
@@ -50,159 +31,99 @@ class Leaf:
     organization: str = ""
     dns_names: tuple[str, ...] = ()
     ip_addresses: tuple[str, ...] = ()
-    certificate_path: str = ""
-    key_path: str = ""
-    authority: Authority = Authority.KUBERNETES
-    concern: Concern = Concern.KUBELET
+    ca: CA = CA.KUBERNETES
 
 
-@dataclass(frozen=True)
-class CertificatePlan:
-    """All leaf certificates, first those that stand on no node, then each node's."""
-
-    leaves: tuple[Leaf, ...]
-
-
-def plan(cluster: Cluster) -> CertificatePlan:
-    """The certificates of a cluster: for each node an identity of its own and a serving certificate."""
-
-    def person(name: str, group: str) -> Leaf:
-        return Leaf(
-            name=name,
-            node=None,
-            common_name=f"{cluster.name}-{name}",
-            organization=group,
-            allowed_uses=_uses(cluster, "client_auth"),
-        )
-
-    # Nobody has rights before the first binding, but for the group that Kubernetes itself knows.
-    leaves = [person(ADMINISTRATOR, ADMINISTRATORS), person(BOOTSTRAP, "system:masters")]
+def leaves(cluster: Cluster) -> tuple[Leaf, ...]:
+    """All leaf certificates: first those that are on no node, then each node's."""
+    # Before the first binding only the group that Kubernetes itself knows has any rights.
+    found = [_person(cluster, ADMIN, ADMINS), _person(cluster, BOOTSTRAP, "system:masters")]
     for node in cluster.nodes:
-        leaves += _of_node(cluster, node)
+        found += _kubelet(cluster, node)
         if node.role is Role.CONTROL_PLANE:
-            leaves += _of_etcd(cluster, node)
-            leaves += _of_control_plane(cluster, node)
-        leaves.append(_of_kube_proxy(cluster, node))
-    return CertificatePlan(tuple(leaves))
+            found += _etcd(cluster, node)
+            found += _control_plane(cluster, node)
+        found.append(_client(cluster, node, "kube-proxy", "system:kube-proxy"))
+    return tuple(found)
 
 
-def _of_node(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
+def _person(cluster: Cluster, name: str, group: str) -> Leaf:
+    return Leaf(name, None, f"{cluster.name}-{name}", _uses(cluster, "client_auth"), organization=group)
+
+
+def _kubelet(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
     identity = f"system:node:{node.name}"
     client = Leaf(
-        name=f"{node.name}-kubelet-client",
-        node=node.name,
-        common_name=identity,
+        f"{node.name}-kubelet-client",
+        node.name,
+        identity,
+        _uses(cluster, "client_auth"),
         organization="system:nodes",
-        allowed_uses=_uses(cluster, "client_auth"),
-        certificate_path=paths.KUBELET_CLIENT_CERTIFICATE,
-        key_path=paths.KUBELET_CLIENT_KEY,
     )
     serving = Leaf(
-        name=f"{node.name}-kubelet-serving",
-        node=node.name,
-        common_name=identity,
+        f"{node.name}-kubelet-serving",
+        node.name,
+        identity,
+        _uses(cluster, "server_auth"),
         organization="system:nodes",
         dns_names=(node.name,),
-        ip_addresses=(node.address,),
-        allowed_uses=_uses(cluster, "server_auth"),
-        certificate_path=paths.KUBELET_CERTIFICATE,
-        key_path=paths.KUBELET_KEY,
+        ip_addresses=(str(node.address),),
     )
     return client, serving
 
 
-def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
+def _etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
     """A member's two certificates, each for both ends of a connection as etcd uses them, and one to ask for health."""
 
-    def leaf(name: str, common_name: str, uses: tuple[str, ...], certificate: str, key: str, served: bool) -> Leaf:
+    def member(name: str, common_name: str) -> Leaf:
         return Leaf(
-            name=f"{node.name}-etcd-{name}",
-            node=node.name,
-            common_name=common_name,
-            dns_names=(node.name, "localhost") if served else (),
-            ip_addresses=(node.address, "127.0.0.1") if served else (),
-            allowed_uses=uses,
-            certificate_path=certificate,
-            key_path=key,
-            authority=Authority.ETCD,
-            concern=Concern.ETCD,
+            f"{node.name}-etcd-{name}",
+            node.name,
+            common_name,
+            _uses(cluster, "server_auth", "client_auth"),
+            dns_names=(node.name, "localhost"),
+            ip_addresses=(str(node.address), "127.0.0.1"),
+            ca=CA.ETCD,
         )
 
-    both = _uses(cluster, "server_auth", "client_auth")
-    client = _uses(cluster, "client_auth")
-    return (
-        leaf("server", "kube-etcd", both, paths.ETCD_CERTIFICATE, paths.ETCD_KEY, True),
-        leaf("peer", "kube-etcd-peer", both, paths.ETCD_PEER_CERTIFICATE, paths.ETCD_PEER_KEY, True),
-        leaf(
-            "health-client",
-            "kube-etcd-healthcheck-client",
-            client,
-            paths.ETCD_CLIENT_CERTIFICATE,
-            paths.ETCD_CLIENT_KEY,
-            False,
-        ),
-    )
+    health = _client(cluster, node, "etcd-health-client", "kube-etcd-healthcheck-client", CA.ETCD)
+    return member("server", "kube-etcd"), member("peer", "kube-etcd-peer"), health
 
 
-def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
-    """The API server's own certificate, and an identity for each connection that the control plane opens."""
-
-    def client(
-        name: str, component: str, file: str, common_name: str, authority: Authority = Authority.KUBERNETES
-    ) -> Leaf:
-        return Leaf(
-            name=f"{node.name}-{name}",
-            node=node.name,
-            common_name=common_name,
-            allowed_uses=_uses(cluster, "client_auth"),
-            certificate_path=static_pod.file(component, f"{file}.crt"),
-            key_path=static_pod.file(component, f"{file}.key"),
-            authority=authority,
-            concern=Concern.CONTROL_PLANE,
-        )
-
-    api_server = control_plane.API_SERVER
-    manager, scheduler = control_plane.CONTROLLER_MANAGER, control_plane.SCHEDULER
-    virtual = (cluster.endpoint,) if cluster.endpoint != cluster.api_name else ()
-    numeric = syntax.address(cluster.endpoint) is None
+def _control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
+    """The API server's serving certificate, and an identity for each connection that the control plane opens."""
+    api = cluster.kubernetes
+    endpoint = api.control_plane_endpoint
+    other = (endpoint,) if endpoint != api.internal_endpoint else ()
     serving = Leaf(
-        name=f"{node.name}-apiserver",
-        node=node.name,
-        common_name="kube-apiserver",
+        f"{node.name}-apiserver",
+        node.name,
+        "kube-apiserver",
+        _uses(cluster, "server_auth"),
         dns_names=(
-            *(node.name, "localhost", cluster.api_name),
+            *(node.name, "localhost", api.internal_endpoint),
             *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
             f"kubernetes.default.svc.{cluster.domain}",
-            *(() if numeric else virtual),
+            *(name for name in other if isinstance(name, str)),
         ),
-        ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster), *(virtual if numeric else ())),
-        allowed_uses=_uses(cluster, "server_auth"),
-        certificate_path=static_pod.file(api_server, "server.crt"),
-        key_path=static_pod.file(api_server, "server.key"),
-        concern=Concern.CONTROL_PLANE,
+        ip_addresses=(
+            *(str(node.address), "127.0.0.1", str(cluster.network.api_service_address)),
+            *(str(address) for address in other if isinstance(address, IPv4Address)),
+        ),
     )
     return (
         serving,
-        # Bound by RBAC to system:kubelet-api-admin, and to nothing else.
-        client("apiserver-kubelet-client", api_server, "kubelet-client", "kube-apiserver-kubelet-client"),
-        client("apiserver-etcd-client", api_server, "etcd-client", "kube-apiserver-etcd-client", Authority.ETCD),
-        client("front-proxy-client", api_server, "front-proxy-client", "front-proxy-client", Authority.FRONT_PROXY),
-        client("controller-manager", manager, "client", "system:kube-controller-manager"),
-        client("scheduler", scheduler, "client", "system:kube-scheduler"),
+        # RBAC binds it to system:kubelet-api-admin, and to nothing else.
+        _client(cluster, node, "apiserver-kubelet-client", "kube-apiserver-kubelet-client"),
+        _client(cluster, node, "apiserver-etcd-client", "kube-apiserver-etcd-client", CA.ETCD),
+        _client(cluster, node, "front-proxy-client", "front-proxy-client", CA.FRONT_PROXY),
+        _client(cluster, node, "controller-manager", "system:kube-controller-manager"),
+        _client(cluster, node, "scheduler", "system:kube-scheduler"),
     )
 
 
-def _of_kube_proxy(cluster: Cluster, node: Node) -> Leaf:
-    """An identity for the node's service proxy: Kubernetes itself binds it to what it may read."""
-    return Leaf(
-        name=f"{node.name}-kube-proxy",
-        node=node.name,
-        common_name="system:kube-proxy",
-        allowed_uses=_uses(cluster, "client_auth"),
-        certificate_path=static_pod.file(pins.KUBE_PROXY, "client.crt"),
-        key_path=static_pod.file(pins.KUBE_PROXY, "client.key"),
-        concern=Concern.NETWORK,
-    )
+def _client(cluster: Cluster, node: Node, name: str, common_name: str, ca: CA = CA.KUBERNETES) -> Leaf:
+    return Leaf(f"{node.name}-{name}", node.name, common_name, _uses(cluster, "client_auth"), ca=ca)
 
 
 def _uses(cluster: Cluster, *extended: str) -> tuple[str, ...]:

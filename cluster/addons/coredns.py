@@ -1,108 +1,27 @@
-"""What the cluster itself needs in its API: who may do what, the roles of nodes, and DNS."""
+"""CoreDNS, the cluster's DNS."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from cluster import pins
+from cluster import versions
+from cluster.addons.addon import Manifest
 from cluster.config.model import Cluster
-from cluster.pki.leaves import ADMINISTRATORS
 
-Manifest = dict[str, Any]
-KINDS = (
-    *("serviceaccount", "configmap", "service", "deployment", "daemonset", "poddisruptionbudget"),
-    *("role", "rolebinding", "clusterrole", "clusterrolebinding"),
-)
-"""What a set may have had before: where its former objects are looked for."""
-
-DNS_LABELS = {"k8s-app": "kube-dns"}
+LABELS = {"k8s-app": "kube-dns"}
 
 
-def rbac() -> list[Manifest]:
-    """The administrators' rights, and those of the API server on kubelets: both by a binding, so that they can be undone."""
-
-    def binding(name: str, role: str, subject: Manifest) -> Manifest:
-        return {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": name},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", **subject}],
-        }
-
-    return [
-        binding(ADMINISTRATORS, "cluster-admin", {"kind": "Group", "name": ADMINISTRATORS}),
-        binding(
-            "plumbline:kubelet-api",
-            "system:kubelet-api-admin",
-            {"kind": "User", "name": "kube-apiserver-kubelet-client"},
-        ),
-    ]
-
-
-def dns(cluster: Cluster) -> list[Manifest]:
-    """CoreDNS: two replicas apart from each other where there are nodes for it, at the cluster's DNS address."""
+def manifests(cluster: Cluster) -> list[Manifest]:
+    """CoreDNS at the cluster's DNS address: two replicas, on different nodes if there are two that take them."""
     return [
         _account(),
         _role(),
         _role_binding(),
-        _corefile(cluster),
+        _config_map(cluster),
         _deployment(cluster),
         _service(cluster),
         _disruption_budget(),
     ]
-
-
-@dataclass(frozen=True)
-class AddOn:
-    """A set of manifests that is applied, and pruned, as a whole. `text` is what kubectl reads.
-
-    `rollouts` are what must be through before the set is: `<namespace>/<kind>/<name>`.
-    """
-
-    name: str
-    revision: str
-    text: str
-    rollouts: tuple[str, ...] = ()
-
-
-def add_on(name: str, manifests: list[Manifest]) -> AddOn:
-    """The set under its name; each object is labelled with it and with the set's revision, by which it is pruned."""
-    plain = _dumped(manifests)
-    revision = hashlib.sha256(plain.encode()).hexdigest()[:16]
-    labels = {"plumbline/set": name, "plumbline/revision": revision}
-    labelled = [
-        {**one, "metadata": {**one["metadata"], "labels": {**one["metadata"].get("labels", {}), **labels}}}
-        for one in manifests
-    ]
-    rollouts = tuple(
-        f"{one['metadata']['namespace']}/{one['kind'].lower()}/{one['metadata']['name']}"
-        for one in manifests
-        if one["kind"] in ("Deployment", "DaemonSet")
-    )
-    return AddOn(name, revision, _dumped(labelled), rollouts)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Texts of several lines stand line by line, so that a difference shows by its line. The same object twice is
-    written twice."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
-)
-
-
-def _dumped(manifests: list[Manifest]) -> str:
-    return yaml.dump_all(manifests, Dumper=_Dumper, sort_keys=False, width=1000)
 
 
 def _meta(name: str, **more: Any) -> Manifest:
@@ -136,7 +55,7 @@ def _role_binding() -> Manifest:
     }
 
 
-def _corefile(cluster: Cluster) -> Manifest:
+def _config_map(cluster: Cluster) -> Manifest:
     corefile = f""".:53 {{
     errors
     health {{
@@ -159,18 +78,19 @@ def _corefile(cluster: Cluster) -> Manifest:
 
 
 def _forward(cluster: Cluster) -> str:
-    """Who is asked for names outside the cluster: the resolvers of the node that CoreDNS runs on, others, or nobody."""
-    if cluster.resolvers == ():
+    """The upstream resolvers for names outside the cluster: those of CoreDNS's own node, configured ones, or none."""
+    resolvers = cluster.network.resolvers
+    if resolvers == ():
         return ""
-    asked = " ".join(cluster.resolvers or ("/etc/resolv.conf",))
+    asked = " ".join(str(one) for one in resolvers) if resolvers else "/etc/resolv.conf"
     return f"    forward . {asked} {{\n        max_concurrent 1000\n    }}\n"
 
 
 def _deployment(cluster: Cluster) -> Manifest:
-    apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": DNS_LABELS}}
+    apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": LABELS}}
     container = {
         "name": "coredns",
-        "image": pins.COREDNS_IMAGE,
+        "image": versions.COREDNS_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [
@@ -196,13 +116,13 @@ def _deployment(cluster: Cluster) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _meta("coredns", labels=DNS_LABELS),
+        "metadata": _meta("coredns", labels=LABELS),
         "spec": {
             "replicas": 2,
-            "selector": {"matchLabels": DNS_LABELS},
+            "selector": {"matchLabels": LABELS},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
             "template": {
-                "metadata": {"labels": DNS_LABELS},
+                "metadata": {"labels": LABELS},
                 "spec": {
                     "priorityClassName": "system-cluster-critical",
                     "serviceAccountName": "coredns",
@@ -233,10 +153,10 @@ def _service(cluster: Cluster) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _meta("kube-dns", labels={**DNS_LABELS, "kubernetes.io/name": "CoreDNS"}),
+        "metadata": _meta("kube-dns", labels={**LABELS, "kubernetes.io/name": "CoreDNS"}),
         "spec": {
-            "selector": DNS_LABELS,
-            "clusterIP": cluster.dns_address,
+            "selector": LABELS,
+            "clusterIP": str(cluster.network.cluster_dns),
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP"},
                 {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
@@ -251,5 +171,5 @@ def _disruption_budget() -> Manifest:
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
         "metadata": _meta("coredns"),
-        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": DNS_LABELS}},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": LABELS}},
     }

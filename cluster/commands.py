@@ -1,0 +1,120 @@
+"""The one-off steps: scripts that run on a node when it is made, or when what they wait for changes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from typing import Any
+
+from cluster.addons.addon import KINDS, AddOn
+from cluster.config.model import Cluster, Node
+from cluster.node import control_plane, etcd, kubelet, pod_network
+from cluster.rendering import read_template
+from cluster.step import After, CommandStep, step_name
+
+FIRST_BOOT = "first-boot"
+REGISTRATION = "registration"
+
+
+def first_boot(node: Node) -> CommandStep:
+    """Waits until a machine has booted and can be worked on."""
+    return CommandStep(
+        name=step_name(node.name, FIRST_BOOT),
+        node=node.name,
+        component=FIRST_BOOT,
+        script=_script("first-boot.sh", {"node": node.name}),
+        owner=node.name,
+        first_contact=True,
+    )
+
+
+def etcd_quorum(cluster: Cluster) -> CommandStep:
+    """Waits until all members of etcd are healthy together; prints their status as etcdctl's JSON."""
+    members = [step_name(node.name, etcd.COMPONENT) for node in cluster.control_plane_nodes()]
+    return CommandStep(
+        name=f"{cluster.name}-etcd-quorum",
+        node=cluster.control_plane_nodes()[0].name,
+        component="etcd quorum",
+        script=_script("quorum.sh", {"client": etcd.etcdctl(cluster)}),
+        after=tuple(After(member, "it asks every member") for member in members),
+        reruns_on=tuple(members),
+    )
+
+
+def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandStep:
+    """Applies a set of manifests by server-side apply, waits for it, and prunes what an earlier version of it had."""
+    values = {
+        "set": planned.name,
+        "revision": planned.revision,
+        "kinds": ",".join(KINDS),
+        "rollouts": " ".join(planned.rollouts),
+    }
+    manifests = f"manifests=$(cat <<'END-OF-MANIFESTS'\n{planned.text}END-OF-MANIFESTS\n)\n"
+    return _through_api(
+        cluster, f"{cluster.name}-add-on-{planned.name}", planned.name, "apply.sh", values, manifests, after=tuple(after)
+    )
+
+
+def registration(cluster: Cluster, node: Node, rbac: str) -> CommandStep:
+    """Waits until a node is Ready, and labels it by its role; a node that leaves the plan is drained and removed."""
+    values = {"name": node.name, "role": str(node.role), "version": cluster.kubernetes.version}
+    return _through_api(
+        cluster,
+        step_name(node.name, REGISTRATION),
+        REGISTRATION,
+        "register.sh",
+        values,
+        undo="unregister.sh",
+        owner=node.name,
+        # A new kubelet is verified again: it must come back Ready, with the version it should have.
+        reruns_on=(step_name(node.name, kubelet.COMPONENT),),
+        after=(
+            After(rbac, "the API server reads kubelets' logs by this right"),
+            After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pods have a network"),
+        ),
+    )
+
+
+def control_plane_ready(cluster: Cluster, rbac: str) -> CommandStep:
+    """Waits until every control-plane pod is Ready in the API; prints one line per pod: node, component, image."""
+    names = [node.name for node in cluster.control_plane_nodes()]
+    states = tuple(step_name(name, control_plane.COMPONENT) for name in names)
+    registered = (After(step_name(name, REGISTRATION), "the pods of a node are listed under it") for name in names)
+    return _through_api(
+        cluster,
+        f"{cluster.name}-control-plane-ready",
+        "control plane ready",
+        "control-plane.sh",
+        {"number": str(len(names) * len(control_plane.NAMES)), "nodes": " ".join(names)},
+        reruns_on=states,
+        after=(After(rbac, "it reads the API as an admin"), *registered),
+    )
+
+
+def _through_api(
+    cluster: Cluster,
+    name: str,
+    component: str,
+    script: str,
+    values: dict[str, str],
+    text: str = "",
+    undo: str | None = None,
+    **more: Any,
+) -> CommandStep:
+    """A step that uses kubectl on the first control-plane node, as the bootstrap identity."""
+    return CommandStep(
+        name=name,
+        node=cluster.control_plane_nodes()[0].name,
+        component=component,
+        script=_script(script, values, text, before="kubectl.sh"),
+        undo=_script(undo, values, before="kubectl.sh") if undo else None,
+        admin=True,
+        **more,
+    )
+
+
+def _script(name: str, values: dict[str, str], text: str = "", before: str | None = None) -> str:
+    """A script of templates/commands, with its values set as shell variables."""
+    lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
+    shared = read_template(f"commands/{before}") if before else ""
+    return "".join([shared, lines, text, read_template(f"commands/{name}")])

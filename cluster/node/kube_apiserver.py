@@ -1,0 +1,156 @@
+"""The API server of a control-plane node: a static pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import versions
+from cluster.config.addresses import url
+from cluster.config.model import Cluster, Node
+from cluster.node import etcd, kubeconfig
+from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.tls import SERVING_FLAGS
+from cluster.rendering import dump_yaml
+from cluster.step import CA, Issued, Part, SharedKey
+
+NAME = "kube-apiserver"
+AUDIT_LOG = "/var/log/kubernetes/audit"
+
+
+def static_pod(cluster: Cluster, node: Node) -> StaticPod:
+    """The API server: CIS 1.2; anonymous requests are limited to the health endpoints."""
+
+    def own(name: str) -> str:
+        return path(NAME, name)
+
+    def leaf(name: str) -> tuple[Issued, Issued]:
+        return Issued(f"{node.name}-{name}", Part.CERTIFICATE), Issued(f"{node.name}-{name}", Part.PRIVATE_KEY)
+
+    serving, kubelet_client = leaf("apiserver"), leaf("apiserver-kubelet-client")
+    etcd_client, front_proxy = leaf("apiserver-etcd-client"), leaf("front-proxy-client")
+    return StaticPod(
+        name=NAME,
+        description="Kubernetes API server",
+        image=versions.image(NAME, cluster.kubernetes.version),
+        flags={
+            "advertise-address": str(node.address),
+            "allow-privileged": "true",
+            "audit-log-maxage": "30",
+            "audit-log-maxbackup": "10",
+            "audit-log-maxsize": "100",
+            "audit-log-path": f"{AUDIT_LOG}/audit.log",
+            "audit-policy-file": own("audit-policy.yaml"),
+            "authentication-config": own("authentication.yaml"),
+            "authorization-mode": "Node,RBAC",
+            "client-ca-file": own("ca.crt"),
+            "enable-admission-plugins": "NodeRestriction",
+            "encryption-provider-config": own("encryption.yaml"),
+            "encryption-provider-config-automatic-reload": "true",
+            "etcd-cafile": own("etcd-ca.crt"),
+            "etcd-certfile": own("etcd-client.crt"),
+            "etcd-keyfile": own("etcd-client.key"),
+            # The node's own member first, the others only while that is down.
+            "etcd-servers": ",".join(etcd.client_url(member) for member in kubeconfig.own_first(cluster, node)),
+            **_goaway(cluster),
+            "kubelet-certificate-authority": own("ca.crt"),
+            "kubelet-client-certificate": own("kubelet-client.crt"),
+            "kubelet-client-key": own("kubelet-client.key"),
+            "kubelet-preferred-address-types": "InternalIP",
+            "profiling": "false",
+            "proxy-client-cert-file": own("front-proxy-client.crt"),
+            "proxy-client-key-file": own("front-proxy-client.key"),
+            "requestheader-allowed-names": "front-proxy-client",
+            "requestheader-client-ca-file": own("front-proxy-ca.crt"),
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-username-headers": "X-Remote-User",
+            "secure-port": str(kubeconfig.API_PORT),
+            "service-account-extend-token-expiration": "false",
+            "service-account-issuer": f"https://kubernetes.default.svc.{cluster.domain}",
+            "service-account-key-file": own("service-account.pub"),
+            "service-account-lookup": "true",
+            "service-account-signing-key-file": own("service-account.key"),
+            "service-cluster-ip-range": str(cluster.network.service_cidr),
+            "tls-cert-file": own("server.crt"),
+            "tls-private-key-file": own("server.key"),
+            **SERVING_FLAGS,
+        },
+        files=[
+            # Read at the start only. The API server would reread ca.crt for clients, but not for kubelets.
+            PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
+            PodFile("etcd-ca.crt", Issued(CA.ETCD, Part.CERTIFICATE)),
+            PodFile("audit-policy.yaml", dump_yaml(audit_policy())),
+            PodFile("authentication.yaml", dump_yaml(authentication())),
+            PodFile("service-account.key", Issued(SharedKey.SERVICE_ACCOUNT, Part.PRIVATE_KEY)),
+            PodFile("service-account.pub", Issued(SharedKey.SERVICE_ACCOUNT, Part.PUBLIC_KEY)),
+            # Reread by the API server: serving certificate and encryption keys when they change, client certificates
+            # at the next connection.
+            PodFile("server.crt", serving[0], reread=True),
+            PodFile("server.key", serving[1], reread=True),
+            PodFile("kubelet-client.crt", kubelet_client[0], reread=True),
+            PodFile("kubelet-client.key", kubelet_client[1], reread=True),
+            PodFile("etcd-client.crt", etcd_client[0], reread=True),
+            PodFile("etcd-client.key", etcd_client[1], reread=True),
+            PodFile("front-proxy-client.crt", front_proxy[0], reread=True),
+            PodFile("front-proxy-client.key", front_proxy[1], reread=True),
+            PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
+            PodFile(
+                "encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True
+            ),
+        ],
+        probe=Probe(kubeconfig.API_PORT, period=cluster.control_plane.probe_period),
+        cpu="250m",
+        writes=[AUDIT_LOG],
+        serves="server.crt",
+        labels={"tier": "control-plane"},
+    )
+
+
+def _goaway(cluster: Cluster) -> dict[str, str]:
+    """Clients keep one connection for good: now and then one is asked to reconnect, so that they spread again."""
+    return {"goaway-chance": "0.001"} if len(cluster.control_plane_nodes()) > 1 else {}
+
+
+def health_check(cluster: Cluster, node: Node) -> str | None:
+    """A script that succeeds while another API server is ready. None where there is no other."""
+    others = [
+        f"{url(one.address, kubeconfig.API_PORT)}/readyz"
+        for one in cluster.control_plane_nodes()
+        if one.name != node.name
+    ]
+    if not others:
+        return None
+    return (
+        f"for one in {' '.join(others)}; do\n"
+        '  if curl --silent --fail --insecure --max-time 5 --output /dev/null "$one"; then exit 0; fi\n'
+        "done\n"
+        'echo "no other API server answers"; exit 1\n'
+    )
+
+
+def authentication() -> dict[str, Any]:
+    """Anonymous requests are limited to the health endpoints."""
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AuthenticationConfiguration",
+        "anonymous": {"enabled": True, "conditions": [{"path": path} for path in ("/livez", "/readyz", "/healthz")]},
+    }
+
+
+def audit_policy() -> dict[str, Any]:
+    """Metadata of requests, never the contents of secrets; health checks, leases and the nodes' own reads are left out."""
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [
+            {"level": "None", "nonResourceURLs": ["/livez*", "/readyz*", "/healthz*", "/version", "/openapi*"]},
+            {
+                "level": "None",
+                "verbs": ["get", "update"],
+                "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}],
+            },
+            {"level": "None", "verbs": ["watch", "get", "list"], "userGroups": ["system:nodes"]},
+            {"level": "Metadata"},
+        ],
+    }

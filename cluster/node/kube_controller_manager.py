@@ -1,0 +1,75 @@
+"""The controller manager of a control-plane node: a static pod."""
+
+from __future__ import annotations
+
+from cluster import versions
+from cluster.config.model import Cluster, Cni, ControlPlane, Node
+from cluster.node import kubeconfig
+from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.tls import SERVING_FLAGS
+from cluster.step import CA, Issued, Part, SharedKey
+
+NAME = "kube-controller-manager"
+
+
+def static_pod(cluster: Cluster, node: Node) -> StaticPod:
+    """The controller manager. It signs no certificates: no CA key is on any node."""
+
+    def own(name: str) -> str:
+        return path(NAME, name)
+
+    client = f"{node.name}-controller-manager"
+    return StaticPod(
+        name=NAME,
+        description="Kubernetes controller manager",
+        image=versions.image(NAME, cluster.kubernetes.version),
+        flags={
+            **_node_cidrs(cluster),
+            "authentication-kubeconfig": own("kubeconfig"),
+            "authorization-kubeconfig": own("kubeconfig"),
+            "bind-address": "127.0.0.1",
+            "client-ca-file": own("ca.crt"),
+            "cluster-name": cluster.name,
+            "controllers": "*,tokencleaner,-bootstrapsigner,-csrsigning",
+            "kubeconfig": own("kubeconfig"),
+            **leader_election(cluster.control_plane),
+            "profiling": "false",
+            "requestheader-client-ca-file": own("front-proxy-ca.crt"),
+            "root-ca-file": own("ca.crt"),
+            "service-account-private-key-file": own("service-account.key"),
+            "service-cluster-ip-range": str(cluster.network.service_cidr),
+            "terminated-pod-gc-threshold": "1000",
+            "use-service-account-credentials": "true",
+            # Metrics are served to 127.0.0.1 only, with a certificate that it makes for itself in memory.
+            **SERVING_FLAGS,
+        },
+        files=[
+            PodFile("kubeconfig", kubeconfig.component(cluster, "system:kube-controller-manager", NAME)),
+            PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
+            PodFile("service-account.key", Issued(SharedKey.SERVICE_ACCOUNT, Part.PRIVATE_KEY)),
+            PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
+            PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
+            PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
+        ],
+        probe=Probe(10257, "/healthz", "/healthz", period=cluster.control_plane.probe_period),
+        cpu="200m",
+        host_aliases=kubeconfig.host_aliases(cluster, node),
+        labels={"tier": "control-plane"},
+    )
+
+
+def _node_cidrs(cluster: Cluster) -> dict[str, str]:
+    """With cni routed, a node's podCIDR comes from the plan; else the controller manager gives each node one."""
+    if cluster.network.cni is Cni.ROUTED:
+        return {"allocate-node-cidrs": "false"}
+    return {"allocate-node-cidrs": "true", "cluster-cidr": str(cluster.network.pod_cidr)}
+
+
+def leader_election(settings: ControlPlane) -> dict[str, str]:
+    """The flags of leader election, shared with the scheduler."""
+    return {
+        "leader-elect": "true",
+        "leader-elect-lease-duration": f"{settings.lease_duration}s",
+        "leader-elect-renew-deadline": f"{settings.renew_deadline}s",
+        "leader-elect-retry-period": f"{settings.retry_period}s",
+    }

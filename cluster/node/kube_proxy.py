@@ -1,0 +1,60 @@
+"""The service proxy of a node: a static pod."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cluster import versions
+from cluster.config.model import Cluster, Node
+from cluster.node import kubeconfig
+from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.rendering import dump_yaml
+from cluster.step import CA, Issued, Part
+
+NAME = "kube-proxy"
+
+
+def static_pod(cluster: Cluster, node: Node) -> StaticPod:
+    """kube-proxy in nftables mode. Kubernetes itself binds its identity to what it may read."""
+
+    def own(name: str) -> str:
+        return path(NAME, name)
+
+    client = f"{node.name}-kube-proxy"
+    return StaticPod(
+        name=NAME,
+        description="Kubernetes service proxy",
+        image=versions.image(NAME, cluster.kubernetes.version),
+        flags={"config": own("config.yaml")},
+        files=[
+            PodFile("config.yaml", dump_yaml(configuration(cluster, node))),
+            PodFile("kubeconfig", kubeconfig.component(cluster, "system:kube-proxy", NAME)),
+            PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
+            PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
+            PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
+        ],
+        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control_plane.probe_period),
+        cpu="100m",
+        host_aliases=kubeconfig.host_aliases(cluster, node),
+        privileged=True,
+    )
+
+
+def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
+    """The node's KubeProxyConfiguration. Metrics and health are served to the node itself."""
+    settings: dict[str, Any] = {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "bindAddress": str(node.address),
+        "clientConnection": {"kubeconfig": path(NAME, "kubeconfig")},
+        "clusterCIDR": str(cluster.network.pod_cidr),
+        "detectLocalMode": "ClusterCIDR",
+        "healthzBindAddress": "127.0.0.1:10256",
+        "hostnameOverride": node.name,
+        "metricsBindAddress": "127.0.0.1:10249",
+        "mode": "nftables",
+    }
+    if not cluster.network.conntrack_limits:
+        unset = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
+        settings["conntrack"] = {**unset, "udpTimeout": "0s", "udpStreamTimeout": "0s"}
+    return settings

@@ -1,0 +1,47 @@
+"""The scheduler of a control-plane node: a static pod."""
+
+from __future__ import annotations
+
+from cluster import versions
+from cluster.config.model import Cluster, Node
+from cluster.node import kubeconfig
+from cluster.node.kube_controller_manager import leader_election
+from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.tls import SERVING_FLAGS
+from cluster.step import CA, Issued, Part
+
+NAME = "kube-scheduler"
+
+
+def static_pod(cluster: Cluster, node: Node) -> StaticPod:
+    """The scheduler."""
+
+    def own(name: str) -> str:
+        return path(NAME, name)
+
+    client = f"{node.name}-scheduler"
+    return StaticPod(
+        name=NAME,
+        description="Kubernetes scheduler",
+        image=versions.image(NAME, cluster.kubernetes.version),
+        flags={
+            "authentication-kubeconfig": own("kubeconfig"),
+            "authorization-kubeconfig": own("kubeconfig"),
+            "bind-address": "127.0.0.1",
+            "kubeconfig": own("kubeconfig"),
+            **leader_election(cluster.control_plane),
+            "profiling": "false",
+            # Metrics are served to 127.0.0.1 only, with a certificate that it makes for itself in memory.
+            **SERVING_FLAGS,
+        },
+        files=[
+            PodFile("kubeconfig", kubeconfig.component(cluster, "system:kube-scheduler", NAME)),
+            PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
+            PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
+            PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
+        ],
+        probe=Probe(10259, period=cluster.control_plane.probe_period),
+        cpu="100m",
+        host_aliases=kubeconfig.host_aliases(cluster, node),
+        labels={"tier": "control-plane"},
+    )

@@ -1,0 +1,64 @@
+"""The stack's outputs, from what the one-off steps printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cluster.commands import REGISTRATION
+from cluster.config.model import Cluster
+from cluster.node import etcd
+from cluster.pki.leaves import Leaf
+from cluster.step import step_name
+
+
+def nodes(
+    cluster: Cluster, leaves: Iterable[Leaf], printed: Mapping[str, str | None], days_left: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """One row per node. `version` is the kubelet's when the node was last seen Ready, "" if it has not been.
+
+    `certificateDaysLeft` is that of the node's certificate that expires first.
+    """
+    held: dict[str, list[int]] = {node.name: [] for node in cluster.nodes}
+    for leaf in leaves:
+        if leaf.node is not None:
+            held[leaf.node].append(days_left[leaf.name])
+    versions = {node.name: printed.get(step_name(node.name, REGISTRATION)) or "" for node in cluster.nodes}
+    return [
+        {
+            "name": node.name,
+            "role": str(node.role),
+            "address": str(node.address),
+            "version": versions[node.name],
+            "ready": bool(versions[node.name]),
+            "certificateDaysLeft": min(held[node.name]),
+        }
+        for node in cluster.nodes
+    ]
+
+
+def etcd_members(cluster: Cluster, printed: str | None) -> list[dict[str, Any]]:
+    """The members from the JSON of etcdctl's `endpoint status`, in the nodes' order; empty if nothing was printed.
+
+    `bytes` is the size of the member's database.
+    """
+    found = {one["Endpoint"]: one["Status"] for one in (json.loads(printed) if printed else [])}
+    return [
+        {
+            "name": node.name,
+            "address": str(node.address),
+            "version": status["version"],
+            "leader": status["leader"] == status["header"]["member_id"],
+            "revision": status["header"]["revision"],
+            "bytes": status["dbSize"],
+        }
+        for node in cluster.control_plane_nodes()
+        if (status := found.get(etcd.client_url(node))) is not None
+    ]
+
+
+def control_plane_pods(printed: str | None) -> list[dict[str, str]]:
+    """The control-plane pods, each Ready when it last changed: node, component and image; empty if nothing was printed."""
+    rows = [line.split() for line in (printed or "").splitlines()]
+    return [{"node": node, "name": name, "image": image} for node, name, image in rows]

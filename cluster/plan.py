@@ -1,0 +1,138 @@
+"""The plan of a cluster: its certificates, and every step with what it needs, where it runs and what it waits for.
+
+The one place that says which file goes where, in which order and why. `python -m cluster.reference` prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+
+from cluster import commands
+from cluster.addons import coredns, rbac
+from cluster.addons.addon import add_on
+from cluster.config.model import Cluster, Node, Role, Subject
+from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
+from cluster.pki.leaves import Leaf, leaves
+from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
+
+
+class PlanError(Exception):
+    """A plan that contradicts itself: a mistake in this program, not in a configuration."""
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """Everything that the program brings about, as data.
+
+    `authorities` maps each CA to its subject; `leaves` are all leaf certificates. `steps` are in an order in which each
+    comes after those it waits for. `etcd_quorum` and `control_plane_ready` name the steps whose output is exported.
+    """
+
+    authorities: dict[CA, Subject]
+    leaves: tuple[Leaf, ...]
+    steps: tuple[Step, ...]
+    etcd_quorum: str
+    control_plane_ready: str
+
+    def of_node(self, node: str) -> tuple[NodeStateStep, ...]:
+        """A node's NodeStates, in order."""
+        return tuple(step for step in self.steps if isinstance(step, NodeStateStep) and step.node == node)
+
+    def edges(self) -> Iterator[tuple[Step, Step, str]]:
+        """Every ordering edge: the step that waits, the step it waits for, and the reason."""
+        by_name = {step.name: step for step in self.steps}
+        for step in self.steps:
+            for edge in step.after:
+                yield step, by_name[edge.step], edge.reason
+
+
+def plan(cluster: Cluster) -> ClusterPlan:
+    """The plan of a validated configuration. Raises PlanError if parts of the program contradict each other."""
+    quorum = commands.etcd_quorum(cluster)
+    rbac_step = commands.add_on(
+        cluster,
+        add_on("rbac", rbac.manifests()),
+        [
+            After(step_name(node.name, control_plane.COMPONENT), "the API serves once its pods do")
+            for node in cluster.control_plane_nodes()
+        ],
+    )
+    ready = commands.control_plane_ready(cluster, rbac_step.name)
+    dns_step = commands.add_on(
+        cluster,
+        add_on("dns", coredns.manifests(cluster)),
+        [After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that take them") for node in cluster.nodes],
+    )
+    steps: list[Step] = [quorum, rbac_step, ready, dns_step]
+    for node in cluster.nodes:
+        steps += _node_steps(cluster, node, quorum.name, rbac_step.name)
+    planned = ClusterPlan(
+        authorities={
+            CA.KUBERNETES: cluster.certificates.ca_subject,
+            CA.ETCD: Subject("etcd-ca"),
+            CA.FRONT_PROXY: Subject("front-proxy-ca"),
+        },
+        leaves=leaves(cluster),
+        steps=_ordered(steps),
+        etcd_quorum=quorum.name,
+        control_plane_ready=ready.name,
+    )
+    _check_issued(planned)
+    return planned
+
+
+def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> Iterator[Step]:
+    yield commands.first_boot(node)
+    yield container_runtime.plan(cluster, node)
+    yield kubelet.plan(cluster, node)
+    if node.role is Role.CONTROL_PLANE:
+        yield etcd.plan(cluster, node)
+        yield control_plane.plan(cluster, node, quorum)
+    yield pod_network.plan(cluster, node)
+    yield commands.registration(cluster, node, rbac_step)
+
+
+def _ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    by_name: dict[str, Step] = {}
+    for step in steps:
+        if step.name in by_name:
+            raise PlanError(f"two steps are named {step.name}")
+        by_name[step.name] = step
+    for step in by_name.values():
+        if missing := {edge.step for edge in step.after} - by_name.keys():
+            raise PlanError(f"{step.name} waits for {', '.join(sorted(missing))}, which is no step")
+    graph = {name: [edge.step for edge in step.after] for name, step in by_name.items()}
+    return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+
+
+def _check_issued(planned: ClusterPlan) -> None:
+    """Each leaf of a node goes to that node, certificate and key, and to no other; nothing unknown is placed."""
+    owners = {leaf.name: leaf.node for leaf in planned.leaves}
+    if len(owners) != len(planned.leaves):
+        raise PlanError("two leaves have the same name")
+    shared = {*CA, *SharedKey}
+    placed = set()
+    for step in planned.steps:
+        if not isinstance(step, NodeStateStep):
+            continue
+        for file in step.issued:
+            if file.path in step.state.files:
+                raise PlanError(f"{step.name}: {file.path} is both rendered and issued")
+            if file.text.of in shared:
+                if file.text.of in {*CA} and file.text.part is not Part.CERTIFICATE:
+                    raise PlanError(f"{step.name}: {file.path} would put a CA key on a node")
+                continue
+            if owners.get(file.text.of) != step.node:
+                raise PlanError(f"{step.name}: {file.path} holds {file.text.of}, which is not a leaf of {step.node}")
+            placed.add((file.text.of, file.text.part))
+    for leaf in planned.leaves:
+        for part in (Part.CERTIFICATE, Part.PRIVATE_KEY):
+            if leaf.node is not None and (leaf.name, part) not in placed:
+                raise PlanError(f"the {part} of {leaf.name} goes to no file")
+
+
+def command_steps(planned: ClusterPlan) -> tuple[CommandStep, ...]:
+    """The one-off steps."""
+    return tuple(step for step in planned.steps if isinstance(step, CommandStep))

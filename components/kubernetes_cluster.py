@@ -1,0 +1,102 @@
+"""The cluster as one component: registers what the plan holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from cluster import outputs
+from cluster.config.model import Cluster, Libvirt
+from cluster.node import kubeconfig
+from cluster.pki.leaves import ADMIN, BOOTSTRAP
+from cluster.plan import plan
+from cluster.step import CA
+from components import former
+from components.certificate import issue
+from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
+from components.component import Component
+from components.existing_machines import existing_machines
+from components.issued import IssuedTexts
+from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
+from components.machine import Machine
+from components.node import Node, NodeArgs
+from components.shared_keys import SharedKeys
+from components.steps import Steps
+
+
+@dataclass(frozen=True)
+class KubernetesClusterArgs:
+    """The validated configuration."""
+
+    cluster: Cluster
+
+
+class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", formerly=(former.ROOT,)):
+    """A cluster from its configuration.
+
+    `certificates` lists every leaf, `nodes` every node; `etcd` its members and `control_plane` its pods, as they were
+    when they last changed. `kubeconfig` (the admin's) and `machines` (how each node is reached) are secrets.
+    """
+
+    certificates: pulumi.Output[list[dict[str, Any]]]
+    nodes: pulumi.Output[list[dict[str, Any]]]
+    etcd: pulumi.Output[list[dict[str, Any]]]
+    control_plane: pulumi.Output[list[dict[str, str]]]
+    kubeconfig: pulumi.Output[str]
+    machines: pulumi.Output[dict[str, Any]]
+
+    def __init__(self, name: str, args: KubernetesClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(name, opts)
+        cluster, planned = args.cluster, plan(args.cluster)
+        settings = cluster.certificates
+        authorities = {
+            ca: CertificateAuthority(f"{name}-{ca}", CertificateAuthorityArgs(settings, subject), opts=self.child())
+            for ca, subject in planned.authorities.items()
+        }
+        machines = self._machines(name, cluster)
+        nodes = {node: Node(node, NodeArgs(machine), opts=self.child()) for node, machine in machines.items()}
+        certificates = {
+            leaf.name: issue(leaf, authorities[leaf.ca], settings, nodes[leaf.node] if leaf.node else self)
+            for leaf in planned.leaves
+        }
+        texts = IssuedTexts(authorities, certificates, SharedKeys(name, settings, self))
+
+        def identity(leaf: str, host: kubeconfig.Host) -> pulumi.Output[str]:
+            held = certificates[leaf]
+            pems = pulumi.Output.all(
+                authorities[CA.KUBERNETES].certificate_pem, held.certificate_pem, held.private_key_pem
+            )
+            user = held.leaf.common_name
+            return pulumi.Output.secret(pems.apply(lambda pems: kubeconfig.embedded(cluster, host, user, *pems)))
+
+        api = cluster.kubernetes
+        steps = Steps(self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
+        for step in planned.steps:
+            steps.register(step)
+        printed = {step: registered.stdout for step, registered in steps.commands.items()}
+        days = {leaf: certificate.summary["daysLeft"] for leaf, certificate in certificates.items()}
+        self.certificates = pulumi.Output.all(*[certificate.summary for certificate in certificates.values()])
+        self.nodes = pulumi.Output.all(printed=printed, days=days).apply(
+            lambda found: outputs.nodes(cluster, planned.leaves, found["printed"], found["days"])
+        )
+        self.etcd = printed[planned.etcd_quorum].apply(lambda text: outputs.etcd_members(cluster, text))
+        self.control_plane = printed[planned.control_plane_ready].apply(outputs.control_plane_pods)
+        self.kubeconfig = identity(ADMIN, api.control_plane_endpoint)
+        roles = {node.name: node.role for node in cluster.nodes}
+        self.machines = pulumi.Output.secret({one: machine.record(roles[one]) for one, machine in machines.items()})
+        self.register_outputs(
+            {
+                "nodes": self.nodes,
+                "certificates": self.certificates,
+                "etcd": self.etcd,
+                "controlPlane": self.control_plane,
+            }
+        )
+
+    def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
+        if isinstance(cluster.machines, Libvirt):
+            return LibvirtMachines(f"{name}-machines", LibvirtMachinesArgs(cluster), opts=self.child()).machines
+        return existing_machines(cluster.nodes, cluster.machines)

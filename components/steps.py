@@ -1,0 +1,78 @@
+"""Registers the steps of a plan, each after those it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_command as command
+
+from cluster.step import CommandStep, NodeStateStep, Step
+from components import former
+from components.issued import IssuedTexts
+from components.machine import DIALS, Machine
+from components.node import Node
+from components.node_state import IssuedText, NodeStateArgs, NodeStateResource
+
+FIRST_CONTACT_DIALS = 120
+"""About ten minutes: an emulated machine among others takes several to answer."""
+
+
+class Steps:
+    """Registers steps one by one, in the plan's order. `resources` are those registered so far, by step name.
+
+    A node's steps are children of its component, the cluster's of `cluster`.
+    """
+
+    def __init__(
+        self,
+        cluster: pulumi.Resource,
+        name: str,
+        nodes: Mapping[str, Node],
+        issued: IssuedTexts,
+        admin_kubeconfig: pulumi.Output[str],
+    ) -> None:
+        self._cluster, self._name, self._nodes = cluster, name, nodes
+        self._issued, self._admin = issued, admin_kubeconfig
+        self.states: dict[str, NodeStateResource] = {}
+        self.commands: dict[str, command.remote.Command] = {}
+
+    def register(self, step: Step) -> None:
+        """Registers one step; every step it waits for must be registered already."""
+        registered = {**self.states, **self.commands}
+        after = [registered[edge.step] for edge in step.after]
+        if isinstance(step, NodeStateStep):
+            self.states[step.name] = self._state(step, after)
+        else:
+            self.commands[step.name] = self._command(step, after)
+
+    def _state(self, step: NodeStateStep, after: list[pulumi.Resource]) -> NodeStateResource:
+        node = self._nodes[step.node]
+        issued = {file.path: IssuedText(self._issued.text(file.text), file.mode) for file in step.issued}
+        options = pulumi.ResourceOptions(parent=node, depends_on=after, deleted_with=node.machine.resource)
+        return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued), options)
+
+    def _command(self, step: CommandStep, after: list[pulumi.Resource]) -> command.remote.Command:
+        machine: Machine = self._nodes[step.node].machine
+        parent = self._nodes[step.owner] if step.owner else self._cluster
+        revisions = [self.states[name].revision for name in step.reruns_on]
+        options = pulumi.ResourceOptions(
+            parent=parent, depends_on=after, aliases=[former.command(self._name, step.name)]
+        )
+        return machine.command(
+            step.name,
+            step.script,
+            options,
+            FIRST_CONTACT_DIALS if step.first_contact else DIALS,
+            delete=step.undo,
+            stdin=self._input(step, revisions),
+            triggers=[machine.machine_id] if step.first_contact else None if step.undo else revisions or None,
+        )
+
+    def _input(self, step: CommandStep, revisions: list[pulumi.Output[str]]) -> pulumi.Output[str] | None:
+        """The admin kubeconfig. A step with `undo` has its revisions here, as YAML comments: a changed trigger would
+        replace the command, and so run `undo`; changed input runs the script again."""
+        if not step.admin:
+            return None
+        comments = [pulumi.Output.concat("# ", one, "\n") for one in revisions] if step.undo else []
+        return pulumi.Output.secret(pulumi.Output.concat(*comments, self._admin))
