@@ -88,7 +88,7 @@ class AddOns(Component):
         def text(file: str) -> str:
             return "".join([(COMMANDS / "kubectl.sh").read_text(), values, (COMMANDS / file).read_text()])
 
-        asked = self._args.machines[self._args.cluster.control_plane()[0].name]
+        asked = self._args.machines[self._args.cluster.control_plane_nodes()[0].name]
         return asked.command(
             f"{self._name}-{name}",
             text(script),

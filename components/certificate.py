@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_tls as tls
 
-from cluster.config.model import CertificateSettings, Subject
+from cluster.config.model import Certificates, Subject
 from cluster.pki import x509
 from cluster.pki.leaves import Leaf
 from components.certificate_authority import CertificateAuthority, private_key, subject
@@ -21,7 +21,7 @@ class CertificateArgs:
     """`leaf` says who it is for and what it may do; `authority` signs it."""
 
     leaf: Leaf
-    settings: CertificateSettings
+    settings: Certificates
     authority: CertificateAuthority
 
 
@@ -54,8 +54,8 @@ class Certificate(Component):
             cert_request_pem=request.cert_request_pem,
             ca_cert_pem=args.authority.certificate_pem,
             ca_private_key_pem=args.authority.private_key_pem,
-            validity_period_hours=settings.validity,
-            early_renewal_hours=settings.early_renewal,
+            validity_period_hours=settings.validity_hours,
+            early_renewal_hours=settings.early_renewal_hours,
             allowed_uses=list(leaf.allowed_uses),
             set_subject_key_id=True,
             opts=self.child(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
-from cluster.config.model import CertificateSettings, Subject
+from cluster.config.model import Certificates, Subject
 from components.component import Component
 
 
@@ -15,7 +15,7 @@ from components.component import Component
 class CertificateAuthorityArgs:
     """`settings` gives algorithm, validity and whether the key is protected; `subject` whose authority it is."""
 
-    settings: CertificateSettings
+    settings: Certificates
     subject: Subject
 
 
@@ -37,7 +37,7 @@ class CertificateAuthority(Component):
             f"{name}-certificate",
             private_key_pem=key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(**subject(args.subject)),
-            validity_period_hours=settings.ca_validity,
+            validity_period_hours=settings.ca_validity_hours,
             is_ca_certificate=True,
             allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
             opts=self.child(),

@@ -54,7 +54,7 @@ class ControlPlane(Component):
             file(API_SERVER, "encryption.yaml"): IssuedFile(encryption),
         }
         self.states = {}
-        for node in cluster.control_plane():
+        for node in cluster.control_plane_nodes():
             owner = args.nodes[node.name]
             issued = (
                 shared

@@ -37,7 +37,7 @@ class Etcd(Component):
 
     def __init__(self, name: str, args: EtcdArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        nodes = args.cluster.control_plane()
+        nodes = args.cluster.control_plane_nodes()
         asked = args.machines[nodes[0].name]
         endpoints = ",".join(etcd.client_url(node) for node in nodes)
         quorum = asked.command(
@@ -61,7 +61,7 @@ def describe(nodes: Sequence[model.Node], printed: str | None) -> list[dict[str,
             rows.append(
                 {
                     "name": node.name,
-                    "address": node.address,
+                    "address": str(node.address),
                     "version": status["version"],
                     "leader": status["leader"] == status["header"]["member_id"],
                     "revision": status["header"]["revision"],

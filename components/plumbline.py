@@ -9,7 +9,8 @@ from typing import Any
 import pulumi
 
 from cluster import pins
-from cluster.config.model import Cluster, Source, Subject
+from cluster.config.addresses import Host
+from cluster.config.model import Cluster, Libvirt, Subject
 from cluster.node import kubeconfig, pod_network
 from cluster.node.static_pod import file
 from cluster.pki import leaves
@@ -96,7 +97,7 @@ class Plumbline(Component):
             for node in cluster.nodes
         }
 
-        def identity(leaf: str, host: str) -> pulumi.Output[str]:
+        def identity(leaf: str, host: Host) -> pulumi.Output[str]:
             issued_to = issued[leaf]
             return pulumi.Output.secret(
                 pulumi.Output.all(
@@ -108,14 +109,16 @@ class Plumbline(Component):
 
         add_ons = AddOns(
             f"{name}-add-ons",
-            AddOnsArgs(cluster, machines, identity(BOOTSTRAP, cluster.api_name), control.states, networks),
+            AddOnsArgs(
+                cluster, machines, identity(BOOTSTRAP, cluster.kubernetes.internal_endpoint), control.states, networks
+            ),
             opts=self.child(),
         )
         registered = add_ons.versions
         self.control_plane = add_ons.pods
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in issued.values()])
         self.nodes = pulumi.Output.all(*[self._summary(cluster, node, issued, registered) for node in nodes.items()])
-        self.kubeconfig = identity(ADMINISTRATOR, cluster.endpoint)
+        self.kubeconfig = identity(ADMINISTRATOR, cluster.kubernetes.control_plane_endpoint)
         roles = {node.name: str(node.role) for node in cluster.nodes}
         self.machines = pulumi.Output.secret(
             pulumi.Output.from_input(
@@ -142,9 +145,10 @@ class Plumbline(Component):
         return CertificateAuthority(name, CertificateAuthorityArgs(cluster.certificates, subject), opts=self.child())
 
     def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
-        if cluster.source is Source.LIBVIRT:
-            return LibvirtMachines(f"{name}-machines", LibvirtMachinesArgs(cluster), opts=self.child()).machines
-        return existing_machines(cluster)
+        if isinstance(cluster.machines, Libvirt):
+            args = LibvirtMachinesArgs(cluster.name, cluster.nodes, cluster.machines)
+            return LibvirtMachines(f"{name}-machines", args, opts=self.child()).machines
+        return existing_machines(cluster.machines, cluster.nodes)
 
     @staticmethod
     def _summary(
@@ -161,7 +165,7 @@ class Plumbline(Component):
             lambda found: {
                 "name": name,
                 "role": str(settings.role),
-                "address": settings.address,
+                "address": str(settings.address),
                 "version": found[0],
                 "state": found[1],
                 # It has registered, and has been Ready.

@@ -160,9 +160,9 @@ def _corefile(cluster: Cluster) -> Manifest:
 
 def _forward(cluster: Cluster) -> str:
     """Who is asked for names outside the cluster: the resolvers of the node that CoreDNS runs on, others, or nobody."""
-    if cluster.resolvers == ():
+    if cluster.network.resolvers == ():
         return ""
-    asked = " ".join(cluster.resolvers or ("/etc/resolv.conf",))
+    asked = " ".join(map(str, cluster.network.resolvers or ("/etc/resolv.conf",)))
     return f"    forward . {asked} {{\n        max_concurrent 1000\n    }}\n"
 
 
@@ -236,7 +236,7 @@ def _service(cluster: Cluster) -> Manifest:
         "metadata": _meta("kube-dns", labels={**DNS_LABELS, "kubernetes.io/name": "CoreDNS"}),
         "spec": {
             "selector": DNS_LABELS,
-            "clusterIP": cluster.dns_address,
+            "clusterIP": str(cluster.network.cluster_dns),
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP"},
                 {"name": "dns-tcp", "port": 53, "protocol": "TCP"},

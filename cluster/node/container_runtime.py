@@ -63,7 +63,7 @@ class _ContainerdConfig:
 
 def state(cluster: Cluster, node: Node) -> State:
     """What the node must hold for containers to run. Containers outlive a restart of containerd."""
-    artifacts = cluster.artifacts
+    artifacts = cluster.kubernetes.artifacts
     protects = bool(kubelet.configuration(cluster, node)["protectKernelDefaults"])
     shipped = [image for image in artifacts.images if node.role is Role.CONTROL_PLANE or not image.control_plane]
     images = tuple(
@@ -119,8 +119,8 @@ def _config(cluster: Cluster, node: Node) -> str:
         "node/container_runtime/config.toml.j2",
         _ContainerdConfig(
             socket=paths.CONTAINERD_SOCKET,
-            pause_image=cluster.artifacts.pause_image,
-            restrict_oom_score_adj=cluster.restrict_oom_score_adj,
+            pause_image=cluster.kubernetes.artifacts.pause_image,
+            restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
             cni_bin=paths.CNI_BIN,
             cni_config=paths.CNI_CONFIG,
             runc=paths.RUNC,

@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from cluster import pins
-from cluster.config.model import Cluster, Node, PodNetwork
-from cluster.machine import addresses
+from cluster.config import addresses
+from cluster.config.addresses import IPAddress
+from cluster.config.model import Cluster, Cni, Node
 from cluster.node import etcd, kubeconfig, paths
 from cluster.node.kubelet import CIPHERS
 from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
@@ -42,7 +43,7 @@ def state(cluster: Cluster, node: Node) -> State:
     policy, who = dump(audit_policy()), dump(authentication())
     manager, scheduler = f"{FOLDER}/{CONTROLLER_MANAGER}", f"{FOLDER}/{SCHEDULER}"
     files = {
-        paths.KUBECTL: File(source=cluster.artifacts.kubectl, mode="0755"),
+        paths.KUBECTL: File(source=cluster.kubernetes.artifacts.kubectl, mode="0755"),
         file(API_SERVER, "audit-policy.yaml"): File(policy, mode="0600"),
         file(API_SERVER, "authentication.yaml"): File(who, mode="0600"),
         file(CONTROLLER_MANAGER, "kubeconfig"): File(
@@ -77,9 +78,9 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
         return StaticPod(
             name=name,
             description=description,
-            image=pins.image(name, cluster.kubernetes_version),
+            image=pins.image(name, cluster.kubernetes.version),
             command=[name, *(f"--{flag}={value}" for flag, value in sorted(flags.items()))],
-            probe=replace(PROBES[name], period=cluster.control.probe_period),
+            probe=replace(PROBES[name], period=cluster.control_plane.probe_period),
             cpu=cpu,
             files=[file(name, one) for one in own],
             labels={"tier": "control-plane"},
@@ -126,8 +127,8 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
 def guard(cluster: Cluster, node: Node) -> str | None:
     """Succeeds while another API server serves. A single one has no other to ask."""
     others = [
-        f"https://{one.address}:{kubeconfig.API_PORT}/readyz"
-        for one in cluster.control_plane()
+        f"{addresses.url(one.address, kubeconfig.API_PORT)}/readyz"
+        for one in cluster.control_plane_nodes()
         if one.name != node.name
     ]
     if not others:
@@ -168,7 +169,7 @@ def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
     # Its own member first: the others only where that is away.
     masters = kubeconfig.own_first(cluster, node)
     flags = {
-        "advertise-address": node.address,
+        "advertise-address": str(node.address),
         "allow-privileged": "true",
         "audit-log-maxage": "30",
         "audit-log-maxbackup": "10",
@@ -184,7 +185,7 @@ def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
         "etcd-cafile": own("etcd-ca.crt"),
         "etcd-certfile": own("etcd-client.crt"),
         "etcd-keyfile": own("etcd-client.key"),
-        "etcd-servers": ",".join(f"https://{one.address}:{etcd.CLIENT_PORT}" for one in masters),
+        "etcd-servers": ",".join(etcd.client_url(one) for one in masters),
         "kubelet-certificate-authority": own("ca.crt"),
         "kubelet-client-certificate": own("kubelet-client.crt"),
         "kubelet-client-key": own("kubelet-client.key"),
@@ -203,7 +204,7 @@ def api_server_flags(cluster: Cluster, node: Node) -> dict[str, str]:
         "service-account-key-file": own("service-account.pub"),
         "service-account-lookup": "true",
         "service-account-signing-key-file": own("service-account.key"),
-        "service-cluster-ip-range": cluster.service_network,
+        "service-cluster-ip-range": str(cluster.network.service_cidr),
         "tls-cert-file": own("server.crt"),
         "tls-cipher-suites": ",".join(CIPHERS),
         "tls-min-version": "VersionTLS12",
@@ -223,8 +224,8 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
 
     # Where the pod network is ours, a node's share of it comes from the plan.
     shares = {"allocate-node-cidrs": "false"}
-    if cluster.pods is PodNetwork.NONE:
-        shares = {"allocate-node-cidrs": "true", "cluster-cidr": cluster.pod_network}
+    if cluster.network.cni is Cni.NONE:
+        shares = {"allocate-node-cidrs": "true", "cluster-cidr": str(cluster.network.pod_cidr)}
     return {
         **shares,
         "authentication-kubeconfig": own("kubeconfig"),
@@ -239,7 +240,7 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
         "requestheader-client-ca-file": own("front-proxy-ca.crt"),
         "root-ca-file": own("ca.crt"),
         "service-account-private-key-file": own("service-account.key"),
-        "service-cluster-ip-range": cluster.service_network,
+        "service-cluster-ip-range": str(cluster.network.service_cidr),
         "terminated-pod-gc-threshold": "1000",
         "use-service-account-credentials": "true",
         **_serving(),
@@ -249,9 +250,9 @@ def controller_manager_flags(cluster: Cluster) -> dict[str, str]:
 def _leader_election(cluster: Cluster) -> dict[str, str]:
     return {
         "leader-elect": "true",
-        "leader-elect-lease-duration": f"{cluster.control.lease_duration}s",
-        "leader-elect-renew-deadline": f"{cluster.control.renew_deadline}s",
-        "leader-elect-retry-period": f"{cluster.control.retry_period}s",
+        "leader-elect-lease-duration": f"{cluster.control_plane.lease_duration}s",
+        "leader-elect-renew-deadline": f"{cluster.control_plane.renew_deadline}s",
+        "leader-elect-retry-period": f"{cluster.control_plane.retry_period}s",
     }
 
 
@@ -302,6 +303,6 @@ def audit_policy() -> dict[str, Any]:
     }
 
 
-def service_address(cluster: Cluster) -> str:
+def service_address(cluster: Cluster) -> IPAddress:
     """The API server's own address in the service network: its first."""
-    return addresses.gateway(cluster.service_network)
+    return addresses.gateway(cluster.network.service_cidr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from cluster.config.addresses import LOOPBACK, url
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
 from cluster.rendering import TEMPLATES, render
@@ -48,9 +49,9 @@ def state(cluster: Cluster, node: Node) -> State:
     """
     return State(
         files={
-            paths.ETCD: File(source=cluster.artifacts.etcd, mode="0755"),
-            paths.ETCDCTL: File(source=cluster.artifacts.etcdctl, mode="0755"),
-            paths.ETCDUTL: File(source=cluster.artifacts.etcdutl, mode="0755"),
+            paths.ETCD: File(source=cluster.kubernetes.artifacts.etcd, mode="0755"),
+            paths.ETCDCTL: File(source=cluster.kubernetes.artifacts.etcdctl, mode="0755"),
+            paths.ETCDUTL: File(source=cluster.kubernetes.artifacts.etcdutl, mode="0755"),
             paths.ETCD_SETTINGS: File(_environment(settings(cluster, node)), mode="0600"),
             paths.ETCD_INITIAL: File(_environment(initial(cluster)), mode="0600"),
             paths.ETCD_UNIT: File(
@@ -91,7 +92,7 @@ def state(cluster: Cluster, node: Node) -> State:
         rollout=Rollout(
             GROUP,
             guard(cluster, node),
-            members=tuple(member.name for member in cluster.control_plane()),
+            members=tuple(member.name for member in cluster.control_plane_nodes()),
             remaining=remaining(cluster),
         ),
         prepare=(Command(UNIT, _script(cluster, node, "join.sh")),),
@@ -101,12 +102,12 @@ def state(cluster: Cluster, node: Node) -> State:
 
 def client_url(node: Node) -> str:
     """Where clients reach a member."""
-    return f"https://{node.address}:{CLIENT_PORT}"
+    return url(node.address, CLIENT_PORT)
 
 
 def peer_url(node: Node) -> str:
     """Where the other members reach it."""
-    return f"https://{node.address}:{PEER_PORT}"
+    return url(node.address, PEER_PORT)
 
 
 def settings(cluster: Cluster, node: Node) -> dict[str, str]:
@@ -115,7 +116,7 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
     return {
         "ETCD_NAME": node.name,
         "ETCD_DATA_DIR": paths.ETCD_DATA,
-        "ETCD_LISTEN_CLIENT_URLS": f"{client},https://127.0.0.1:{CLIENT_PORT}",
+        "ETCD_LISTEN_CLIENT_URLS": f"{client},{url(LOOPBACK, CLIENT_PORT)}",
         "ETCD_ADVERTISE_CLIENT_URLS": client,
         "ETCD_LISTEN_PEER_URLS": peer,
         "ETCD_INITIAL_ADVERTISE_PEER_URLS": peer,
@@ -130,8 +131,8 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
         "ETCD_PEER_TRUSTED_CA_FILE": paths.ETCD_CA_CERTIFICATE,
         "ETCD_TLS_MIN_VERSION": "TLS1.2",
         "ETCD_CIPHER_SUITES": ",".join(CIPHERS),
-        "ETCD_HEARTBEAT_INTERVAL": str(cluster.etcd.heartbeat),
-        "ETCD_ELECTION_TIMEOUT": str(cluster.etcd.election),
+        "ETCD_HEARTBEAT_INTERVAL": str(cluster.etcd.heartbeat_interval),
+        "ETCD_ELECTION_TIMEOUT": str(cluster.etcd.election_timeout),
         "ETCD_QUOTA_BACKEND_BYTES": str(cluster.etcd.quota << 20),
         "ETCD_AUTO_COMPACTION_MODE": "periodic",
         "ETCD_AUTO_COMPACTION_RETENTION": "8h",
@@ -142,7 +143,7 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
 
 def initial(cluster: Cluster) -> dict[str, str]:
     """The first members: read by a member without data only."""
-    members = [f"{node.name}={peer_url(node)}" for node in cluster.control_plane()]
+    members = [f"{node.name}={peer_url(node)}" for node in cluster.control_plane_nodes()]
     return {
         "ETCD_INITIAL_CLUSTER": ",".join(members),
         "ETCD_INITIAL_CLUSTER_STATE": "new",
@@ -170,7 +171,7 @@ def _script(cluster: Cluster, node: Node, name: str) -> str:
 
 def _members(cluster: Cluster) -> list[str]:
     """The members, each as `<name>=<client URL>`: labels, addresses and ports, so that no shell takes offence."""
-    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane()]
+    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane_nodes()]
 
 
 def _others(cluster: Cluster, node: Node) -> list[str]:
@@ -190,7 +191,7 @@ def remaining(cluster: Cluster) -> str:
 
 def _quorum(cluster: Cluster, asked: list[str], called: str) -> str:
     """Succeeds while as many of these members are healthy as etcd needs of all."""
-    members = len(cluster.control_plane())
+    members = len(cluster.control_plane_nodes())
     quorum = members // 2 + 1
     return (
         "well=0 ill=\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from cluster.config.addresses import Host, url
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
 
@@ -30,20 +31,23 @@ def hosts(cluster: Cluster, first: Node) -> str:
 
     A client that is refused, or hears nothing, dials the next address.
     """
-    return "".join(f"{node.address} {cluster.api_name}\n" for node in own_first(cluster, first))
+    return "".join(f"{node.address} {cluster.kubernetes.internal_endpoint}\n" for node in own_first(cluster, first))
 
 
 def host_aliases(cluster: Cluster, first: Node) -> list[dict[str, Any]]:
     """The same for a pod, which is given a file of its own once, at its start."""
-    return [{"ip": node.address, "hostnames": [cluster.api_name]} for node in own_first(cluster, first)]
+    return [
+        {"ip": str(node.address), "hostnames": [cluster.kubernetes.internal_endpoint]}
+        for node in own_first(cluster, first)
+    ]
 
 
 def own_first(cluster: Cluster, first: Node) -> list[Node]:
     """The control-plane nodes, this one before the others if it is one."""
-    return sorted(cluster.control_plane(), key=lambda node: node.name != first.name)
+    return sorted(cluster.control_plane_nodes(), key=lambda node: node.name != first.name)
 
 
-def embedded(cluster: Cluster, host: str, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
+def embedded(cluster: Cluster, host: Host, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
     """A kubeconfig with everything in it: a file to carry about, and a secret.
 
     Its first context goes by `host`. That may be unknown where the file is used, or stand for one address
@@ -52,22 +56,24 @@ def embedded(cluster: Cluster, host: str, user: str, ca_pem: str, certificate_pe
     authority = {"certificate-authority-data": _base64(ca_pem)}
     credentials = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}
     config = _data(cluster, host, authority, user, credentials)
-    for node in cluster.control_plane():
+    for node in cluster.control_plane_nodes():
         name = f"{cluster.name}-{node.name}"
-        server = f"https://{node.address}:{API_PORT}"
+        server = url(node.address, API_PORT)
         config["clusters"].append({"name": name, "cluster": {"server": server, **authority}})
         config["contexts"].append({"name": name, "context": {"cluster": name, "user": user}})
     return yaml.safe_dump(config, sort_keys=False)
 
 
 def _config(cluster: Cluster, authority: dict[str, str], user: str, credentials: dict[str, str]) -> str:
-    return yaml.safe_dump(_data(cluster, cluster.api_name, authority, user, credentials), sort_keys=False)
+    return yaml.safe_dump(
+        _data(cluster, cluster.kubernetes.internal_endpoint, authority, user, credentials), sort_keys=False
+    )
 
 
 def _data(
-    cluster: Cluster, host: str, authority: dict[str, str], user: str, credentials: dict[str, str]
+    cluster: Cluster, host: Host, authority: dict[str, str], user: str, credentials: dict[str, str]
 ) -> dict[str, Any]:
-    server = f"https://{host}:{API_PORT}"
+    server = url(host, API_PORT)
     return {
         "apiVersion": "v1",
         "kind": "Config",

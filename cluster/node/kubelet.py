@@ -45,7 +45,7 @@ def state(cluster: Cluster, node: Node) -> State:
     """
     return State(
         files={
-            paths.KUBELET: File(source=cluster.artifacts.kubelet, mode="0755"),
+            paths.KUBELET: File(source=cluster.kubernetes.artifacts.kubelet, mode="0755"),
             paths.KUBELET_CONFIG: File(_dump(configuration(cluster, node)), mode="0600"),
             paths.KUBECONFIG: File(kubeconfig.node(cluster), mode="0600"),
             paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
@@ -96,7 +96,7 @@ def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
         },
         "authorization": {"mode": "Webhook"},
         "cgroupDriver": "systemd",
-        "clusterDNS": [cluster.dns_address],
+        "clusterDNS": [str(cluster.network.cluster_dns)],
         "clusterDomain": cluster.domain,
         "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
         "eventRecordQPS": 50,
@@ -148,6 +148,6 @@ def _unit(node: Node) -> str:
     return render(
         "node/kubelet/kubelet.service.j2",
         _UnitParameters(
-            paths.BIN, paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, node.name, node.address, labels
+            paths.BIN, paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, node.name, str(node.address), labels
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster import pins
-from cluster.config.model import Cluster, Node, PodNetwork
+from cluster.config.model import Cluster, Cni, Node
 from cluster.node import kubeconfig, paths
 from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.node.static_pod import state as pod_state
@@ -37,18 +37,23 @@ def state(cluster: Cluster, node: Node) -> State:
 
     Another node's coming changes its list of routes, and nothing that a pod notices.
     """
-    return merged(_kube_proxy(cluster, node), *([_routed(cluster, node)] if cluster.pods is PodNetwork.ROUTED else []))
+    return merged(_kube_proxy(cluster, node), *([_routed(cluster, node)] if cluster.network.cni is Cni.ROUTED else []))
 
 
 def _routed(cluster: Cluster, node: Node) -> State:
-    plugins = {f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755") for name, one in cluster.artifacts.cni.items()}
+    plugins = {
+        f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755")
+        for name, one in cluster.kubernetes.artifacts.cni.items()
+    }
     return State(
         files={
             **plugins,
             # The container runtime watches the folder: a change restarts nothing.
             paths.CNI_CONFLIST: File(json.dumps(conflist(node), indent=2) + "\n", mode="0600"),
             paths.ROUTES: File(routes(cluster, node)),
-            paths.NFTABLES: File(render("node/pod_network/pods.nft.j2", _Nftables(node.pods, cluster.pod_network))),
+            paths.NFTABLES: File(
+                render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
+            ),
             paths.NETWORK_SCRIPT: File((TEMPLATES / "node/pod_network/routes.sh").read_text(), mode="0755"),
             paths.NETWORKD: File((TEMPLATES / "node/pod_network/networkd.conf").read_text()),
             paths.NETWORK_UNIT: File(
@@ -83,7 +88,11 @@ def conflist(node: Node) -> dict[str, Any]:
         "plugins": [
             {
                 "type": "ptp",
-                "ipam": {"type": "host-local", "ranges": [[{"subnet": node.pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
+                "ipam": {
+                    "type": "host-local",
+                    "ranges": [[{"subnet": str(node.pod_cidr)}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
             },
             {"type": "portmap", "capabilities": {"portMappings": True}, "backend": "nftables"},
         ],
@@ -92,7 +101,7 @@ def conflist(node: Node) -> dict[str, Any]:
 
 def routes(cluster: Cluster, node: Node) -> str:
     """A line for each other node: its share of the pod network and its address."""
-    return "".join(f"{one.pods} {one.address}\n" for one in cluster.nodes if one.name != node.name)
+    return "".join(f"{one.pod_cidr} {one.address}\n" for one in cluster.nodes if one.name != node.name)
 
 
 def _kube_proxy(cluster: Cluster, node: Node) -> State:
@@ -102,9 +111,9 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
     pod = StaticPod(
         name=KUBE_PROXY,
         description="Kubernetes service proxy",
-        image=pins.image(KUBE_PROXY, cluster.kubernetes_version),
+        image=pins.image(KUBE_PROXY, cluster.kubernetes.version),
         command=[KUBE_PROXY, f"--config={settings}"],
-        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control.probe_period),
+        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control_plane.probe_period),
         cpu="100m",
         files=[settings, conf, file(KUBE_PROXY, "ca.crt")],
         host_aliases=kubeconfig.host_aliases(cluster, node),
@@ -125,16 +134,16 @@ def configuration(cluster: Cluster, node: Node, conf: str) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
-        "bindAddress": node.address,
+        "bindAddress": str(node.address),
         "clientConnection": {"kubeconfig": conf},
-        "clusterCIDR": cluster.pod_network,
+        "clusterCIDR": str(cluster.network.pod_cidr),
         "detectLocalMode": "ClusterCIDR",
         "healthzBindAddress": "127.0.0.1:10256",
         "hostnameOverride": node.name,
         "metricsBindAddress": "127.0.0.1:10249",
         "mode": "nftables",
     }
-    if not cluster.conntrack_limits:
+    if not cluster.network.conntrack_limits:
         unset = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
         settings["conntrack"] = {**unset, "udpTimeout": "0s", "udpStreamTimeout": "0s"}
     return settings

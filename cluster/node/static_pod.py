@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from cluster.config.addresses import LOOPBACK, url
 from cluster.node import paths
 from cluster.rendering import render
 from cluster.state import Action, Command, File, Reaction, Readiness, State, Unit
@@ -32,7 +33,7 @@ class Probe:
 
     def url(self) -> str:
         """Where readiness is asked for."""
-        return f"{self.scheme}://127.0.0.1:{self.port}{self.ready}"
+        return url(LOOPBACK, self.port, self.scheme) + self.ready
 
 
 @dataclass(frozen=True)

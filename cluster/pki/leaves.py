@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cluster import pins
-from cluster.config import syntax
 from cluster.config.model import Cluster, Node, Role
 from cluster.node import control_plane, paths, static_pod
 
@@ -103,7 +102,7 @@ def _of_node(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
         common_name=identity,
         organization="system:nodes",
         dns_names=(node.name,),
-        ip_addresses=(node.address,),
+        ip_addresses=(str(node.address),),
         allowed_uses=_uses(cluster, "server_auth"),
         certificate_path=paths.KUBELET_CERTIFICATE,
         key_path=paths.KUBELET_KEY,
@@ -120,7 +119,7 @@ def _of_etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
             node=node.name,
             common_name=common_name,
             dns_names=(node.name, "localhost") if served else (),
-            ip_addresses=(node.address, "127.0.0.1") if served else (),
+            ip_addresses=(str(node.address), "127.0.0.1") if served else (),
             allowed_uses=uses,
             certificate_path=certificate,
             key_path=key,
@@ -163,19 +162,23 @@ def _of_control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
 
     api_server = control_plane.API_SERVER
     manager, scheduler = control_plane.CONTROLLER_MANAGER, control_plane.SCHEDULER
-    virtual = (cluster.endpoint,) if cluster.endpoint != cluster.api_name else ()
-    numeric = syntax.address(cluster.endpoint) is None
+    internal, outside = cluster.kubernetes.internal_endpoint, cluster.kubernetes.control_plane_endpoint
+    virtual = (str(outside),) if outside != internal else ()
+    numeric = not isinstance(outside, str)
     serving = Leaf(
         name=f"{node.name}-apiserver",
         node=node.name,
         common_name="kube-apiserver",
         dns_names=(
-            *(node.name, "localhost", cluster.api_name),
+            *(node.name, "localhost", internal),
             *("kubernetes", "kubernetes.default", "kubernetes.default.svc"),
             f"kubernetes.default.svc.{cluster.domain}",
             *(() if numeric else virtual),
         ),
-        ip_addresses=(node.address, "127.0.0.1", control_plane.service_address(cluster), *(virtual if numeric else ())),
+        ip_addresses=(
+            *(str(node.address), "127.0.0.1", str(control_plane.service_address(cluster))),
+            *(virtual if numeric else ()),
+        ),
         allowed_uses=_uses(cluster, "server_auth"),
         certificate_path=static_pod.file(api_server, "server.crt"),
         key_path=static_pod.file(api_server, "server.key"),
