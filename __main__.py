@@ -7,7 +7,7 @@ import pulumi
 from components import settings
 from components.plumbline import Plumbline, PlumblineArgs
 
-cluster = settings.load(Path(__file__).parent)
+cluster = settings.load_config(Path(__file__).parent)
 plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))
 
 pulumi.export("nodes", plumbline.nodes)

@@ -37,7 +37,7 @@ class CertificateAuthority(Component, token="plumbline:index:CertificateAuthorit
             f"{name}-certificate",
             private_key_pem=key.private_key_pem,
             subject=tls.SelfSignedCertSubjectArgs(**subject(args.subject)),
-            validity_period_hours=settings.ca_validity,
+            validity_period_hours=settings.ca_validity_hours,
             is_ca_certificate=True,
             allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
             opts=self.child(),

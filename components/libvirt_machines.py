@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -33,9 +33,11 @@ KERNEL_ARGUMENTS = [
 
 @dataclass(frozen=True)
 class LibvirtMachinesArgs:
-    """A configuration whose source is libvirt."""
+    """`cluster` is the cluster's name: it names network, pool and domains. `settings` are the VMs'."""
 
-    cluster: model.Cluster
+    cluster: str
+    nodes: Sequence[model.Node]
+    settings: model.Libvirt
 
 
 class LibvirtMachines(Component):
@@ -49,8 +51,7 @@ class LibvirtMachines(Component):
 
     def __init__(self, name: str, args: LibvirtMachinesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        cluster, settings = args.cluster, args.cluster.libvirt
-        assert settings is not None, "the source is libvirt"
+        cluster, settings = args.cluster, args.settings
         self._name, self._cluster, self._settings = name, cluster, settings
         provider = libvirt.Provider(f"{name}-provider", uri=settings.uri, opts=self.child())
         # Names on a hypervisor are given, so the old one must go before the new one comes.
@@ -58,9 +59,9 @@ class LibvirtMachines(Component):
         self._login = private_key(f"{name}-login", "ED25519", self.child())
         self._network = libvirt.Network(
             f"{name}-network",
-            name=cluster.name,
+            name=cluster,
             mode="nat",
-            addresses=[settings.network],
+            addresses=[str(settings.network)],
             bridge=settings.bridge,
             dhcp=libvirt.NetworkDhcpArgs(enabled=False),
             autostart=True,
@@ -68,7 +69,7 @@ class LibvirtMachines(Component):
         )
         self._pool = libvirt.Pool(
             f"{name}-pool",
-            name=cluster.name,
+            name=cluster,
             type="dir",
             target=libvirt.PoolTargetArgs(path=settings.pool),
             opts=self.child(**self._options),
@@ -77,7 +78,7 @@ class LibvirtMachines(Component):
         # The hypervisor reads them from its own pool: it may be another machine, and not let in where they were built.
         self._kernel = self._boot_volume("kernel", settings.image.kernel)
         self._initrd = self._boot_volume("initrd", settings.image.initrd)
-        self.machines = {node.name: self._machine(node) for node in cluster.nodes}
+        self.machines = {node.name: self._machine(node) for node in args.nodes}
         self.register_outputs({})
 
     def _base_volume(self) -> libvirt.Volume:
@@ -115,7 +116,7 @@ class LibvirtMachines(Component):
 
     def _machine(self, node: model.Node) -> Machine:
         settings, name = self._settings, f"{self._name}-{node.name}"
-        assert node.size is not None, f"{node.name}: a libvirt machine has a size"
+        size = settings.sizes[node.name]
         host_key = private_key(f"{name}-host-key", "ED25519", self.child())
         configuration = self._ignition(name, node, host_key)
         disk = libvirt.Volume(
@@ -124,26 +125,26 @@ class LibvirtMachines(Component):
             pool=self._pool.name,
             base_volume_id=self._base.id,
             format="qcow2",
-            size=node.size.disk * GIB,
+            size=size.disk * GIB,
             # Ignition acts on a first boot only: another configuration takes a disk that has never booted.
             opts=self.child(**self._options, replace_with=[configuration]),
         )
         domain = libvirt.Domain(
             f"{name}-domain",
-            name=f"{self._cluster.name}-{node.name}",
+            name=f"{self._cluster}-{node.name}",
             type=settings.domain_type,
-            vcpu=node.size.vcpus,
-            memory=node.size.memory,
+            vcpu=size.vcpus,
+            memory=size.memory,
             cpu=libvirt.DomainCpuArgs(mode="host-passthrough" if settings.domain_type == "kvm" else "maximum"),
             kernel=self._kernel.id if self._kernel else None,
             initrd=self._initrd.id if self._initrd else None,
             cmdlines=KERNEL_ARGUMENTS if self._kernel else None,
             coreos_ignition=configuration.id,
-            fw_cfg_name=ignition.fw_cfg_name(self._cluster.operating_system),
+            fw_cfg_name=ignition.fw_cfg_name(settings.operating_system),
             disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],
             network_interfaces=[
                 libvirt.DomainNetworkInterfaceArgs(
-                    network_id=self._network.id, mac=addresses.mac(self._cluster.name, node.name).upper()
+                    network_id=self._network.id, mac=addresses.mac(self._cluster, node.name).upper()
                 )
             ],
             consoles=[libvirt.DomainConsoleArgs(type="pty", target_port="0", target_type="serial")],
@@ -152,18 +153,19 @@ class LibvirtMachines(Component):
             opts=self.child(**self._options),
         )
         connection = Connection(
-            host=node.address,
+            host=str(node.address),
             port=22,
-            user=self._cluster.login_user,
+            user=ignition.LOGIN_USER,
             private_key=pulumi.Output.secret(self._login.private_key_openssh),
             host_key=host_key.public_key_openssh.apply(lambda key: " ".join(key.split()[:2])),
         )
-        return Machine(node.name, node.address, connection, machine_id=domain.id, resource=domain)
+        return Machine(node.name, str(node.address), connection, machine_id=domain.id, resource=domain)
 
     def _ignition(self, name: str, node: model.Node, host_key: tls.PrivateKey) -> libvirt.Ignition:
         def content(keys: list[str]) -> str:
             login, private, public = keys
-            return ignition.render(self._cluster, node, [login, *self._settings.authorized_keys], private, public)
+            authorized = [login, *self._settings.authorized_keys]
+            return ignition.render(self._cluster, self._settings, node, authorized, private, public)
 
         rendered: pulumi.Output[str] = pulumi.Output.all(
             self._login.public_key_openssh, host_key.private_key_openssh, host_key.public_key_openssh

@@ -9,28 +9,24 @@ from typing import Any
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from cluster.classic import classic
-from cluster.config.load import ConfigError, load_config
-from cluster.config.model import Cluster, Profile
+from cluster.config import load
+from cluster.config.model import Cluster
 
 
-def load(root: Path) -> Cluster:
+def load_config(root: Path) -> Cluster:
     """The validated configuration of the current stack.
 
     Raises pulumi.RunError, which ends the program without a traceback, with every error of the configuration at
     once, before any resource is registered. Paths in configuration are relative to `root`.
     """
     try:
-        cluster = load_config(stack_values(pulumi.get_project()), root)
-    except ConfigError as error:
+        return load.load_config(stack_values(pulumi.get_project()), root)
+    except load.ConfigError as error:
         lines = "\n".join(f"  - {line}" for line in error.errors)
         count = len(error.errors)
         raise pulumi.RunError(
             f"stack {pulumi.get_stack()}: {count} error{'s' if count > 1 else ''} in the configuration:\n{lines}"
         ) from None
-    if cluster.profile is Profile.CLASSIC:
-        raise pulumi.RunError(classic.refusal())
-    return cluster
 
 
 def stack_values(namespace: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node, Role, Subject
 from cluster.rendering import render as render_template
 
@@ -24,24 +25,14 @@ class _Parameters:
     domain: str
 
 
-def refusal() -> str:
-    """Why this profile cannot be brought up today, and what to do."""
-    return (
-        "profile: classic renders the unit, kubeconfig and certificate subjects of the 2018 series for reading "
-        "(tests/golden/classic); it cannot run: rkt is gone, its image registry no longer has hyperkube "
-        "v1.7.5_coreos.1, and no kubelet since has the flags require-kubeconfig, allow-privileged or network-plugin. "
-        "Set profile: standard"
-    )
-
-
 def render(cluster: Cluster, node: Node) -> dict[str, str]:
     """The series' files for one node, text by path, and the certificate subjects under certificates.yaml."""
     role = "master" if node.role is Role.CONTROL_PLANE else "worker"
     parameters = _Parameters(
         role=role,
         master=node.role is Role.CONTROL_PLANE,
-        address=node.address,
-        dns=cluster.dns_address,
+        address=str(node.address),
+        dns=str(cluster.network.cluster_dns),
         domain=cluster.domain,
     )
     return {
@@ -53,9 +44,9 @@ def render(cluster: Cluster, node: Node) -> dict[str, str]:
 
 def _kubeconfig(cluster: Cluster) -> dict[str, Any]:
     """All nodes talk to the third master: the single point of failure that `standard` does away with."""
-    third = cluster.control_plane()[min(2, len(cluster.control_plane()) - 1)]
+    third = cluster.control_plane_nodes()[min(2, len(cluster.control_plane_nodes()) - 1)]
     embedded = "(embedded, base64)"
-    authority = {"server": f"https://{third.address}:443", "certificate-authority-data": embedded}
+    authority = {"server": url(third.address, 443), "certificate-authority-data": embedded}
     credentials = {"client-certificate-data": embedded, "client-key-data": embedded}
     return {
         "apiVersion": "v1",

@@ -32,7 +32,7 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {
 OWNED = {
     "apiVersion": "it is always kubelet.config.k8s.io/v1beta1",
     "kind": "it is always KubeletConfiguration",
-    "clusterDNS": "set network.dns",
+    "clusterDNS": "set network.clusterDNS",
     "clusterDomain": "set cluster.domain",
     "staticPodPath": "it is where the program's own static pods stand",
     "tlsCertFile": "the certificate comes from the plan",

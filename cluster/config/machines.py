@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import IPv4Network
 from pathlib import Path
 
 from cluster.config import artifacts, syntax
-from cluster.config.model import BootImage, Libvirt, MachineSize, OperatingSystem, Source, Ssh
-from cluster.config.reader import Reader
-from cluster.machine import addresses
+from cluster.config.model import BootImage, ExistingHosts, Libvirt, MachineSize, OperatingSystem, SshHost
+from cluster.config.reader import Check, Reader
 
-LOGIN_USER = "core"
-"""What CoreOS-style systems call their first user; Ignition makes it on the others."""
-
+DEFAULT_USER = "core"
 LEAST_MEMORY = 1024
 POOL = re.compile(r"/[A-Za-z0-9._/-]+")
 BRIDGE = re.compile(r"[a-z][a-z0-9-]{0,14}")
+
+
+class Source(StrEnum):
+    """Where machines come from: VMs that this program makes, or hosts that exist already."""
+
+    LIBVIRT = "libvirt"
+    EXISTING = "existing"
 
 
 @dataclass(frozen=True)
@@ -34,20 +41,21 @@ class MachineSettings:
     """The `machines` section. `size` and `ssh` are the defaults of nodes."""
 
     source: Source
-    operating_system: OperatingSystem
-    login_user: str
     libvirt: Libvirt | None
     size: MachineSize
     ssh: SshDefaults
     root: Path
 
+    def of_nodes(self, sizes: Mapping[str, MachineSize], hosts: Mapping[str, SshHost]) -> Libvirt | ExistingHosts:
+        """The machine source with what each node adds to it."""
+        return ExistingHosts(hosts) if self.libvirt is None else replace(self.libvirt, sizes=sizes)
+
 
 def parse_machines(reader: Reader, root: Path, cluster_name: str) -> MachineSettings:
     """The machines' settings; errors name `machines.<key>`."""
     source = Source(reader.choice("source", list(Source)))
-    system = OperatingSystem(reader.choice("os", list(OperatingSystem), OperatingSystem.FLATCAR))
     size, libvirt = MachineSize(2, 2048, 20), None
-    defaults = SshDefaults(22, LOGIN_USER, None, None)
+    defaults = SshDefaults(22, DEFAULT_USER, None, None)
     if source is Source.LIBVIRT:
         section = reader.object("libvirt")
         size = parse_size(section.object("size"), size)
@@ -58,7 +66,7 @@ def parse_machines(reader: Reader, root: Path, cluster_name: str) -> MachineSett
         section = reader.object("ssh")
         defaults = SshDefaults(
             port=section.integer("port", 22, 1, 65535),
-            user=section.text("user", LOGIN_USER),
+            user=section.text("user", DEFAULT_USER),
             private_key_file=section.text("privateKeyFile", "") or None,
             host_key=section.text("hostKey", "", syntax.host_key) or None,
         )
@@ -66,7 +74,7 @@ def parse_machines(reader: Reader, root: Path, cluster_name: str) -> MachineSett
         if reader.has("libvirt"):
             reader.error("libvirt", "is for machines.source libvirt; existing hosts are set by machines.ssh")
     reader.finish()
-    return MachineSettings(source, system, LOGIN_USER, libvirt, size, defaults, root)
+    return MachineSettings(source, libvirt, size, defaults, root)
 
 
 def parse_size(reader: Reader, default: MachineSize) -> MachineSize:
@@ -80,7 +88,7 @@ def parse_size(reader: Reader, default: MachineSize) -> MachineSize:
     return size
 
 
-def parse_ssh(reader: Reader, defaults: SshDefaults, root: Path) -> Ssh | None:
+def parse_ssh(reader: Reader, defaults: SshDefaults, root: Path) -> SshHost | None:
     """How one existing host is reached. Reads its key files; None where an error was noted."""
     before = len(reader.errors)
     port = reader.integer("port", defaults.port, 1, 65535)
@@ -104,7 +112,7 @@ def parse_ssh(reader: Reader, defaults: SshDefaults, root: Path) -> Ssh | None:
         reader.error("hostKey", "is missing: the host's public key, as in /etc/ssh/ssh_host_ed25519_key.pub there")
     if len(reader.errors) > before:
         return None
-    return Ssh(port, user, root / Path(key_file).expanduser(), " ".join(host_key.split()[:2]))
+    return SshHost(port, user, root / Path(key_file).expanduser(), " ".join(host_key.split()[:2]))
 
 
 def _key_from(reader: Reader, root: Path, name: str) -> str:
@@ -136,27 +144,28 @@ def _reason(error: Exception) -> str:
 
 
 def _libvirt(reader: Reader, root: Path, cluster_name: str) -> Libvirt:
-    def matches(pattern: re.Pattern[str], allowed: str) -> object:
+    def matches(pattern: re.Pattern[str], allowed: str) -> Check:
         return lambda value: None if pattern.fullmatch(value) else f"'{value}' is not {allowed}"
 
     network = reader.text("network", "10.77.0.0/24", syntax.network)
     settings = Libvirt(
+        operating_system=OperatingSystem(reader.choice("os", list(OperatingSystem), OperatingSystem.FLATCAR)),
         uri=reader.text("uri", "qemu:///system", _uri),
         domain_type=_domain_type(reader, root),
         image=_image(reader.object("image"), root),
         pool=reader.text(
             "pool",
             f"/var/lib/libvirt/plumbline/{cluster_name}",
-            matches(POOL, "an absolute folder of letters, digits and ._-/"),  # type: ignore[arg-type]
+            matches(POOL, "an absolute folder of letters, digits and ._-/"),
         ),
-        network=network,
-        gateway=addresses.gateway(network),
+        network=IPv4Network(network),
         bridge=reader.text(
             "bridge",
             "plumbline0",
-            matches(BRIDGE, "an interface name: at most 15 of a-z, 0-9 and -"),  # type: ignore[arg-type]
+            matches(BRIDGE, "an interface name: at most 15 of a-z, 0-9 and -"),
         ),
         authorized_keys=reader.texts("authorizedKeys"),
+        sizes={},
     )
     for index, key in enumerate(settings.authorized_keys):
         if (wrong := syntax.host_key(key)) is not None:

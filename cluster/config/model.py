@@ -1,4 +1,4 @@
-"""The cluster's configuration as frozen, validated data. Made by cluster.config.load; everything else only reads it."""
+"""The cluster's configuration as frozen, validated data, in sections. Made by cluster.config.load; everything else reads it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from cluster.config.addresses import Host, IPAddress, IPNetwork
+
 
 class Role(StrEnum):
     """What a node is for. `master` in configuration means control-plane."""
@@ -16,29 +18,15 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-class Source(StrEnum):
-    """Where machines come from: VMs this program makes, or hosts that are there already."""
-
-    LIBVIRT = "libvirt"
-    EXISTING = "existing"
-
-
-class Profile(StrEnum):
-    """`standard` runs; `classic` renders the 2018 series' unit and kubeconfig, for reading only."""
-
-    STANDARD = "standard"
-    CLASSIC = "classic"
-
-
 class OperatingSystem(StrEnum):
-    """The machine's operating system family: decides Ignition's fw_cfg name, login user and writable paths."""
+    """A VM's operating system family: decides Ignition's fw_cfg name, groups and network files."""
 
     DEBIAN = "debian"
     FLATCAR = "flatcar"
     FEDORA_COREOS = "fedora-coreos"
 
 
-class PodNetwork(StrEnum):
+class Cni(StrEnum):
     """`routed`: every node routes to every other node's pods, on one L2 network. `none`: bring your own CNI plugin."""
 
     ROUTED = "routed"
@@ -102,16 +90,20 @@ class Artifacts:
 
 
 @dataclass(frozen=True)
-class Ssh:
-    """How an existing host is reached. `user` is root or may use sudo without a password.
+class Node:
+    """One node, keyed by its name. Its machine's own settings are in Cluster.machines.
 
-    `host_key` is one pinned public key, `<type> <base64>`. `private_key_file` was readable when configuration loaded.
+    `labels` and `taints` hold the role's own too. `kubelet` is merged over the cluster's KubeletConfiguration.
+    `pod_cidr` is the node's part of the pod network, None if the cluster brings its own CNI plugin.
     """
 
-    port: int
-    user: str
-    private_key_file: Path
-    host_key: str
+    name: str
+    role: Role
+    address: IPAddress
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
+    kubelet: Mapping[str, Any] = field(default_factory=dict)
+    pod_cidr: IPNetwork | None = None
 
 
 @dataclass(frozen=True)
@@ -121,25 +113,6 @@ class MachineSize:
     vcpus: int
     memory: int
     disk: int
-
-
-@dataclass(frozen=True)
-class Node:
-    """One node, keyed by its name. `size` is set for libvirt machines, `ssh` for existing ones.
-
-    `labels` and `taints` hold the role's own too. `kubelet` is merged over the cluster's KubeletConfiguration.
-    `pods` is the node's share of the pod network, "" where the cluster brings its own.
-    """
-
-    name: str
-    role: Role
-    address: str
-    labels: Mapping[str, str]
-    taints: tuple[Taint, ...]
-    size: MachineSize | None
-    ssh: Ssh | None
-    kubelet: Mapping[str, Any] = field(default_factory=dict)
-    pods: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,19 +127,41 @@ class BootImage:
 
 @dataclass(frozen=True)
 class Libvirt:
-    """Settings of the libvirt machines. `domain_type` is kvm or qemu (emulation, slow).
+    """VMs on libvirt, made by this program. `sizes` are the VMs' by node name.
 
-    `gateway` is the first host address of `network`; `bridge` at most 15 characters.
+    `domain_type` is kvm or qemu (emulation, slow). The first host address of `network` is its gateway. `bridge` has at
+    most 15 characters.
     """
 
+    operating_system: OperatingSystem
     uri: str
     domain_type: str
     image: BootImage
     pool: str
-    network: str
-    gateway: str
+    network: IPNetwork
     bridge: str
     authorized_keys: tuple[str, ...]
+    sizes: Mapping[str, MachineSize]
+
+
+@dataclass(frozen=True)
+class SshHost:
+    """How to reach an existing host. `user` is root or may use sudo without a password.
+
+    `host_key` is one pinned public key, `<type> <base64>`. `private_key_file` was readable when configuration loaded.
+    """
+
+    port: int
+    user: str
+    private_key_file: Path
+    host_key: str
+
+
+@dataclass(frozen=True)
+class ExistingHosts:
+    """Hosts that exist already and answer by SSH, by node name."""
+
+    hosts: Mapping[str, SshHost]
 
 
 @dataclass(frozen=True)
@@ -182,32 +177,68 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class CertificateSettings:
-    """How certificates are made. All times in hours. `algorithm` is ECDSA (P-256) or RSA (2048).
+class Network:
+    """The cluster's networks. `resolvers` answer for names outside the cluster: None for the nodes' own, () for none.
 
-    `protect_ca` (configuration: certificates.protectCa) makes the engine refuse to delete the CA key.
+    `conntrack_limits`: kube-proxy sets the kernel's limits, which nodes that share a kernel cannot.
+    """
+
+    pod_cidr: IPNetwork
+    service_cidr: IPNetwork
+    cluster_dns: IPAddress
+    cni: Cni = Cni.ROUTED
+    resolvers: tuple[IPAddress, ...] | None = None
+    conntrack_limits: bool = True
+
+
+@dataclass(frozen=True)
+class Kubernetes:
+    """Version, API endpoints and artifacts.
+
+    `internal_endpoint` is the DNS name of the API servers for all clients on nodes; `control_plane_endpoint` is what
+    clients outside use: the same, or the name or address of a load balancer.
+    """
+
+    version: str
+    internal_endpoint: str
+    control_plane_endpoint: Host
+    artifacts: Artifacts
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """How certificates are made. `algorithm` is ECDSA (P-256) or RSA (2048).
+
+    `protect_ca` makes the engine refuse to delete the CA key.
     """
 
     algorithm: str
     ca_subject: Subject
-    ca_validity: int
-    validity: int
-    early_renewal: int
+    ca_validity_hours: int
+    validity_hours: int
+    early_renewal_hours: int
     protect_ca: bool = True
 
 
 @dataclass(frozen=True)
-class Etcd:
-    """Timing in milliseconds, the store's quota in MiB. Slow machines take longer intervals."""
+class Containerd:
+    """Settings of the container runtime."""
 
-    heartbeat: int = 100
-    election: int = 1000
+    restrict_oom_score_adj: bool = False
+
+
+@dataclass(frozen=True)
+class Etcd:
+    """Times in milliseconds, the quota in MiB. Slow machines take longer intervals."""
+
+    heartbeat_interval: int = 100
+    election_timeout: int = 1000
     quota: int = 2048
 
 
 @dataclass(frozen=True)
 class ControlPlane:
-    """How controller manager and scheduler agree on a leader, and how often pods are probed. All in seconds."""
+    """Leader election of controller manager and scheduler, and the probes of static pods. All in seconds."""
 
     lease_duration: int = 15
     renew_deadline: int = 10
@@ -217,38 +248,20 @@ class ControlPlane:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The whole configuration, validated. `libvirt` is set exactly where `source` is libvirt.
-
-    `api_name` is the one name that clients on nodes use for the API servers; `endpoint` is what those outside use, where
-    it is another: a virtual address, or a load balancer's name. `kubelet` is merged over our KubeletConfiguration.
-    `conntrack_limits`: kube-proxy sets the kernel's, which nodes that share a kernel cannot.
-    `resolvers` are asked for names outside the cluster: None for the nodes' own, () for nobody.
-    """
+    """The whole configuration, validated. `kubelet` is merged over the program's own KubeletConfiguration."""
 
     name: str
     domain: str
-    profile: Profile
-    source: Source
-    operating_system: OperatingSystem
-    login_user: str
-    libvirt: Libvirt | None
+    machines: Libvirt | ExistingHosts
     nodes: tuple[Node, ...]
-    pod_network: str
-    service_network: str
-    dns_address: str
-    api_name: str
-    endpoint: str
-    kubernetes_version: str
-    artifacts: Artifacts
-    certificates: CertificateSettings
+    network: Network
+    kubernetes: Kubernetes
+    certificates: Certificates
     kubelet: Mapping[str, Any]
-    restrict_oom_score_adj: bool = False
+    containerd: Containerd = Containerd()
     etcd: Etcd = Etcd()
-    control: ControlPlane = ControlPlane()
-    pods: PodNetwork = PodNetwork.ROUTED
-    conntrack_limits: bool = True
-    resolvers: tuple[str, ...] | None = None
+    control_plane: ControlPlane = ControlPlane()
 
-    def control_plane(self) -> tuple[Node, ...]:
+    def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""
         return tuple(node for node in self.nodes if node.role is Role.CONTROL_PLANE)

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from cluster.config.model import Cluster, Libvirt, Node, OperatingSystem
-from cluster.machine import addresses
+from cluster.config.addresses import gateway, prefix_length
+from cluster.config.model import Libvirt, Node, OperatingSystem
+from cluster.machine.addresses import mac as mac_address
+
+LOGIN_USER = "core"
+"""What CoreOS-style systems call their first user; Ignition makes it on the others."""
 
 SPEC = "3.3.0"
 """The newest specification that Debian's Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too."""
@@ -30,24 +34,29 @@ def fw_cfg_name(system: OperatingSystem) -> str:
     return FW_CFG_NAMES[system]
 
 
-def render(cluster: Cluster, node: Node, authorized_keys: Sequence[str], host_key: str, host_public_key: str) -> str:
+def render(
+    cluster_name: str,
+    libvirt: Libvirt,
+    node: Node,
+    authorized_keys: Sequence[str],
+    host_key: str,
+    host_public_key: str,
+) -> str:
     """The configuration as JSON. `host_key` is the machine's private SSH host key, made by the plan to be pinned."""
-    assert cluster.libvirt is not None, "Ignition configures libvirt machines"
-    system = cluster.operating_system
     files = [
         _file("/etc/hostname", f"{node.name}\n"),
         _file("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600),
         _file("/etc/ssh/ssh_host_ed25519_key.pub", f"{host_public_key.strip()}\n"),
-        _file(f"/etc/sudoers.d/{cluster.login_user}", f"{cluster.login_user} ALL=(ALL) NOPASSWD:ALL\n", mode=0o440),
-        _network(cluster, cluster.libvirt, node),
+        _file(f"/etc/sudoers.d/{LOGIN_USER}", f"{LOGIN_USER} ALL=(ALL) NOPASSWD:ALL\n", mode=0o440),
+        _network(cluster_name, libvirt, node),
     ]
     config = {
         "ignition": {"version": SPEC},
         "passwd": {
             "users": [
                 {
-                    "name": cluster.login_user,
-                    "groups": ADMIN_GROUPS[system],
+                    "name": LOGIN_USER,
+                    "groups": ADMIN_GROUPS[libvirt.operating_system],
                     "shell": "/bin/bash",
                     "sshAuthorizedKeys": [key.strip() for key in authorized_keys],
                 }
@@ -58,21 +67,22 @@ def render(cluster: Cluster, node: Node, authorized_keys: Sequence[str], host_ke
     return json.dumps(config, indent=2)
 
 
-def _network(cluster: Cluster, libvirt: Libvirt, node: Node) -> dict[str, Any]:
+def _network(cluster_name: str, libvirt: Libvirt, node: Node) -> dict[str, Any]:
     """A static address, bound to the MAC address: interface names differ between machine types."""
-    mac = addresses.mac(cluster.name, node.name)
-    address = f"{node.address}/{addresses.prefix_length(libvirt.network)}"
-    if cluster.operating_system is OperatingSystem.FEDORA_COREOS:
+    mac = mac_address(cluster_name, node.name)
+    first = gateway(libvirt.network)
+    address = f"{node.address}/{prefix_length(libvirt.network)}"
+    if libvirt.operating_system is OperatingSystem.FEDORA_COREOS:
         text = (
             "[connection]\nid=plumbline\ntype=ethernet\nautoconnect=true\n\n"
             f"[ethernet]\nmac-address={mac.upper()}\n\n"
-            f"[ipv4]\nmethod=manual\naddress1={address},{libvirt.gateway}\ndns={libvirt.gateway};\n\n"
+            f"[ipv4]\nmethod=manual\naddress1={address},{first}\ndns={first};\n\n"
             "[ipv6]\nmethod=disabled\n"
         )
         return _file("/etc/NetworkManager/system-connections/plumbline.nmconnection", text, mode=0o600)
     text = (
         f"[Match]\nMACAddress={mac}\n\n"
-        f"[Network]\nAddress={address}\nGateway={libvirt.gateway}\nDNS={libvirt.gateway}\n"
+        f"[Network]\nAddress={address}\nGateway={first}\nDNS={first}\n"
         "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
     )
     return _file("/etc/systemd/network/10-plumbline.network", text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import yaml
 
 from cluster.addons import addons
 from cluster.classic import classic
+from cluster.config.addresses import Host
 from cluster.config.load import load_config
-from cluster.config.model import Cluster, OperatingSystem, PodNetwork, Role
+from cluster.config.model import Cluster, Cni, Libvirt, OperatingSystem, Role
 from cluster.machine import ignition
 from cluster.node import container_runtime, control_plane, etcd, kubeconfig, kubelet, paths, pod_network, static_pod
 from cluster.pki import leaves
@@ -23,7 +25,7 @@ Golden = Callable[[str, str], None]
 SHA = "ab" * 32
 VALUES: dict[str, Any] = {
     "cluster": {"name": "golden", "domain": "cluster.local"},
-    "machines": {"source": "libvirt", "os": "debian", "libvirt": {"image": {"path": "base.qcow2", "sha256": SHA}}},
+    "machines": {"source": "libvirt", "libvirt": {"os": "debian", "image": {"path": "base.qcow2", "sha256": SHA}}},
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},
         "m2": {"role": "control-plane", "address": "10.77.0.12"},
@@ -60,9 +62,7 @@ ARTIFACTS = (
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
     (tmp_path / "SHA256SUMS").write_text("".join(f"{SHA}  {name}\n" for name in ARTIFACTS))
-    found = load_config(VALUES, tmp_path)
-    assert found.libvirt is not None
-    return found
+    return load_config(VALUES, tmp_path)
 
 
 @pytest.mark.parametrize("index", [0, 3], ids=["control-plane", "worker"])
@@ -87,8 +87,10 @@ def test_classic(cluster: Cluster, golden: Golden, index: int) -> None:
 
 @pytest.mark.parametrize("system", list(OperatingSystem))
 def test_ignition(cluster: Cluster, golden: Golden, system: OperatingSystem) -> None:
+    assert isinstance(cluster.machines, Libvirt)
     text = ignition.render(
-        replace(cluster, operating_system=system),
+        cluster.name,
+        replace(cluster.machines, operating_system=system),
         cluster.nodes[0],
         ["ssh-ed25519 AAAAlogin\n"],
         "the host key\n",
@@ -102,11 +104,13 @@ def test_ignition(cluster: Cluster, golden: Golden, system: OperatingSystem) -> 
 
 def test_etcd_settings_name_the_member_alone(cluster: Cluster) -> None:
     """So that a member more or less restarts no other: who the first members were stands in a file of its own."""
-    texts = [etcd.state(cluster, node).files[paths.ETCD_SETTINGS].content or "" for node in cluster.control_plane()]
+    texts = [
+        etcd.state(cluster, node).files[paths.ETCD_SETTINGS].content or "" for node in cluster.control_plane_nodes()
+    ]
     assert len(texts) == 3
-    for node, text in zip(cluster.control_plane(), texts, strict=True):
-        for other in cluster.control_plane():
-            assert (other.address in text) == (other.name == node.name)
+    for node, text in zip(cluster.control_plane_nodes(), texts, strict=True):
+        for other in cluster.control_plane_nodes():
+            assert (str(other.address) in text) == (other.name == node.name)
 
 
 def test_a_guard_asks_the_others_for_a_quorum(cluster: Cluster) -> None:
@@ -128,9 +132,10 @@ def test_kubeconfigs_name_no_single_master(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(("endpoint", "kind"), [("10.77.0.5", "ip_addresses"), ("api.example.org", "dns_names")])
 def test_an_endpoint_is_for_those_outside(cluster: Cluster, endpoint: str, kind: str) -> None:
-    cluster = replace(cluster, endpoint=endpoint)
+    outside: Host = IPv4Address(endpoint) if kind == "ip_addresses" else endpoint
+    cluster = replace(cluster, kubernetes=replace(cluster.kubernetes, control_plane_endpoint=outside))
     assert endpoint not in kubeconfig.node(cluster)
-    carried = yaml.safe_load(kubeconfig.embedded(cluster, cluster.endpoint, "admin", "", "", ""))
+    carried = yaml.safe_load(kubeconfig.embedded(cluster, outside, "admin", "", "", ""))
     assert carried["clusters"][0]["cluster"]["server"] == f"https://{endpoint}:6443"
     serving = [leaf for leaf in leaves.plan(cluster).leaves if leaf.name.endswith("-apiserver")]
     assert len(serving) == 3
@@ -189,7 +194,7 @@ def test_another_node_changes_a_line_of_routes_alone(cluster: Cluster) -> None:
 
 
 def test_a_network_of_ones_own_has_no_routes_of_ours(cluster: Cluster) -> None:
-    own = replace(cluster, pods=PodNetwork.NONE)
+    own = replace(cluster, network=replace(cluster.network, cni=Cni.NONE))
     assert not {paths.ROUTES, paths.CNI_CONFLIST} & pod_network.state(own, own.nodes[0]).files.keys()
     assert control_plane.controller_manager_flags(own)["allocate-node-cidrs"] == "true"
 
@@ -197,8 +202,13 @@ def test_a_network_of_ones_own_has_no_routes_of_ours(cluster: Cluster) -> None:
 def test_add_ons(cluster: Cluster, golden: Golden) -> None:
     for name, manifests in (("rbac", addons.rbac()), ("dns", addons.dns(cluster))):
         golden(f"add-ons/{name}.yaml", addons.add_on(name, manifests).text)
-    assert "forward" not in addons.add_on("dns", addons.dns(replace(cluster, resolvers=()))).text
-    asked = addons.add_on("dns", addons.dns(replace(cluster, resolvers=("192.0.2.53",)))).text
+    assert (
+        "forward"
+        not in addons.add_on("dns", addons.dns(replace(cluster, network=replace(cluster.network, resolvers=())))).text
+    )
+    asked = addons.add_on(
+        "dns", addons.dns(replace(cluster, network=replace(cluster.network, resolvers=(IPv4Address("192.0.2.53"),))))
+    ).text
     assert "forward . 192.0.2.53 {" in asked
 
 

@@ -28,7 +28,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         },
         "machines": {
             "source": "existing",
-            "os": "debian",
             "ssh": {
                 "user": "core",
                 "privateKeyFile": "id",

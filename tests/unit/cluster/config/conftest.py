@@ -13,7 +13,7 @@ SHA = "ab" * 32
 
 LIBVIRT: dict[str, Any] = {
     "cluster": {"name": "proof", "domain": "cluster.local"},
-    "machines": {"source": "libvirt", "os": "debian", "libvirt": {"image": {"path": "base.qcow2", "sha256": SHA}}},
+    "machines": {"source": "libvirt", "libvirt": {"os": "debian", "image": {"path": "base.qcow2", "sha256": SHA}}},
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},
         "w1": {"role": "worker", "address": "10.77.0.21", "labels": {"node.kubernetes.io/pool": "general"}},

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.config.load import ConfigError, load_config
+from cluster.config.model import ExistingHosts, Libvirt
 from tests.unit.cluster.config.conftest import SHA
 
 
@@ -37,33 +38,33 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     ("name of another type", {"cluster/name": 7}, "cluster.name: is the number 7, not text"),
     (
         "endpoint with a port",
-        {"kubernetes/endpoint": "10.77.0.5:6443"},
-        "kubernetes.endpoint: '10.77.0.5:6443' is neither a DNS domain nor an IPv4 address",
+        {"kubernetes/controlPlaneEndpoint": "10.77.0.5:6443"},
+        "kubernetes.controlPlaneEndpoint: '10.77.0.5:6443' is neither a DNS domain nor an IPv4 address",
     ),
     (
         "endpoint that is half an address",
-        {"kubernetes/endpoint": "10.77.0"},
-        "kubernetes.endpoint: '10.77.0' is neither a DNS domain nor an IPv4 address",
+        {"kubernetes/controlPlaneEndpoint": "10.77.0"},
+        "kubernetes.controlPlaneEndpoint: '10.77.0' is neither a DNS domain nor an IPv4 address",
     ),
     (
         "malformed network",
-        {"network/pods": "10.2.0.0/33"},
-        "network.pods: '10.2.0.0/33' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24",
+        {"network/podCIDR": "10.2.0.0/33"},
+        "network.podCIDR: '10.2.0.0/33' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24",
     ),
     (
         "host bits",
-        {"network/services": "10.3.0.1/16"},
-        "network.services: '10.3.0.1/16' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24",
+        {"network/serviceCIDR": "10.3.0.1/16"},
+        "network.serviceCIDR: '10.3.0.1/16' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24",
     ),
     (
         "overlapping pods and services",
-        {"network/services": "10.2.128.0/17", "network/dns": "10.2.128.10"},
-        "network.services: 10.2.128.0/17 overlaps network.pods (10.2.0.0/16): each address may belong to one network only",
+        {"network/serviceCIDR": "10.2.128.0/17", "network/clusterDNS": "10.2.128.10"},
+        "network.serviceCIDR: 10.2.128.0/17 overlaps network.podCIDR (10.2.0.0/16): each address may belong to one network only",
     ),
     (
         "overlapping machines",
-        {"network/pods": "10.77.0.0/16"},
-        "machines.libvirt.network: 10.77.0.0/24 overlaps network.pods (10.77.0.0/16): "
+        {"network/podCIDR": "10.77.0.0/16"},
+        "machines.libvirt.network: 10.77.0.0/24 overlaps network.podCIDR (10.77.0.0/16): "
         "each address may belong to one network only",
     ),
     (
@@ -180,8 +181,8 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "DNS outside",
-        {"network/dns": "10.4.0.10"},
-        "network.dns: 10.4.0.10 is not in network.services (10.3.0.0/16)",
+        {"network/clusterDNS": "10.4.0.10"},
+        "network.clusterDNS: 10.4.0.10 is not in network.serviceCIDR (10.3.0.0/16)",
     ),
     (
         "leaf outlives its authority",
@@ -201,7 +202,6 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("unknown key", {"nodes/w1/adress": "x"}, "nodes.w1.adress: is not a known key; did you mean address?"),
     ("unknown section", {"node": {}}, "node: is not a known key; did you mean nodes?"),
-    ("unknown profile", {"profile": "modern"}, "profile: 'modern' is not one of standard, classic"),
     (
         "memory too small",
         {"nodes/w1/machine": {"memory": 64}},
@@ -215,7 +215,7 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "a key of the program's own",
         {"kubelet": {"clusterDNS": ["10.3.0.11"]}},
-        "kubelet.clusterDNS: is set by the program: set network.dns",
+        "kubelet.clusterDNS: is set by the program: set network.clusterDNS",
     ),
     (
         "a node's key of the program's own",
@@ -264,24 +264,24 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "a share outside the pod network",
-        {"nodes/w1/pods": "10.9.0.0/24"},
-        "nodes.w1.pods: 10.9.0.0/24 is not a part of network.pods (10.2.0.0/16); set it to one, such as a /24",
+        {"nodes/w1/podCIDR": "10.9.0.0/24"},
+        "nodes.w1.podCIDR: 10.9.0.0/24 is not a part of network.podCIDR (10.2.0.0/16); set it to one, such as a /24",
     ),
     (
         "two nodes with one share",
-        {"nodes/w1/pods": "10.2.11.0/25"},
-        "nodes.w1.pods: 10.2.11.0/25 overlaps 10.2.11.0/24 of m1: set nodes.w1.pods to a part of network.pods "
+        {"nodes/w1/podCIDR": "10.2.11.0/25"},
+        "nodes.w1.podCIDR: 10.2.11.0/25 overlaps 10.2.11.0/24 of m1: set nodes.w1.podCIDR to a part of network.podCIDR "
         "(10.2.0.0/16) that no other node has",
     ),
     (
         "a share where the network is another's",
-        {"network/mode": "none", "nodes/w1/pods": "10.2.11.0/25"},
-        "nodes.w1.pods: is for network.mode routed",
+        {"network/cni": "none", "nodes/w1/podCIDR": "10.2.11.0/25"},
+        "nodes.w1.podCIDR: is for network.cni routed",
     ),
     (
         "unknown network mode",
-        {"network/mode": "bridge"},
-        "network.mode: 'bridge' is not one of routed, none",
+        {"network/cni": "bridge"},
+        "network.cni: 'bridge' is not one of routed, none",
     ),
     (
         "domain type twice",
@@ -355,7 +355,7 @@ EXISTING_CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "node among the pods",
         {"nodes/w1/address": "10.2.0.9"},
-        "nodes.w1.address: 10.2.0.9 is in network.pods (10.2.0.0/16): a node's address must lie outside it",
+        "nodes.w1.address: 10.2.0.9 is in network.podCIDR (10.2.0.0/16): a node's address must lie outside it",
     ),
 ]
 
@@ -385,8 +385,12 @@ def test_existing(existing: dict[str, Any], root: Path, change: dict[str, Any], 
 def test_all_errors_come_at_once(libvirt: dict[str, Any], root: Path) -> None:
     _set(libvirt, "cluster/name", "No")
     _set(libvirt, "nodes/w1/role", "minion")
-    _set(libvirt, "network/dns", "10.4.0.10")
-    assert [error.split(":")[0] for error in _errors(libvirt, root)] == ["cluster.name", "nodes.w1.role", "network.dns"]
+    _set(libvirt, "network/clusterDNS", "10.4.0.10")
+    assert [error.split(":")[0] for error in _errors(libvirt, root)] == [
+        "cluster.name",
+        "nodes.w1.role",
+        "network.clusterDNS",
+    ]
 
 
 def test_nothing_at_all(root: Path) -> None:
@@ -394,14 +398,14 @@ def test_nothing_at_all(root: Path) -> None:
 
 
 def test_the_good_ones_are_good(libvirt: dict[str, Any], existing: dict[str, Any], root: Path) -> None:
-    assert load_config(libvirt, root).libvirt is not None
+    assert isinstance(load_config(libvirt, root).machines, Libvirt)
     found = load_config(existing, root)
     assert [node.role for node in found.nodes] == ["control-plane", "worker"]
-    assert found.nodes[0].ssh is not None
-    assert found.nodes[0].ssh.user == "core"
+    assert isinstance(found.machines, ExistingHosts)
+    assert found.machines.hosts["m1"].user == "core"
 
 
 def test_checksums_are_of_the_right_form(libvirt: dict[str, Any], root: Path) -> None:
-    image = load_config(libvirt, root).libvirt
-    assert image is not None
-    assert image.image.sha256 == SHA
+    machines = load_config(libvirt, root).machines
+    assert isinstance(machines, Libvirt)
+    assert machines.image.sha256 == SHA
