@@ -15,7 +15,7 @@ from cluster.addons.addons import AddOn
 from cluster.config import model
 from components.component import Component
 from components.machine import COMMANDS, Machine
-from components.node_state import NodeState
+from components.node_state import NodeStateResource
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class AddOnsArgs:
     cluster: model.Cluster
     machines: Mapping[str, Machine]
     kubeconfig: pulumi.Input[str]
-    api: Mapping[str, NodeState]
-    network: Mapping[str, NodeState]
+    api: Mapping[str, NodeStateResource]
+    network: Mapping[str, NodeStateResource]
 
 
 class AddOns(Component):

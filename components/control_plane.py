@@ -15,7 +15,7 @@ from cluster.pki.leaves import Authority, Concern
 from components.certificate_authority import private_key
 from components.component import Component
 from components.node import Node
-from components.node_state import IssuedFile, NodeState
+from components.node_state import IssuedFile, NodeStateResource
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ControlPlane(Component):
     and encrypt secrets at rest are the plan's own, the same on every control-plane node.
     """
 
-    states: dict[str, NodeState]
+    states: dict[str, NodeStateResource]
 
     def __init__(self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)

@@ -14,7 +14,7 @@ from cluster.config import model
 from cluster.node import etcd
 from components.component import Component
 from components.machine import COMMANDS, Machine
-from components.node_state import NodeState
+from components.node_state import NodeStateResource
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class EtcdArgs:
 
     cluster: model.Cluster
     machines: Mapping[str, Machine]
-    members: Mapping[str, NodeState]
+    members: Mapping[str, NodeStateResource]
 
 
 class Etcd(Component):

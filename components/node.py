@@ -13,12 +13,12 @@ import pulumi_command as command
 from cluster.config import model
 from cluster.node import container_runtime, etcd, kubelet, paths
 from cluster.pki.leaves import Authority, Concern
-from cluster.state import State
 from components.certificate import Certificate
 from components.certificate_authority import CertificateAuthority
 from components.component import Component
 from components.machine import COMMANDS, DIALS, Machine
-from components.node_state import IssuedFile, NodeState, NodeStateArgs
+from components.node_state import IssuedFile, NodeStateArgs, NodeStateResource
+from nodestate import NodeState
 
 FIRST_BOOT_DIALS = 120
 """About ten minutes: an emulated machine among others takes several to answer."""
@@ -43,8 +43,8 @@ class Node(Component):
 
     version: pulumi.Output[str]
     state: pulumi.Output[str]
-    kubelet: NodeState
-    etcd: NodeState | None = None
+    kubelet: NodeStateResource
+    etcd: NodeStateResource | None = None
 
     def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
@@ -78,12 +78,12 @@ class Node(Component):
         self.register_outputs({"version": self.version, "state": self.state})
 
     def bring(
-        self, concern: str, state: State, issued: Mapping[str, IssuedFile], after: Sequence[pulumi.Resource]
-    ) -> NodeState:
+        self, concern: str, state: NodeState, issued: Mapping[str, IssuedFile], after: Sequence[pulumi.Resource]
+    ) -> NodeStateResource:
         """Brings one more of the node's states to it, once `after` is there; undone with it, or gone with the machine."""
         machine = self._args.machine
         options = self.child(depends_on=list(after), deleted_with=machine.resource)
-        return NodeState(f"{self._name}-{concern}", NodeStateArgs(machine, state, issued), options)
+        return NodeStateResource(f"{self._name}-{concern}", NodeStateArgs(machine, state, issued), options)
 
     def authority(self, authority: Authority, *certificate_paths: str) -> dict[str, IssuedFile]:
         """An authority's certificate as files of this node. Its key is no node's."""

@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from nodestate import Download
+
 
 class Role(StrEnum):
     """What a node is for. `master` in configuration means control-plane."""
@@ -58,24 +60,11 @@ class Taint:
 
 
 @dataclass(frozen=True)
-class Pinned:
-    """Something to download, pinned by checksum.
-
-    `sha256` is the checksum of what `url` serves (64 hex digits). `extract` names the one member to take
-    where that is a tar archive, else None.
-    """
-
-    url: str
-    sha256: str
-    extract: str | None = None
-
-
-@dataclass(frozen=True)
 class ContainerImage:
     """A container image to import into containerd from a pinned tar archive; on control-plane nodes only, or on all."""
 
     name: str
-    archive: Pinned
+    archive: Download
     control_plane: bool = False
 
 
@@ -87,16 +76,16 @@ class Artifacts:
     nodes pull from registries.
     """
 
-    kubelet: Pinned
-    kubectl: Pinned
-    containerd: Pinned
-    containerd_shim: Pinned
-    ctr: Pinned
-    runc: Pinned
-    etcd: Pinned
-    etcdctl: Pinned
-    etcdutl: Pinned
-    cni: Mapping[str, Pinned]
+    kubelet: Download
+    kubectl: Download
+    containerd: Download
+    containerd_shim: Download
+    ctr: Download
+    runc: Download
+    etcd: Download
+    etcdctl: Download
+    etcdutl: Download
+    cni: Mapping[str, Download]
     pause_image: str
     images: tuple[ContainerImage, ...] = ()
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cluster.config.model import Cluster, Node, Role
 from cluster.node import kubelet, paths
 from cluster.rendering import render
-from cluster.state import Action, Command, Directory, File, Reaction, Readiness, State, Unit
+from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
 
 CONTAINERD = "containerd.service"
 IMAGES = "plumbline-images.service"
@@ -61,7 +61,7 @@ class _ContainerdConfig:
     systemd_cgroup: bool
 
 
-def state(cluster: Cluster, node: Node) -> State:
+def state(cluster: Cluster, node: Node) -> NodeState:
     """What the node must hold for containers to run. Containers outlive a restart of containerd."""
     artifacts = cluster.artifacts
     protects = bool(kubelet.configuration(cluster, node)["protectKernelDefaults"])
@@ -104,13 +104,13 @@ def state(cluster: Cluster, node: Node) -> State:
         )
         units[IMAGES] = Unit()
         reactions.append(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *[image.file for image in images])))
-    return State(
+    return NodeState(
         files,
         directories,
         units,
         tuple(reactions),
         readiness=(Readiness(CONTAINERD, timeout=120),),
-        leave=(Command(CONTAINERD, END),),
+        pre_delete=(Hook(CONTAINERD, END),),
     )
 
 

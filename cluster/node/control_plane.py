@@ -18,7 +18,7 @@ from cluster.node import etcd, kubeconfig, paths
 from cluster.node.kubelet import CIPHERS
 from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.node.static_pod import state as pod_state
-from cluster.state import Action, Directory, File, Reaction, Rollout, State
+from nodestate import Action, Directory, File, NodeState, Reaction, Rollout
 
 AUDIT_LOG = "/var/log/kubernetes/audit"
 API_SERVER, CONTROLLER_MANAGER, SCHEDULER = pins.CONTROL_PLANE
@@ -33,7 +33,7 @@ PROBES = {
 }
 
 
-def state(cluster: Cluster, node: Node) -> State:
+def state(cluster: Cluster, node: Node) -> NodeState:
     """What a control-plane node must hold for its static pods, without what the plan issues: certificates and keys.
 
     A new serving certificate, a new authority of clients and the encryption configuration are reread by the API server
@@ -53,7 +53,7 @@ def state(cluster: Cluster, node: Node) -> State:
         ),
     }
     folders = {f"{FOLDER}/{name}": Directory("0700") for name in pins.CONTROL_PLANE} | {AUDIT_LOG: Directory("0700")}
-    own = State(
+    own = NodeState(
         files=files,
         directories=folders,
         reactions=(
@@ -67,7 +67,7 @@ def state(cluster: Cluster, node: Node) -> State:
         ),
     )
     pods = [pod_state(pod, READY_SECONDS) for pod in static_pods(cluster, node)]
-    return replace(merged(own, *pods), rollout=Rollout(GROUP, guard(cluster, node)))
+    return replace(merged(own, *pods), rollout=Rollout(GROUP, health_check(cluster, node)))
 
 
 def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
@@ -123,7 +123,7 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
     )
 
 
-def guard(cluster: Cluster, node: Node) -> str | None:
+def health_check(cluster: Cluster, node: Node) -> str | None:
     """Succeeds while another API server serves. A single one has no other to ask."""
     others = [
         f"https://{one.address}:{kubeconfig.API_PORT}/readyz"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
 from cluster.rendering import TEMPLATES, render
-from cluster.state import Action, Command, Directory, File, Reaction, Readiness, Rollout, State, Unit
+from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Rollout, Unit
 
 UNIT = "etcd.service"
 GROUP = "etcd"
@@ -40,13 +40,13 @@ class _UnitParameters:
     founded: str
 
 
-def state(cluster: Cluster, node: Node) -> State:
+def state(cluster: Cluster, node: Node) -> NodeState:
     """What a control-plane node must hold for its etcd member, without the certificates that the plan issues.
 
     etcd rereads its own certificates with every connection; its authorities only at its start. What a member is told of
     the first members is read on its very first start and never again, so a change of it restarts nothing.
     """
-    return State(
+    return NodeState(
         files={
             paths.ETCD: File(source=cluster.artifacts.etcd, mode="0755"),
             paths.ETCDCTL: File(source=cluster.artifacts.etcdctl, mode="0755"),
@@ -90,12 +90,12 @@ def state(cluster: Cluster, node: Node) -> State:
         readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
         rollout=Rollout(
             GROUP,
-            guard(cluster, node),
+            health_check(cluster, node),
             members=tuple(member.name for member in cluster.control_plane()),
-            remaining=remaining(cluster),
+            removal_check=removal_check(cluster),
         ),
-        prepare=(Command(UNIT, _script(cluster, node, "join.sh")),),
-        leave=(Command(UNIT, _script(cluster, node, "leave.sh")),),
+        pre_start=(Hook(UNIT, _script(cluster, node, "join.sh")),),
+        pre_delete=(Hook(UNIT, _script(cluster, node, "leave.sh")),),
     )
 
 
@@ -177,13 +177,13 @@ def _others(cluster: Cluster, node: Node) -> list[str]:
     return [member for member in _members(cluster) if not member.startswith(f"{node.name}=")]
 
 
-def guard(cluster: Cluster, node: Node) -> str | None:
+def health_check(cluster: Cluster, node: Node) -> str | None:
     """Succeeds while the other members hold a quorum without this one. A single member has no others to ask."""
     others = _others(cluster, node)
     return _quorum(cluster, others, "the other members") if others else None
 
 
-def remaining(cluster: Cluster) -> str:
+def removal_check(cluster: Cluster) -> str:
     """Succeeds while the members of this plan are a quorum of themselves: etcd lets nobody go who leaves less behind."""
     return _quorum(cluster, _members(cluster), "the members that stay")
 

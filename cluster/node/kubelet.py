@@ -11,7 +11,7 @@ import yaml
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig, paths
 from cluster.rendering import TEMPLATES, render
-from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
+from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
 
 UNIT = "kubelet.service"
 
@@ -37,13 +37,13 @@ class _UnitParameters:
     labels: str
 
 
-def state(cluster: Cluster, node: Node) -> State:
+def state(cluster: Cluster, node: Node) -> NodeState:
     """What the node must hold for its kubelet, without the certificates that the plan issues.
 
     The reactions name those too: a serving certificate is reread by the kubelet itself; its client certificate also,
     within minutes and unseen from outside, so nothing waits for it; a new authority takes a restart.
     """
-    return State(
+    return NodeState(
         files={
             paths.KUBELET: File(source=cluster.artifacts.kubelet, mode="0755"),
             paths.KUBELET_CONFIG: File(_dump(configuration(cluster, node)), mode="0600"),

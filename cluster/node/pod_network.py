@@ -13,7 +13,7 @@ from cluster.node.static_pod import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.node.static_pod import state as pod_state
 from cluster.pins import KUBE_PROXY
 from cluster.rendering import TEMPLATES, render
-from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
+from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
 
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
@@ -32,7 +32,7 @@ class _Nftables:
     pods: str
 
 
-def state(cluster: Cluster, node: Node) -> State:
+def state(cluster: Cluster, node: Node) -> NodeState:
     """What a node must hold for its pods to reach each other and services, without kube-proxy's certificate.
 
     Another node's coming changes its list of routes, and nothing that a pod notices.
@@ -40,9 +40,9 @@ def state(cluster: Cluster, node: Node) -> State:
     return merged(_kube_proxy(cluster, node), *([_routed(cluster, node)] if cluster.pods is PodNetwork.ROUTED else []))
 
 
-def _routed(cluster: Cluster, node: Node) -> State:
+def _routed(cluster: Cluster, node: Node) -> NodeState:
     plugins = {f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755") for name, one in cluster.artifacts.cni.items()}
-    return State(
+    return NodeState(
         files={
             **plugins,
             # The container runtime watches the folder: a change restarts nothing.
@@ -95,7 +95,7 @@ def routes(cluster: Cluster, node: Node) -> str:
     return "".join(f"{one.pods} {one.address}\n" for one in cluster.nodes if one.name != node.name)
 
 
-def _kube_proxy(cluster: Cluster, node: Node) -> State:
+def _kube_proxy(cluster: Cluster, node: Node) -> NodeState:
     folder = f"{FOLDER}/{KUBE_PROXY}"
     settings = file(KUBE_PROXY, "config.yaml")
     conf = file(KUBE_PROXY, "kubeconfig")
@@ -110,7 +110,7 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
         host_aliases=kubeconfig.host_aliases(cluster, node),
         privileged=True,
     )
-    own = State(
+    own = NodeState(
         files={
             settings: File(dump(configuration(cluster, node, conf)), mode="0600"),
             conf: File(kubeconfig.component(cluster, "system:kube-proxy", folder), mode="0600"),

@@ -13,7 +13,7 @@ import yaml
 
 from cluster.node import paths
 from cluster.rendering import render
-from cluster.state import Action, Command, File, Reaction, Readiness, State, Unit
+from nodestate import Action, File, Hook, NodeState, Reaction, Readiness, Unit
 
 FOLDER = "/etc/kubernetes"
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
@@ -71,14 +71,14 @@ def file(component: str, name: str) -> str:
     return f"{FOLDER}/{component}/{name}"
 
 
-def state(pod: StaticPod, timeout: int) -> State:
+def state(pod: StaticPod, timeout: int) -> NodeState:
     """Manifest and unit of one static pod, with the reactions to its files; ready within `timeout` seconds."""
     unit_path = f"{paths.UNITS}/{pod.unit}"
     unit = render(
         "node/static_pod/static-pod.service.j2",
         _UnitParameters(pod.description, paths.STATIC_POD, pod.name, pod.manifest_path, tuple(pod.files)),
     )
-    return State(
+    return NodeState(
         files={
             pod.manifest_path: File(dump(manifest(pod)), mode="0600"),
             unit_path: File(unit),
@@ -86,7 +86,7 @@ def state(pod: StaticPod, timeout: int) -> State:
         units={pod.unit: Unit()},
         reactions=(Reaction(pod.unit, Action.RESTART, (pod.manifest_path, *pod.files)),),
         readiness=(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout),),
-        leave=(Command(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n"),),
+        pre_delete=(Hook(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n"),),
     )
 
 
@@ -156,15 +156,15 @@ def _probe(probe: Probe, path: str, failures: int) -> dict[str, Any]:
     }
 
 
-def merged(*states: State) -> State:
+def merged(*states: NodeState) -> NodeState:
     """One state of several that share no path and no unit."""
-    return State(
+    return NodeState(
         files={path: one for each in states for path, one in each.files.items()},
         directories={path: one for each in states for path, one in each.directories.items()},
         units={name: one for each in states for name, one in each.units.items()},
         reactions=tuple(one for each in states for one in each.reactions),
         readiness=tuple(one for each in states for one in each.readiness),
-        leave=tuple(one for each in states for one in each.leave),
+        pre_delete=tuple(one for each in states for one in each.pre_delete),
     )
 
 

@@ -72,8 +72,8 @@ def test_standard(cluster: Cluster, golden: Golden, index: int) -> None:
     if node.role is Role.CONTROL_PLANE:
         files |= etcd.state(cluster, node).files
     for path, file in files.items():
-        if file.content is not None:
-            golden(f"standard/{node.role}{path.replace('/', '_')}", file.content)
+        if file.text is not None:
+            golden(f"standard/{node.role}{path.replace('/', '_')}", file.text)
         else:
             assert file.source is not None, path
 
@@ -102,7 +102,7 @@ def test_ignition(cluster: Cluster, golden: Golden, system: OperatingSystem) -> 
 
 def test_etcd_settings_name_the_member_alone(cluster: Cluster) -> None:
     """So that a member more or less restarts no other: who the first members were stands in a file of its own."""
-    texts = [etcd.state(cluster, node).files[paths.ETCD_SETTINGS].content or "" for node in cluster.control_plane()]
+    texts = [etcd.state(cluster, node).files[paths.ETCD_SETTINGS].text or "" for node in cluster.control_plane()]
     assert len(texts) == 3
     for node, text in zip(cluster.control_plane(), texts, strict=True):
         for other in cluster.control_plane():
@@ -110,13 +110,13 @@ def test_etcd_settings_name_the_member_alone(cluster: Cluster) -> None:
 
 
 def test_a_guard_asks_the_others_for_a_quorum(cluster: Cluster) -> None:
-    guard = etcd.guard(cluster, cluster.nodes[0]) or ""
+    guard = etcd.health_check(cluster, cluster.nodes[0]) or ""
     assert "m2=https://10.77.0.12:2379" in guard
     assert "m3=https://10.77.0.13:2379" in guard
     assert "10.77.0.11" not in guard
     assert "-ge 2 ]" in guard
     alone = replace(cluster, nodes=(cluster.nodes[0], cluster.nodes[3]))
-    assert etcd.guard(alone, alone.nodes[0]) is None, "a single member has nobody to ask"
+    assert etcd.health_check(alone, alone.nodes[0]) is None, "a single member has nobody to ask"
 
 
 def test_kubeconfigs_name_no_single_master(cluster: Cluster) -> None:
@@ -150,10 +150,10 @@ def test_static_pods(cluster: Cluster, golden: Golden) -> None:
     issued = {path for leaf in own for path in (leaf.certificate_path, leaf.key_path)}
     issued |= {static_pod.file(name, text) for name, text in ISSUED}
     for path, file in files.items():
-        if file.content is not None:
-            golden(f"control-plane{path.replace('/', '_')}", file.content)
+        if file.text is not None:
+            golden(f"control-plane{path.replace('/', '_')}", file.text)
     for component in control_plane.PROBES:
-        pod = yaml.safe_load(files[f"{paths.MANIFESTS}/{component}.yaml"].content or "")
+        pod = yaml.safe_load(files[f"{paths.MANIFESTS}/{component}.yaml"].text or "")
         [container] = pod["spec"]["containers"]
         values = [argument.partition("=")[2] for argument in container["command"][1:]]
         named = [word for value in values for word in value.split(",") if word.startswith("/")]
@@ -176,8 +176,8 @@ ISSUED = [
 def test_network(cluster: Cluster, golden: Golden, index: int) -> None:
     node = cluster.nodes[index]
     for path, file in pod_network.state(cluster, node).files.items():
-        if file.content is not None:
-            golden(f"network/{node.role}{path.replace('/', '_')}", file.content)
+        if file.text is not None:
+            golden(f"network/{node.role}{path.replace('/', '_')}", file.text)
 
 
 def test_another_node_changes_a_line_of_routes_alone(cluster: Cluster) -> None:
@@ -185,7 +185,7 @@ def test_another_node_changes_a_line_of_routes_alone(cluster: Cluster) -> None:
     for node in fewer.nodes:
         before, after = pod_network.state(fewer, node).files, pod_network.state(cluster, node).files
         assert {path for path in after if before[path] != after[path]} == {paths.ROUTES}
-        assert (after[paths.ROUTES].content or "").startswith(before[paths.ROUTES].content or "")
+        assert (after[paths.ROUTES].text or "").startswith(before[paths.ROUTES].text or "")
 
 
 def test_a_network_of_ones_own_has_no_routes_of_ours(cluster: Cluster) -> None:
