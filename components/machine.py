@@ -9,6 +9,9 @@ from typing import Any
 import pulumi
 import pulumi_command as command
 
+import nodestate
+from nodestate import to_wire
+
 COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
 """The scripts of pulumi-command's steps."""
 
@@ -43,13 +46,7 @@ class Connection:
 
     def record(self) -> dict[str, Any]:
         """The connection as data; secret, since it holds the key."""
-        return {
-            "host": self.host,
-            "port": self.port,
-            "user": self.user,
-            "privateKey": self.private_key,
-            "hostKey": self.host_key,
-        }
+        return to_wire(self, nodestate.Connection)
 
 
 @dataclass(frozen=True)

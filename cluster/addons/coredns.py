@@ -78,18 +78,11 @@ def _config_map(cluster: Cluster) -> Manifest:
 
 
 def _forward(cluster: Cluster) -> str:
-<<<<<<< HEAD:cluster/addons/coredns.py
     """The upstream resolvers for names outside the cluster: those of CoreDNS's own node, configured ones, or none."""
     resolvers = cluster.network.resolvers
     if resolvers == ():
         return ""
     asked = " ".join(str(one) for one in resolvers) if resolvers else "/etc/resolv.conf"
-=======
-    """Who is asked for names outside the cluster: the resolvers of the node that CoreDNS runs on, others, or nobody."""
-    if cluster.network.resolvers == ():
-        return ""
-    asked = " ".join(map(str, cluster.network.resolvers or ("/etc/resolv.conf",)))
->>>>>>> house-config:cluster/addons/addons.py
     return f"    forward . {asked} {{\n        max_concurrent 1000\n    }}\n"
 
 
@@ -162,11 +155,7 @@ def _service(cluster: Cluster) -> Manifest:
         "kind": "Service",
         "metadata": _meta("kube-dns", labels={**LABELS, "kubernetes.io/name": "CoreDNS"}),
         "spec": {
-<<<<<<< HEAD:cluster/addons/coredns.py
             "selector": LABELS,
-=======
-            "selector": DNS_LABELS,
->>>>>>> house-config:cluster/addons/addons.py
             "clusterIP": str(cluster.network.cluster_dns),
             "ports": [
                 {"name": "dns", "port": 53, "protocol": "UDP"},

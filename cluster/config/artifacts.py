@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cluster import pins
 from cluster.config import syntax
-from cluster.config.model import Artifacts, ContainerImage, Pinned
+from cluster.config.model import Artifacts, ContainerImage
 from cluster.config.reader import Reader
+from nodestate import Download
 
 LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
 
@@ -53,8 +54,8 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
     }
     masters_only = {pins.image(name, version) for name in pins.CONTROL_PLANE}
 
-    def mirrored(name: str) -> Pinned:
-        return Pinned(f"{url}/{name}", checksum_from(reader, root, sums, name))
+    def mirrored(name: str) -> Download:
+        return Download(f"{url}/{name}", checksum_from(reader, root, sums, name))
 
     pinned = {key: mirrored(name) for key, name in names.items()}
     images = tuple(ContainerImage(name, mirrored(tar), name in masters_only) for name, tar in tars.items())
@@ -99,16 +100,16 @@ def checksum_from(reader: Reader, root: Path, file: str, name: str) -> str:
 def _upstream(version: str) -> Artifacts:
     containerd, runc, cni = pins.CONTAINERD_ARCHIVE, pins.RUNC_BINARY, pins.CNI_ARCHIVE
 
-    def program(name: str) -> Pinned:
+    def program(name: str) -> Download:
         upstream = pins.program(name, version)
-        return Pinned(upstream.url, upstream.sha256)
+        return Download(upstream.url, upstream.sha256)
 
-    def member(name: str) -> Pinned:
-        return Pinned(containerd.url, containerd.sha256, extract=f"bin/{name}")
+    def member(name: str) -> Download:
+        return Download(containerd.url, containerd.sha256, extract=f"bin/{name}")
 
-    def of_etcd(name: str) -> Pinned:
+    def of_etcd(name: str) -> Download:
         archive = pins.ETCD_ARCHIVE
-        return Pinned(archive.url, archive.sha256, extract=f"etcd-{pins.ETCD}-linux-amd64/{name}")
+        return Download(archive.url, archive.sha256, extract=f"etcd-{pins.ETCD}-linux-amd64/{name}")
 
     return Artifacts(
         kubelet=program("kubelet"),
@@ -116,10 +117,10 @@ def _upstream(version: str) -> Artifacts:
         containerd=member("containerd"),
         containerd_shim=member("containerd-shim-runc-v2"),
         ctr=member("ctr"),
-        runc=Pinned(runc.url, runc.sha256),
+        runc=Download(runc.url, runc.sha256),
         etcd=of_etcd("etcd"),
         etcdctl=of_etcd("etcdctl"),
         etcdutl=of_etcd("etcdutl"),
-        cni={name: Pinned(cni.url, cni.sha256, extract=f"./{name}") for name in pins.CNI_PLUGINS},
+        cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in pins.CNI_PLUGINS},
         pause_image=pins.PAUSE_IMAGE,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config.addresses import Host, IPAddress, IPNetwork
+from nodestate import Download
 
 
 class Role(StrEnum):
@@ -46,24 +47,11 @@ class Taint:
 
 
 @dataclass(frozen=True)
-class Pinned:
-    """Something to download, pinned by checksum.
-
-    `sha256` is the checksum of what `url` serves (64 hex digits). `extract` names the one member to take
-    where that is a tar archive, else None.
-    """
-
-    url: str
-    sha256: str
-    extract: str | None = None
-
-
-@dataclass(frozen=True)
 class ContainerImage:
     """A container image to import into containerd from a pinned tar archive; on control-plane nodes only, or on all."""
 
     name: str
-    archive: Pinned
+    archive: Download
     control_plane: bool = False
 
 
@@ -75,16 +63,16 @@ class Artifacts:
     nodes pull from registries.
     """
 
-    kubelet: Pinned
-    kubectl: Pinned
-    containerd: Pinned
-    containerd_shim: Pinned
-    ctr: Pinned
-    runc: Pinned
-    etcd: Pinned
-    etcdctl: Pinned
-    etcdutl: Pinned
-    cni: Mapping[str, Pinned]
+    kubelet: Download
+    kubectl: Download
+    containerd: Download
+    containerd_shim: Download
+    ctr: Download
+    runc: Download
+    etcd: Download
+    etcdctl: Download
+    etcdutl: Download
+    cni: Mapping[str, Download]
     pause_image: str
     images: tuple[ContainerImage, ...] = ()
 

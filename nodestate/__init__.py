@@ -1,0 +1,48 @@
+"""NodeState, declared once: its fields, their wire form and their checks. Standard library only.
+
+`cluster` builds these records, `components` sends them to the engine, `provider` reads them back and acts on them.
+"""
+
+from nodestate.checks import Problem, problems
+from nodestate.revision import revision
+from nodestate.schema import (
+    Action,
+    Connection,
+    Directory,
+    Download,
+    File,
+    Hook,
+    NodeState,
+    NodeStateInputs,
+    Reaction,
+    Readiness,
+    Rollout,
+    Unit,
+)
+from nodestate.secret import UNKNOWN, Secret, Text, Unknown
+from nodestate.wire import from_wire, map_leaves, to_wire
+
+__all__ = [
+    "UNKNOWN",
+    "Action",
+    "Connection",
+    "Directory",
+    "Download",
+    "File",
+    "Hook",
+    "NodeState",
+    "NodeStateInputs",
+    "Problem",
+    "Reaction",
+    "Readiness",
+    "Rollout",
+    "Secret",
+    "Text",
+    "Unit",
+    "Unknown",
+    "from_wire",
+    "map_leaves",
+    "problems",
+    "revision",
+    "to_wire",
+]

@@ -1,0 +1,219 @@
+"""The records of NodeState. A field is declared here and nowhere else: type, default, meaning, check, wire names.
+
+The wire form (wire.py), the checks (checks.py) and docs/reference/nodestate.md follow from the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+from nodestate.keys import Check, Key, matching, whole
+from nodestate.secret import Secret, Text
+
+PATH = Check(
+    "an absolute path in its shortest form",
+    lambda value: (
+        value.startswith("/")
+        and value.isprintable()
+        and not ("\\" in value or "//" in value or value.endswith("/") or {".", ".."} & set(value.split("/")))
+    ),
+)
+UNIT = matching(
+    r"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|mount|target|slice)", "a unit's name, such as kubelet.service"
+)
+MODE = matching(r"0?[0-7]{3}|[0-7]{4}", "octal digits such as 0644")
+USER = matching(r"[a-z_][a-z0-9_-]*|[0-9]+", "a user's name or number")
+GROUP = matching(r"[a-z_][a-z0-9_-]*|[0-9]+", "a group's name or number")
+SHA256 = matching(r"[0-9a-f]{64}", "a sha256: 64 digits of 0-9 and a-f")
+DOWNLOAD_URL = matching(r"(https?://|file:///)\S+", "an http, https or file URL")
+HTTP_URL = matching(r"https?://\S+", "an http or https URL")
+MEMBER = matching(r"[^/].*", "a member of an archive")
+SERVED_AT = matching(r"\S+:[0-9]{1,5}", "host:port")
+NAME = matching(r"(?s).+", "a name")
+MACHINE_ID = matching(r"(?s).+", "a text that changes when the node becomes another machine")
+COMMAND = matching(r"(?s).+", "a shell command")
+SCRIPT = matching(r"(?s).+", "a shell script")
+HOST = matching(r"\S+", "an address or host name")
+PORT = whole(1, 65535, "a port: 1 to 65535")
+SECONDS = whole(1, 3600, "between 1 and 3600 seconds")
+FROM_ONE = whole(1, None, "a whole number from 1")
+PRIVATE_KEY = matching(r"(?s).+", "a private key in PEM or OpenSSH form")
+HOST_KEY = matching(
+    r"\s*(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa|rsa-sha2-\S+) [A-Za-z0-9+/=]+( .*)?\s*",
+    "a host's public key: its type and the key, such as ssh-ed25519 AAAA...",
+)
+
+
+def four_digits(mode: str) -> str:
+    """Octal digits as `stat` prints them."""
+    return mode.lstrip("0").rjust(4, "0")
+
+
+class Action(StrEnum):
+    """What a unit needs after one of its files changed (docs/reactions.md).
+
+    `self-reload`: the program rereads the file by itself; it is restarted only if it still serves the old certificate.
+    """
+
+    RESTART = "restart"
+    RELOAD = "reload"
+    SELF_RELOAD = "self-reload"
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to download, pinned by its checksum."""
+
+    url: Annotated[str, Key("Where the node downloads it from.", DOWNLOAD_URL)]
+    sha256: Annotated[str, Key("The checksum of what `url` serves.", SHA256)]
+    extract: Annotated[str | None, Key("Install this member of the tar archive instead of the archive.", MEMBER)] = None
+
+    @property
+    def identity(self) -> tuple[str, str | None]:
+        """Equal for equal bytes: another URL for the same bytes is the same download."""
+        return self.sha256, self.extract
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: either its content or a download.
+
+    A block is a part of a file that other programs write, too: only the lines between two marks are managed. Mode and
+    ownership of such a file are not managed; they are empty here.
+    """
+
+    content: Annotated[Text | None, Key("The text. A secret text is never shown, logged or read back.")] = None
+    source: Annotated[Download | None, Key("A pinned download.", unless="block")] = None
+    mode: Annotated[str, Key("Permissions.", MODE, unless="block", normal=four_digits)] = "0644"
+    owner: Annotated[str, Key("Owner: name or number.", USER, unless="block")] = "root"
+    group: Annotated[str, Key("Group: name or number.", GROUP, unless="block")] = "root"
+    block: Annotated[bool, Key("Manage only these lines, between two marks, of a file that others write, too.")] = False
+
+    @property
+    def text(self) -> str | None:
+        """The content if it is public and known, else None."""
+        return self.content if isinstance(self.content, str) else None
+
+    def __post_init__(self) -> None:
+        if self.block:
+            for name in ("mode", "owner", "group"):
+                object.__setattr__(self, name, "")
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One directory. Missing parents are made; it is removed only if it is empty."""
+
+    mode: Annotated[str, Key("Permissions.", MODE, normal=four_digits)] = "0755"
+    owner: Annotated[str, Key("Owner: name or number.", USER)] = "root"
+    group: Annotated[str, Key("Group: name or number.", GROUP)] = "root"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The state of one systemd unit."""
+
+    enabled: Annotated[bool, Key("Whether it starts at boot.")] = True
+    active: Annotated[bool, Key("Whether it runs.")] = True
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """What a unit needs when one of some files changes."""
+
+    unit: Annotated[str, Key("The unit.", UNIT)]
+    action: Annotated[Action, Key("If several actions apply to a unit, only the strongest runs.")]
+    files: Annotated[tuple[str, ...], Key("Paths of the files.", PATH, among="files", needs_one=True)]
+    served_at: Annotated[str | None, Key("For self-reload: where the node serves the certificate.", SERVED_AT)] = None
+    certificate: Annotated[
+        str | None, Key("For self-reload: path of the certificate that is served.", PATH, among="files")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """When a unit that was started, restarted or reloaded counts as ready."""
+
+    unit: Annotated[str, Key("The unit: it must be active.", UNIT, among="units")]
+    http: Annotated[str | None, Key("URL on the node that must answer with success.", HTTP_URL)] = None
+    timeout: Annotated[int, Key("Seconds until the change is rolled back.", SECONDS)] = 120
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A POSIX sh script that runs on the node as root. It must be safe to run again."""
+
+    unit: Annotated[str, Key("The unit it belongs to.", UNIT, among="units")]
+    script: Annotated[str, Key("The script.", SCRIPT)]
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """The nodes that can replace each other: only so many of them are disrupted at a time."""
+
+    group: Annotated[str, Key("Name of the rollout group, the same on each of its nodes.", NAME)]
+    health_check: Annotated[
+        str | None,
+        Key(
+            "Shell command that succeeds while the group as a whole serves; run before and after a disruptive change.",
+            COMMAND,
+            formerly="guard",
+        ),
+    ] = None
+    max_unavailable: Annotated[int, Key("Nodes disrupted at a time.", FROM_ONE, formerly="atOnce")] = 1
+    members: Annotated[tuple[str, ...], Key("Names of the group's nodes.", NAME)] = ()
+    removal_check: Annotated[
+        str | None,
+        Key(
+            "Shell command that succeeds while the remaining members could go on without those that leave `members`; "
+            "run in the preview on each remaining member.",
+            COMMAND,
+            formerly="remaining",
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """Files, directories and units of one node for one component, and how to react to a change of them."""
+
+    files: Annotated[Mapping[str, File], Key("Files by path.", entries=PATH)] = field(default_factory=dict)
+    directories: Annotated[Mapping[str, Directory], Key("Directories by path.", entries=PATH)] = field(
+        default_factory=dict
+    )
+    units: Annotated[Mapping[str, Unit], Key("systemd units by name.", entries=UNIT)] = field(default_factory=dict)
+    reactions: Annotated[tuple[Reaction, ...], Key("What units need when files change.")] = ()
+    readiness: Annotated[tuple[Readiness, ...], Key("When units count as ready.")] = ()
+    rollout: Annotated[Rollout | None, Key("The node's rollout group.")] = None
+    pre_start: Annotated[
+        tuple[Hook, ...], Key("Hooks that run before their unit is started or restarted.", formerly="prepare")
+    ] = ()
+    pre_delete: Annotated[
+        tuple[Hook, ...],
+        Key("Hooks that run before the resource is deleted. If one fails, nothing is removed.", formerly="leave"),
+    ] = ()
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a node is reached by SSH."""
+
+    host: Annotated[str, Key("Address or host name.", HOST)]
+    private_key: Annotated[Secret, Key("Private key of the user, without a passphrase. A secret.", PRIVATE_KEY)]
+    host_key: Annotated[str, Key("Public key of the host. The connection is refused if it has another.", HOST_KEY)]
+    port: Annotated[int, Key("Port of sshd.", PORT)] = 22
+    user: Annotated[str, Key("User to log in as: root, or one with sudo without a password.", NAME)] = "root"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStateInputs(NodeState):
+    """All inputs of the resource: the state, and the node it is for."""
+
+    node: Annotated[str, Key("Name of the node, used in every message.", NAME)]
+    connection: Annotated[Connection, Key("How the node is reached.")]
+    machine_id: Annotated[
+        str, Key("Identity of the machine. If it changes, everything is created again on the new one.", MACHINE_ID)
+    ]

@@ -1,0 +1,1 @@
+"""Live facts of every node, read over SSH."""
