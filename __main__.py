@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pulumi
+from components.plumbline import Plumbline, PlumblineArgs
 
 from components import settings
-from components.plumbline import Plumbline, PlumblineArgs
 
 cluster = settings.load_config(Path(__file__).parent)
 plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))

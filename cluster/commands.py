@@ -51,7 +51,13 @@ def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandS
     }
     manifests = f"manifests=$(cat <<'END-OF-MANIFESTS'\n{planned.text}END-OF-MANIFESTS\n)\n"
     return _through_api(
-        cluster, f"{cluster.name}-add-on-{planned.name}", planned.name, "apply.sh", values, manifests, after=tuple(after)
+        cluster,
+        f"{cluster.name}-add-on-{planned.name}",
+        planned.name,
+        "apply.sh",
+        values,
+        manifests,
+        after=tuple(after),
     )
 
 

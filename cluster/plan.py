@@ -63,7 +63,10 @@ def plan(cluster: Cluster) -> ClusterPlan:
     dns_step = commands.add_on(
         cluster,
         add_on("dns", coredns.manifests(cluster)),
-        [After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that take them") for node in cluster.nodes],
+        [
+            After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that take them")
+            for node in cluster.nodes
+        ],
     )
     steps: list[Step] = [quorum, rbac_step, ready, dns_step]
     for node in cluster.nodes:

@@ -36,9 +36,7 @@ def issue(leaf: Leaf, ca: CertificateAuthority, settings: Certificates, parent: 
         return pulumi.ResourceOptions(parent=parent, aliases=[former.urn(former.CERTIFICATE, kind, name=name)])
 
     name = leaf.name
-    key = private_key(
-        f"{name}-key", settings.algorithm, options("tls:index/privateKey:PrivateKey", f"{name}-key")
-    )
+    key = private_key(f"{name}-key", settings.algorithm, options("tls:index/privateKey:PrivateKey", f"{name}-key"))
     request = tls.CertRequest(
         f"{name}-request",
         private_key_pem=key.private_key_pem,

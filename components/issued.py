@@ -30,9 +30,7 @@ class IssuedTexts:
             case SharedKey.SERVICE_ACCOUNT, Part.PRIVATE_KEY:
                 return pulumi.Output.secret(self.shared.service_account.private_key_pem)
             case SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION:
-                return pulumi.Output.secret(
-                    self.shared.encryption.private_key_pem.apply(encryption_configuration)
-                )
+                return pulumi.Output.secret(self.shared.encryption.private_key_pem.apply(encryption_configuration))
             case of, Part.CERTIFICATE if of in self.authorities:
                 return self.authorities[CA(of)].certificate_pem
             case of, Part.CERTIFICATE:

@@ -18,7 +18,9 @@ class SharedKeys:
     encryption: tls.PrivateKey
 
     def __init__(self, cluster: str, settings: Certificates, parent: pulumi.Resource) -> None:
-        self.service_account = self._key(f"{cluster}-control-plane-service-account-key", settings.algorithm, settings, parent)
+        self.service_account = self._key(
+            f"{cluster}-control-plane-service-account-key", settings.algorithm, settings, parent
+        )
         self.encryption = self._key(f"{cluster}-control-plane-encryption-key", "ECDSA", settings, parent)
 
     @staticmethod

@@ -94,9 +94,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("front-proxy-client.crt", front_proxy[0], reread=True),
             PodFile("front-proxy-client.key", front_proxy[1], reread=True),
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
-            PodFile(
-                "encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True
-            ),
+            PodFile("encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True),
         ],
         probe=Probe(kubeconfig.API_PORT, period=cluster.control_plane.probe_period),
         cpu="250m",

@@ -49,9 +49,7 @@ def own_first(cluster: Cluster, node: Node) -> list[Node]:
     return sorted(cluster.control_plane_nodes(), key=lambda one: one.name != node.name)
 
 
-def embedded(
-    cluster: Cluster, host: Host, user: str, ca_pem: str, certificate_pem: str, key_pem: str
-) -> str:
+def embedded(cluster: Cluster, host: Host, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
     """A kubeconfig that contains its certificates and key: a secret.
 
     The first context uses `host`, which may not resolve where the file is used. So each control-plane node has a
@@ -72,9 +70,7 @@ def _by_path(cluster: Cluster, ca: str, user: str, credentials: dict[str, str]) 
     return dump_yaml(_data(cluster, host, {"certificate-authority": ca}, user, credentials))
 
 
-def _data(
-    cluster: Cluster, host: Host, ca: dict[str, str], user: str, credentials: dict[str, str]
-) -> dict[str, Any]:
+def _data(cluster: Cluster, host: Host, ca: dict[str, str], user: str, credentials: dict[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Config",

@@ -6,11 +6,11 @@ import itertools
 from typing import Any
 
 import pytest
+from components.plumbline import Plumbline, PlumblineArgs
 
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
 from cluster.node import paths
-from components.plumbline import Plumbline, PlumblineArgs
 from tests.unit.components.recorder import Recorder, is_secret, record
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nthe operator's\n-----END OPENSSH PRIVATE KEY-----\n"
