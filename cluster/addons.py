@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from cluster import pins
+from cluster import versions
 from cluster.certificates import ADMINISTRATORS
 from cluster.model import Cluster
 
@@ -170,7 +170,7 @@ def _deployment(cluster: Cluster) -> Manifest:
     apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": DNS_LABELS}}
     container = {
         "name": "coredns",
-        "image": pins.COREDNS_IMAGE,
+        "image": versions.COREDNS_IMAGE,
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cluster import control_plane, paths, pins, static_pods, syntax
+from cluster import control_plane, paths, static_pods, syntax, versions
 from cluster.model import Cluster, Node, Role
 
 ADMINISTRATOR = "administrator"
@@ -197,8 +197,8 @@ def _of_kube_proxy(cluster: Cluster, node: Node) -> Leaf:
         node=node.name,
         common_name="system:kube-proxy",
         allowed_uses=_uses(cluster, "client_auth"),
-        certificate_path=static_pods.file(pins.KUBE_PROXY, "client.crt"),
-        key_path=static_pods.file(pins.KUBE_PROXY, "client.key"),
+        certificate_path=static_pods.file(versions.KUBE_PROXY, "client.crt"),
+        key_path=static_pods.file(versions.KUBE_PROXY, "client.key"),
         concern=Concern.NETWORK,
     )
 

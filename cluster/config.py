@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from cluster import artifacts, pins, syntax
+from cluster import artifacts, syntax, versions
 from cluster.machines import parse_machines
 from cluster.model import CertificateSettings, Cluster, ControlPlane, Etcd, PodNetwork, Profile, Role, Source, Subject
 from cluster.nodes import parse_nodes
@@ -54,7 +54,7 @@ def load(raw: Mapping[str, Any], root: Path) -> Cluster:
     nodes = parse_nodes(top, machines)
 
     kubernetes = top.object("kubernetes")
-    version = kubernetes.choice("version", pins.SUPPORTED, pins.SUPPORTED[0])
+    version = kubernetes.choice("version", versions.SUPPORTED, versions.SUPPORTED[0])
     api_name = kubernetes.text("apiName", f"api.{name or 'cluster'}.{domain}", syntax.domain)
     endpoint = kubernetes.text("endpoint", api_name, syntax.host)
     pinned = artifacts.parse(kubernetes.object("artifacts"), version, root)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cluster import addresses, etcd, kubeconfig, paths, pins
+from cluster import addresses, etcd, kubeconfig, paths, versions
 from cluster.kubelet import CIPHERS
 from cluster.model import Cluster, Node, PodNetwork
 from cluster.state import Action, Directory, File, Reaction, Rollout, State
@@ -19,7 +19,7 @@ from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.static_pods import state as pod_state
 
 AUDIT_LOG = "/var/log/kubernetes/audit"
-API_SERVER, CONTROLLER_MANAGER, SCHEDULER = pins.CONTROL_PLANE
+API_SERVER, CONTROLLER_MANAGER, SCHEDULER = versions.CONTROL_PLANE
 GROUP = "control-plane"
 READY_SECONDS = 600
 """An emulated machine takes minutes for its first API server."""
@@ -50,7 +50,9 @@ def state(cluster: Cluster, node: Node) -> State:
             kubeconfig.component(cluster, "system:kube-scheduler", scheduler), mode="0600"
         ),
     }
-    folders = {f"{FOLDER}/{name}": Directory("0700") for name in pins.CONTROL_PLANE} | {AUDIT_LOG: Directory("0700")}
+    folders = {f"{FOLDER}/{name}": Directory("0700") for name in versions.CONTROL_PLANE} | {
+        AUDIT_LOG: Directory("0700")
+    }
     own = State(
         files=files,
         directories=folders,
@@ -75,7 +77,7 @@ def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
         return StaticPod(
             name=name,
             description=description,
-            image=pins.image(name, cluster.kubernetes_version),
+            image=versions.image(name, cluster.kubernetes_version),
             command=[name, *(f"--{flag}={value}" for flag, value in sorted(flags.items()))],
             probe=replace(PROBES[name], period=cluster.control.probe_period),
             cpu=cpu,

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from cluster import kubeconfig, paths, pins
+from cluster import kubeconfig, paths, versions
 from cluster.model import Cluster, Node, PodNetwork
-from cluster.pins import KUBE_PROXY
 from cluster.rendering import TEMPLATES, render
 from cluster.state import Action, Directory, File, Reaction, Readiness, State, Unit
 from cluster.static_pods import FOLDER, Probe, StaticPod, dump, file, merged
 from cluster.static_pods import state as pod_state
+from cluster.versions import KUBE_PROXY
 
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
@@ -101,7 +101,7 @@ def _kube_proxy(cluster: Cluster, node: Node) -> State:
     pod = StaticPod(
         name=KUBE_PROXY,
         description="Kubernetes service proxy",
-        image=pins.image(KUBE_PROXY, cluster.kubernetes_version),
+        image=versions.image(KUBE_PROXY, cluster.kubernetes_version),
         command=[KUBE_PROXY, f"--config={settings}"],
         probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control.probe_period),
         cpu="100m",

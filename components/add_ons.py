@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_command as command
 
-from cluster import addons, model, pins
+from cluster import addons, model, versions
 from cluster.addons import AddOn
 from components.component import Component
 from components.machine import COMMANDS, Machine
@@ -52,7 +52,7 @@ class AddOns(Component):
         # Its pods need a node that takes them.
         self._apply(addons.add_on("dns", addons.dns(args.cluster)), list(registered.values()))
         self.versions = {node: one.stdout for node, one in registered.items()}
-        expected = f"number={len(args.api) * len(pins.CONTROL_PLANE)} nodes={shlex.quote(' '.join(args.api))}\n"
+        expected = f"number={len(args.api) * len(versions.CONTROL_PLANE)} nodes={shlex.quote(' '.join(args.api))}\n"
         listed = self._command(
             "control-plane",
             expected,

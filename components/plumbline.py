@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from cluster import certificates, kubeconfig, network, pins
+from cluster import certificates, kubeconfig, network, versions
 from cluster.certificates import ADMINISTRATOR, BOOTSTRAP, Authority, Concern
 from cluster.model import Cluster, Source, Subject
 from cluster.static_pods import file
@@ -87,7 +87,7 @@ class Plumbline(Component):
                 "network",
                 network.state(cluster, node),
                 nodes[node.name].issued(Concern.NETWORK)
-                | nodes[node.name].authority(Authority.KUBERNETES, file(pins.KUBE_PROXY, "ca.crt")),
+                | nodes[node.name].authority(Authority.KUBERNETES, file(versions.KUBE_PROXY, "ca.crt")),
                 # kube-proxy is ready once the API has told it of services.
                 [nodes[node.name].kubelet, *control.states.values()],
             )
