@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cluster import pins
+from cluster import versions
 from cluster.config import syntax
 from cluster.config.model import Artifacts, ContainerImage
 from cluster.config.reader import Reader
@@ -36,23 +36,23 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
     names = {
         "kubelet": f"kubernetes/{version}/kubelet",
         "kubectl": f"kubernetes/{version}/kubectl",
-        "containerd": f"containerd/{pins.CONTAINERD}/containerd",
-        "containerd_shim": f"containerd/{pins.CONTAINERD}/containerd-shim-runc-v2",
-        "ctr": f"containerd/{pins.CONTAINERD}/ctr",
-        "runc": f"runc/{pins.RUNC}/runc",
-        "etcd": f"etcd/{pins.ETCD}/etcd",
-        "etcdctl": f"etcd/{pins.ETCD}/etcdctl",
-        "etcdutl": f"etcd/{pins.ETCD}/etcdutl",
-        **{name: f"cni/{pins.CNI}/{name}" for name in pins.CNI_PLUGINS},
+        "containerd": f"containerd/{versions.CONTAINERD}/containerd",
+        "containerd_shim": f"containerd/{versions.CONTAINERD}/containerd-shim-runc-v2",
+        "ctr": f"containerd/{versions.CONTAINERD}/ctr",
+        "runc": f"runc/{versions.RUNC}/runc",
+        "etcd": f"etcd/{versions.ETCD}/etcd",
+        "etcdctl": f"etcd/{versions.ETCD}/etcdctl",
+        "etcdutl": f"etcd/{versions.ETCD}/etcdutl",
+        **{name: f"cni/{versions.CNI}/{name}" for name in versions.CNI_PLUGINS},
     }
     tars = {
-        pins.PAUSE_IMAGE: f"images/pause-{pins.PAUSE}.tar",
-        pins.COREDNS_IMAGE: f"images/coredns-{pins.COREDNS}.tar",
+        versions.PAUSE_IMAGE: f"images/pause-{versions.PAUSE}.tar",
+        versions.COREDNS_IMAGE: f"images/coredns-{versions.COREDNS}.tar",
         **{
-            pins.image(name, version): f"images/{name}-{version}.tar" for name in (*pins.CONTROL_PLANE, pins.KUBE_PROXY)
+            versions.image(name, version): f"images/{name}-{version}.tar" for name in (*versions.CONTROL_PLANE, versions.KUBE_PROXY)
         },
     }
-    masters_only = {pins.image(name, version) for name in pins.CONTROL_PLANE}
+    masters_only = {versions.image(name, version) for name in versions.CONTROL_PLANE}
 
     def mirrored(name: str) -> Download:
         return Download(f"{url}/{name}", checksum_from(reader, root, sums, name))
@@ -71,8 +71,8 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         etcd=pinned["etcd"],
         etcdctl=pinned["etcdctl"],
         etcdutl=pinned["etcdutl"],
-        cni={name: pinned[name] for name in pins.CNI_PLUGINS},
-        pause_image=pins.PAUSE_IMAGE,
+        cni={name: pinned[name] for name in versions.CNI_PLUGINS},
+        pause_image=versions.PAUSE_IMAGE,
         images=images,
     )
 
@@ -98,18 +98,18 @@ def checksum_from(reader: Reader, root: Path, file: str, name: str) -> str:
 
 
 def _upstream(version: str) -> Artifacts:
-    containerd, runc, cni = pins.CONTAINERD_ARCHIVE, pins.RUNC_BINARY, pins.CNI_ARCHIVE
+    containerd, runc, cni = versions.CONTAINERD_ARCHIVE, versions.RUNC_BINARY, versions.CNI_ARCHIVE
 
     def program(name: str) -> Download:
-        upstream = pins.program(name, version)
+        upstream = versions.program(name, version)
         return Download(upstream.url, upstream.sha256)
 
     def member(name: str) -> Download:
         return Download(containerd.url, containerd.sha256, extract=f"bin/{name}")
 
     def of_etcd(name: str) -> Download:
-        archive = pins.ETCD_ARCHIVE
-        return Download(archive.url, archive.sha256, extract=f"etcd-{pins.ETCD}-linux-amd64/{name}")
+        archive = versions.ETCD_ARCHIVE
+        return Download(archive.url, archive.sha256, extract=f"etcd-{versions.ETCD}-linux-amd64/{name}")
 
     return Artifacts(
         kubelet=program("kubelet"),
@@ -121,6 +121,6 @@ def _upstream(version: str) -> Artifacts:
         etcd=of_etcd("etcd"),
         etcdctl=of_etcd("etcdctl"),
         etcdutl=of_etcd("etcdutl"),
-        cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in pins.CNI_PLUGINS},
-        pause_image=pins.PAUSE_IMAGE,
+        cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in versions.CNI_PLUGINS},
+        pause_image=versions.PAUSE_IMAGE,
     )

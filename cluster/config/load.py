@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from cluster import pins
+from cluster import versions
 from cluster.config import artifacts, syntax
 from cluster.config.addresses import IPAddress, IPNetwork, gateway, overlap
 from cluster.config.kubelet_overrides import check_kubelet_overrides
@@ -59,7 +59,7 @@ def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:
     nodes, source = parse_nodes(top, machines)
 
     kubernetes = top.object("kubernetes")
-    version = kubernetes.choice("version", pins.SUPPORTED, pins.SUPPORTED[0])
+    version = kubernetes.choice("version", versions.SUPPORTED, versions.SUPPORTED[0])
     internal = kubernetes.text("internalEndpoint", f"api.{name or 'cluster'}.{domain}", syntax.domain)
     outside = kubernetes.text("controlPlaneEndpoint", internal, syntax.host)
     pinned = artifacts.parse(kubernetes.object("artifacts"), version, root)
