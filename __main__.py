@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pulumi
-from components.plumbline import Plumbline, PlumblineArgs
 
-from components import settings
+from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
+from components.settings import load_config
 
-cluster = settings.load_config(Path(__file__).parent)
-plumbline = Plumbline(cluster.name, PlumblineArgs(cluster))
+config = load_config(Path(__file__).parent)
+cluster = KubernetesCluster(config.name, KubernetesClusterArgs(config))
 
-pulumi.export("nodes", plumbline.nodes)
-pulumi.export("etcd", plumbline.etcd)
-pulumi.export("controlPlane", plumbline.control_plane)
-pulumi.export("certificates", plumbline.certificates)
-pulumi.export("kubeconfig", plumbline.kubeconfig)
-pulumi.export("machines", plumbline.machines)
+pulumi.export("nodes", cluster.nodes)
+pulumi.export("etcd", cluster.etcd)
+pulumi.export("controlPlane", cluster.control_plane)
+pulumi.export("certificates", cluster.certificates)
+pulumi.export("kubeconfig", cluster.kubeconfig)
+pulumi.export("machines", cluster.machines)

@@ -35,7 +35,7 @@ def etcd_quorum(cluster: Cluster) -> CommandStep:
         name=f"{cluster.name}-etcd-quorum",
         node=cluster.control_plane_nodes()[0].name,
         component="etcd quorum",
-        script=_script("quorum.sh", {"client": etcd.etcdctl(cluster)}),
+        script=_script("quorum.sh", {"client": etcd.etcdctl(etcd.endpoints(cluster))}),
         after=tuple(After(member, "it asks every member") for member in members),
         reruns_on=tuple(members),
     )

@@ -15,7 +15,7 @@ from cluster.addons.addon import add_on
 from cluster.config.model import Cluster, Node, Role, Subject
 from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
 from cluster.pki.leaves import Leaf, leaves
-from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
+from cluster.step import CA, After, NodeStateStep, Part, SharedKey, Step, step_name
 
 
 class PlanError(Exception):
@@ -78,11 +78,11 @@ def plan(cluster: Cluster) -> ClusterPlan:
             CA.FRONT_PROXY: Subject("front-proxy-ca"),
         },
         leaves=leaves(cluster),
-        steps=_ordered(steps),
+        steps=ordered(steps),
         etcd_quorum=quorum.name,
         control_plane_ready=ready.name,
     )
-    _check_issued(planned)
+    check_issued(planned)
     return planned
 
 
@@ -97,7 +97,8 @@ def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> It
     yield commands.registration(cluster, node, rbac_step)
 
 
-def _ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """The steps, each after those it waits for. Raises PlanError for two of one name, or an edge to none."""
     by_name: dict[str, Step] = {}
     for step in steps:
         if step.name in by_name:
@@ -110,7 +111,7 @@ def _ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
 
 
-def _check_issued(planned: ClusterPlan) -> None:
+def check_issued(planned: ClusterPlan) -> None:
     """Each leaf of a node goes to that node, certificate and key, and to no other; nothing unknown is placed."""
     owners = {leaf.name: leaf.node for leaf in planned.leaves}
     if len(owners) != len(planned.leaves):
@@ -134,8 +135,3 @@ def _check_issued(planned: ClusterPlan) -> None:
         for part in (Part.CERTIFICATE, Part.PRIVATE_KEY):
             if leaf.node is not None and (leaf.name, part) not in placed:
                 raise PlanError(f"the {part} of {leaf.name} goes to no file")
-
-
-def command_steps(planned: ClusterPlan) -> tuple[CommandStep, ...]:
-    """The one-off steps."""
-    return tuple(step for step in planned.steps if isinstance(step, CommandStep))

@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 
 from cluster import outputs
+from cluster.config.addresses import Host
 from cluster.config.model import Cluster, Libvirt
 from cluster.node import kubeconfig
 from cluster.pki.leaves import ADMIN, BOOTSTRAP
@@ -64,7 +65,7 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
         }
         texts = IssuedTexts(authorities, certificates, SharedKeys(name, settings, self))
 
-        def identity(leaf: str, host: kubeconfig.Host) -> pulumi.Output[str]:
+        def identity(leaf: str, host: Host) -> pulumi.Output[str]:
             held = certificates[leaf]
             pems = pulumi.Output.all(
                 authorities[CA.KUBERNETES].certificate_pem, held.certificate_pem, held.private_key_pem
@@ -98,5 +99,6 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
 
     def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
         if isinstance(cluster.machines, Libvirt):
-            return LibvirtMachines(f"{name}-machines", LibvirtMachinesArgs(cluster), opts=self.child()).machines
-        return existing_machines(cluster.nodes, cluster.machines)
+            settings = LibvirtMachinesArgs(cluster.name, cluster.nodes, cluster.machines)
+            return LibvirtMachines(f"{name}-machines", settings, opts=self.child()).machines
+        return existing_machines(cluster.machines, cluster.nodes)

@@ -40,7 +40,7 @@ class LibvirtMachinesArgs:
     settings: model.Libvirt
 
 
-class LibvirtMachines(Component):
+class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
     """A network, a pool, the base image, and for each node a disk over it, an Ignition configuration and a domain.
 
     `machines` by node name: logged in to with a key of this stack's own, each with a pinned host key made here.

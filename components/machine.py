@@ -62,6 +62,10 @@ class Machine:
     machine_id: pulumi.Input[str]
     resource: pulumi.Resource | None = None
 
+    def record(self, role: str) -> dict[str, Any]:
+        """How the machine is reached, as data for `make status`; secret, since it holds the key."""
+        return {"role": role, "address": self.address, "connection": self.connection.record()}
+
     def command(
         self, name: str, create: str, opts: pulumi.ResourceOptions, dials: int = DIALS, **more: Any
     ) -> command.remote.Command:

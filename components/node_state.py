@@ -13,8 +13,8 @@ from nodestate import File, NodeState, NodeStateInputs, Secret, map_leaves, to_w
 
 
 @dataclass(frozen=True)
-class IssuedFile:
-    """A file whose content is an Output, secret or not: a certificate or key made in this same plan."""
+class IssuedText:
+    """A file whose content is an Output, secret or not: a certificate or key that the same run makes."""
 
     content: pulumi.Input[str]
     mode: str = "0600"
@@ -28,7 +28,7 @@ class NodeStateArgs:
 
     machine: Machine
     state: NodeState
-    issued_files: Mapping[str, IssuedFile] = field(default_factory=dict)
+    issued_files: Mapping[str, IssuedText] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

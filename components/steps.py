@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_command as command
@@ -46,13 +46,13 @@ class Steps:
         else:
             self.commands[step.name] = self._command(step, after)
 
-    def _state(self, step: NodeStateStep, after: list[pulumi.Resource]) -> NodeStateResource:
+    def _state(self, step: NodeStateStep, after: Sequence[pulumi.Resource]) -> NodeStateResource:
         node = self._nodes[step.node]
         issued = {file.path: IssuedText(self._issued.text(file.text), file.mode) for file in step.issued}
         options = pulumi.ResourceOptions(parent=node, depends_on=after, deleted_with=node.machine.resource)
         return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued), options)
 
-    def _command(self, step: CommandStep, after: list[pulumi.Resource]) -> command.remote.Command:
+    def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         machine: Machine = self._nodes[step.node].machine
         parent = self._nodes[step.owner] if step.owner else self._cluster
         revisions = [self.states[name].revision for name in step.reruns_on]

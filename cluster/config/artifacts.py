@@ -49,7 +49,8 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         versions.PAUSE_IMAGE: f"images/pause-{versions.PAUSE}.tar",
         versions.COREDNS_IMAGE: f"images/coredns-{versions.COREDNS}.tar",
         **{
-            versions.image(name, version): f"images/{name}-{version}.tar" for name in (*versions.CONTROL_PLANE, versions.KUBE_PROXY)
+            versions.image(name, version): f"images/{name}-{version}.tar"
+            for name in (*versions.CONTROL_PLANE, versions.KUBE_PROXY)
         },
     }
     masters_only = {versions.image(name, version) for name in versions.CONTROL_PLANE}

@@ -134,12 +134,13 @@ def initial(cluster: Cluster) -> dict[str, str]:
     }
 
 
-def etcdctl(cluster: Cluster) -> str:
-    """The start of an etcdctl command on a control-plane node that asks all members, as the health client."""
-    return _asking(",".join(client_url(node) for node in cluster.control_plane_nodes()))
+def endpoints(cluster: Cluster) -> str:
+    """All members' client URLs, as etcdctl takes them."""
+    return ",".join(client_url(node) for node in cluster.control_plane_nodes())
 
 
-def _asking(endpoints: str) -> str:
+def etcdctl(endpoints: str) -> str:
+    """The start of an etcdctl command on a control-plane node, as the health client."""
     return f"{_ETCDCTL} --endpoints {endpoints}"
 
 
@@ -161,7 +162,7 @@ def _quorum(cluster: Cluster, asked: list[str], called: str) -> str:
     return (
         "healthy=0 silent=\n"
         f"for one in {' '.join(asked)}; do\n"
-        f"  if {_asking('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
+        f"  if {etcdctl('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
         '  else silent="$silent ${one%%=*}"; fi\n'
         "done\n"
         f'[ "$healthy" -ge {quorum} ] || '

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-from ipaddress import IPv4Address
 from typing import Any
 
-from cluster.config.addresses import url
+from cluster.config.addresses import Host, url
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
 from cluster.rendering import dump_yaml
 
 API_PORT = 6443
-Host = str | IPv4Address
-"""A DNS name or an address."""
 
 
 def kubelet(cluster: Cluster) -> str:

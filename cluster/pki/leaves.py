@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
+from cluster.config.addresses import gateway
 from cluster.config.model import Cluster, Node, Role
 from cluster.step import CA
 
@@ -107,8 +107,8 @@ def _control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
             *(name for name in other if isinstance(name, str)),
         ),
         ip_addresses=(
-            *(str(node.address), "127.0.0.1", str(cluster.network.api_service_address)),
-            *(str(address) for address in other if isinstance(address, IPv4Address)),
+            *(str(node.address), "127.0.0.1", str(gateway(cluster.network.service_cidr))),
+            *(str(address) for address in other if not isinstance(address, str)),
         ),
     )
     return (

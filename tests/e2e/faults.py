@@ -135,5 +135,5 @@ def _serves(project: Project, master: str) -> bool:
 
 def _whole(project: Project, asked: str) -> bool:
     """Every member of etcd answers, as one of them finds."""
-    said = project.ssh(asked, f"{etcd.client(api.ETCD)} endpoint health --cluster 2>&1 || true")
+    said = project.ssh(asked, f"{etcd.etcdctl(api.ETCD)} endpoint health --cluster 2>&1 || true")
     return said.count("is healthy") == len(project.output("etcd")) and "unhealthy" not in said

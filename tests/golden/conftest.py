@@ -1,4 +1,4 @@
-"""Golden files: what is rendered must be what is committed. `--update-golden` writes them anew."""
+"""Golden files: what is rendered must be what is committed. `--update-golden` writes them."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ class Registration:
     protect: bool
     deleted_with: str
     dependencies: tuple[str, ...]
+    aliases: tuple[str, ...]
 
 
 class _Mocks(pulumi_mocks.Mocks):
@@ -39,9 +40,11 @@ class _Mocks(pulumi_mocks.Mocks):
             state |= {"certPem": CERTIFICATE}
         if args.typ == "tls:index/certRequest:CertRequest":
             state |= {"certRequestPem": "a request"}
+        if args.typ == "plumbline:index:NodeState":
+            state |= {"revision": f"revision of {args.name}"}
         if args.typ == "command:remote:Command":
-            printed = {"proof-etcd-quorum": "[]", "proof-add-ons-control-plane": "m1 kube-apiserver an/image:v1\n"}
-            state |= {"stdout": printed.get(args.name, '{"version": "v1.36.3", "state": "active"}')}
+            printed = {"proof-etcd-quorum": "[]", "proof-control-plane-ready": "m1 kube-apiserver an/image:v1\n"}
+            state |= {"stdout": printed.get(args.name, "v1.0.0")}
         return f"{args.name}-id", state
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
@@ -68,6 +71,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             protect=request.protect,
             deleted_with=request.deletedWith,
             dependencies=tuple(request.dependencies),
+            aliases=(*request.aliasURNs, *(alias.urn for alias in request.aliases)),
         )
         return response
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
-from components.plumbline import Plumbline, PlumblineArgs
 
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
 from cluster.node import paths
+from cluster.plan import plan
+from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
+from components.libvirt_machines import LibvirtMachines
 from tests.unit.components.recorder import Recorder, is_secret, record
 
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nthe operator's\n-----END OPENSSH PRIVATE KEY-----\n"
@@ -41,24 +42,45 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
 
 @pytest.fixture(scope="module", params=[True, False], ids=["preview", "update"])
 def recorder(cluster: Cluster, request: pytest.FixtureRequest) -> Recorder:
-    return record(lambda: Plumbline("proof", PlumblineArgs(cluster)).nodes, preview=request.param)
+    return record(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)).nodes, preview=request.param)
 
 
-def test_every_child_is_named_for_its_component(recorder: Recorder) -> None:
-    components = {one.urn: one for one in recorder.registrations.values() if ":index:" in one.type}
-    for one in recorder.registrations.values():
-        parent = components.get(one.parent)
-        if parent is None or parent.type == "plumbline:index:Plumbline":
-            continue
-        assert one.name.startswith(f"{parent.name}-"), (one.name, parent.name)
+def test_nodes_resources_are_named_for_their_node(recorder: Recorder) -> None:
+    nodes = {one.urn: one for one in recorder.of_type(":Node")}
+    children = [one for one in recorder.registrations.values() if one.parent in nodes]
+    assert len(children) > 50
+    for one in children:
+        assert one.name.startswith(f"{nodes[one.parent].name}-"), one.name
 
 
-def test_only_the_component_stands_at_the_top(recorder: Recorder) -> None:
+def test_type_tokens_are_pinned(recorder: Recorder) -> None:
+    """A token that changes replaces every child: keys are made again, nodes are undone. Aliases must keep the old one."""
+    assert {one.type for one in recorder.registrations.values() if one.type.startswith("plumbline:")} == {
+        "plumbline:index:CertificateAuthority",
+        "plumbline:index:KubernetesCluster",
+        "plumbline:index:Node",
+        "plumbline:index:NodeState",
+    }
+    assert LibvirtMachines.token == "plumbline:index:LibvirtMachines"
+    assert KubernetesCluster.formerly == ("plumbline:index:Plumbline",)
+
+
+def test_resources_per_node(recorder: Recorder) -> None:
+    """The local backend writes the whole state at each step: the number of resources is the cost of a first `up`."""
+
+    def count(node: str) -> int:
+        return sum(one.name == node or one.name.startswith(f"{node}-") for one in recorder.registrations.values())
+
+    assert count("w1") == 15
+    assert count("m1") == 44
+
+
+def test_only_the_cluster_is_at_the_top(recorder: Recorder) -> None:
     tops = [one.name for one in recorder.registrations.values() if "pulumi:pulumi:Stack::" in one.parent]
     assert tops == ["proof"]
 
 
-def test_the_authorities_keys_are_protected_and_go_to_no_node(recorder: Recorder) -> None:
+def test_ca_keys_are_protected_and_on_no_node(recorder: Recorder) -> None:
     authorities = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
     shared = ["proof-control-plane-encryption-key", "proof-control-plane-service-account-key"]
     protected = [one.name for one in recorder.registrations.values() if one.protect]
@@ -69,7 +91,7 @@ def test_the_authorities_keys_are_protected_and_go_to_no_node(recorder: Recorder
         assert f"key of {key}" not in repr([state.inputs for state in states])
 
 
-def test_etcd_stands_on_control_plane_nodes_with_an_authority_of_its_own(recorder: Recorder) -> None:
+def test_etcd_is_on_control_plane_nodes_with_its_own_ca(recorder: Recorder) -> None:
     files = recorder.named("m1-etcd").inputs["files"]
     assert [one.name for one in recorder.of_type(":NodeState") if one.name.endswith("-etcd")] == ["m1-etcd"]
     for name, key in (("server", paths.ETCD_KEY), ("peer", paths.ETCD_PEER_KEY), ("health", paths.ETCD_CLIENT_KEY)):
@@ -81,19 +103,14 @@ def test_etcd_stands_on_control_plane_nodes_with_an_authority_of_its_own(recorde
     assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
 
 
-def test_the_control_plane_waits_for_kubelet_and_store_and_the_network_for_it(recorder: Recorder) -> None:
-    control = recorder.named("m1-control-plane")
-    for before in ("m1-kubelet", "proof-etcd-quorum"):
-        assert recorder.named(before).urn in control.dependencies, before
-    for network in (recorder.named("m1-network"), recorder.named("w1-network")):
-        assert control.urn in network.dependencies
-        registration = recorder.named(f"proof-add-ons-node-{network.name.partition('-')[0]}")
-        assert network.urn in registration.dependencies
-        assert recorder.named("proof-add-ons-rbac").urn in registration.dependencies
-        assert registration.urn in recorder.named("proof-add-ons-dns").dependencies
+def test_dependencies_follow_the_plan(recorder: Recorder, cluster: Cluster) -> None:
+    for step in plan(cluster).steps:
+        dependencies = recorder.named(step.name).dependencies
+        for edge in step.after:
+            assert recorder.named(edge.step).urn in dependencies, (step.name, edge)
 
 
-def test_the_control_planes_keys_are_secrets_of_its_nodes(recorder: Recorder) -> None:
+def test_control_plane_keys_are_secrets(recorder: Recorder) -> None:
     files = recorder.named("m1-control-plane").inputs["files"]
     keys = [path for path in files if path.endswith((".key", "encryption.yaml"))]
     assert len(keys) == 9
@@ -105,7 +122,7 @@ def test_the_control_planes_keys_are_secrets_of_its_nodes(recorder: Recorder) ->
     )
 
 
-def test_a_node_holds_its_own_keys_only_and_as_secrets(recorder: Recorder) -> None:
+def test_node_holds_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
     for name, other in (("m1", "w1"), ("w1", "m1")):
         files = recorder.named(f"{name}-kubelet").inputs["files"]
         for path in (paths.KUBELET_CLIENT_KEY, paths.KUBELET_KEY):
@@ -116,35 +133,52 @@ def test_a_node_holds_its_own_keys_only_and_as_secrets(recorder: Recorder) -> No
         assert not is_secret(files[paths.CA_CERTIFICATE]["content"])
 
 
-def test_a_key_stands_in_no_command(recorder: Recorder) -> None:
+def test_commands_hold_no_key(recorder: Recorder) -> None:
     commands = recorder.of_type("remote:Command")
     assert {one.name for one in commands} == {
-        *("m1-first-boot", "m1-verify", "w1-first-boot", "w1-verify"),
-        "proof-etcd-quorum",
-        *("proof-add-ons-rbac", "proof-add-ons-node-m1", "proof-add-ons-node-w1", "proof-add-ons-dns"),
-        "proof-add-ons-control-plane",
+        *("m1-first-boot", "w1-first-boot", "m1-registration", "w1-registration"),
+        *("proof-etcd-quorum", "proof-control-plane-ready", "proof-add-on-rbac", "proof-add-on-dns"),
     }
     for one in commands:
         shown = repr({key: value for key, value in one.inputs.items() if key not in ("connection", "stdin")})
         assert "PRIVATE KEY" not in shown
         assert "client-key-data" not in shown
-        assert is_secret(one.inputs.get("stdin")) == one.name.startswith("proof-add-ons-")
+        through_api = one.name.startswith(("proof-add-on-", "proof-control-plane-")) or one.name.endswith(
+            "-registration"
+        )
+        assert is_secret(one.inputs.get("stdin")) == through_api
         connection = one.inputs["connection"]
         assert is_secret(connection)
         assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
 
 
-def test_a_connection_key_is_secret_in_node_state(recorder: Recorder) -> None:
+def test_connection_key_is_secret_in_node_state(recorder: Recorder) -> None:
     for state in recorder.of_type(":NodeState"):
         assert is_secret(state.inputs["connection"]["privateKey"])
         assert state.inputs["connection"]["hostKey"].startswith("ssh-ed25519 ")
 
 
-def test_order_within_a_node(recorder: Recorder) -> None:
-    """First boot, then the runtime, then the kubelet, then its verification; nodes do not wait for each other."""
-    for name, other in (("m1", "w1"), ("w1", "m1")):
-        chain = [f"{name}-first-boot", f"{name}-runtime", f"{name}-kubelet", f"{name}-verify"]
-        for before, after in itertools.pairwise(chain):
-            assert recorder.named(before).urn in recorder.named(after).dependencies, (before, after)
-        for one in chain:
-            assert not any(urn.rpartition("::")[2].startswith(f"{other}-") for urn in recorder.named(one).dependencies)
+def test_registration_runs_again_without_being_replaced(recorder: Recorder) -> None:
+    """A replaced registration would run `unregister.sh`: drain the node and delete it. So it has no triggers."""
+    for name in ("m1", "w1"):
+        registration = recorder.named(f"{name}-registration")
+        assert "delete" in registration.inputs
+        assert "triggers" not in registration.inputs
+        assert recorder.named(f"{name}-kubelet").urn in registration.dependencies
+
+
+def test_former_urns_are_aliases(recorder: Recorder) -> None:
+    root = "urn:pulumi:test::plumbline::plumbline:index:Plumbline"
+    for name, former in (
+        (
+            "m1-kubelet-client-key",
+            "$plumbline:index:Certificate$tls:index/privateKey:PrivateKey::m1-kubelet-client-key",
+        ),
+        ("w1-registration", "$plumbline:index:AddOns$command:remote:Command::proof-add-ons-node-w1"),
+        ("proof-etcd-quorum", "$plumbline:index:Etcd$command:remote:Command::proof-etcd-quorum"),
+        (
+            "proof-control-plane-encryption-key",
+            "$plumbline:index:ControlPlane$tls:index/privateKey:PrivateKey::proof-control-plane-encryption-key",
+        ),
+    ):
+        assert f"{root}{former}" in recorder.named(name).aliases, name

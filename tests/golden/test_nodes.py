@@ -1,0 +1,56 @@
+"""The files of a node per role, as a tree: tests/golden/nodes/<role>/<path on the node>, and an index of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cluster.plan import ClusterPlan, plan
+from cluster.step import NodeStateStep
+from tests import clusters
+
+Golden = Callable[[str, str], None]
+HERE = Path(__file__).parent
+ROLES = {"control-plane": "m2", "worker": "w1"}
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> ClusterPlan:
+    return plan(clusters.load(tmp_path))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_node_files(planned: ClusterPlan, golden: Golden, role: str) -> None:
+    rendered: dict[str, str] = {}
+    for step in planned.of_node(ROLES[role]):
+        rendered |= {path: file.text for path, file in step.state.files.items() if file.text is not None}
+    for path, text in rendered.items():
+        golden(f"nodes/{role}{path}", text)
+    kept = {
+        f"/{file.relative_to(HERE / 'nodes' / role)}" for file in (HERE / "nodes" / role).rglob("*") if file.is_file()
+    }
+    assert kept == rendered.keys(), "golden files of paths that no node has any more"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_node_index(planned: ClusterPlan, golden: Golden, role: str) -> None:
+    """Every path of a node: mode, where its text comes from, and what a change of it does."""
+    golden(f"nodes/{role}.txt", "".join(_index(step) for step in planned.of_node(ROLES[role])))
+
+
+def _index(step: NodeStateStep) -> str:
+    reactions: dict[str, list[str]] = {}
+    for reaction in step.state.reactions:
+        for path in reaction.files:
+            reactions.setdefault(path, []).append(f"{reaction.action} {reaction.unit}")
+    rows = [
+        (path, "block" if file.block else file.mode, f"download {file.source.url}" if file.source else "rendered")
+        for path, file in step.state.files.items()
+    ]
+    rows += [(file.path, file.mode, f"issued {file.text.of} {file.text.part}") for file in step.issued]
+    rows += [(f"{path}/", directory.mode, "") for path, directory in step.state.directories.items()]
+    lines = [f"{path} {mode} {source} [{', '.join(reactions.get(path, []))}]\n" for path, mode, source in sorted(rows)]
+    units = [f"unit {name} enabled={unit.enabled} active={unit.active}\n" for name, unit in step.state.units.items()]
+    return "".join([f"# {step.name}\n", *lines, *units])

@@ -1,0 +1,165 @@
+"""The plan as a whole: every issued file, every edge, and what another node changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.config.model import Cluster, Cni
+from cluster.node import paths
+from cluster.plan import ClusterPlan, PlanError, check_issued, ordered, plan
+from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, certificate
+from nodestate import NodeState
+from tests import clusters
+
+
+def steps(planned: ClusterPlan) -> dict[str, Step]:
+    return {step.name: step for step in planned.steps}
+
+
+def test_plan_orders_every_step_after_those_it_waits_for(cluster: Cluster) -> None:
+    planned = plan(cluster)
+    seen: set[str] = set()
+    for step in planned.steps:
+        assert {edge.step for edge in step.after} <= seen, step.name
+        seen.add(step.name)
+    assert all(reason for _, _, reason in planned.edges())
+
+
+def test_plan_order_of_a_node(cluster: Cluster) -> None:
+    """First boot, runtime, kubelet, network, registration; the control plane waits for kubelet and etcd's quorum."""
+    by_name = steps(plan(cluster))
+
+    def waits(step: str, *others: str) -> bool:
+        return {*others} <= {edge.step for edge in by_name[step].after}
+
+    for node in ("m1", "w1"):
+        assert waits(f"{node}-runtime", f"{node}-first-boot")
+        assert waits(f"{node}-kubelet", f"{node}-runtime")
+        assert waits(f"{node}-network", f"{node}-kubelet", "m1-control-plane", "m2-control-plane", "m3-control-plane")
+        assert waits(f"{node}-registration", f"{node}-network", "golden-add-on-rbac")
+    assert waits("golden-etcd-quorum", "m1-etcd", "m2-etcd", "m3-etcd")
+    assert waits("m1-control-plane", "m1-kubelet", "golden-etcd-quorum")
+    assert waits("golden-add-on-dns", *(f"{node.name}-registration" for node in cluster.nodes))
+
+
+def test_plan_nodes_do_not_wait_for_each_other_before_the_network(cluster: Cluster) -> None:
+    by_name = steps(plan(cluster))
+    for component in ("first-boot", "runtime", "kubelet", "etcd"):
+        for node in ("m1", "m2", "w1"):
+            step = by_name.get(f"{node}-{component}")
+            assert step is None or all(edge.step.startswith(f"{node}-") for edge in step.after)
+
+
+def test_plan_puts_no_ca_key_on_any_node(cluster: Cluster) -> None:
+    issued = [file for step in plan(cluster).steps if isinstance(step, NodeStateStep) for file in step.issued]
+    assert {file.text.part for file in issued if file.text.of in {*CA}} == {Part.CERTIFICATE}
+    secret = [file for file in issued if file.text.part.secret]
+    assert len(secret) > 20
+    assert {file.mode for file in secret} == {"0600"}
+
+
+def test_plan_leaves_belong_to_their_node(cluster: Cluster) -> None:
+    planned = plan(cluster)
+    owners = {leaf.name: leaf.node for leaf in planned.leaves}
+    placed = set()
+    for step in planned.steps:
+        for file in step.issued if isinstance(step, NodeStateStep) else ():
+            if file.text.of in owners:
+                assert owners[file.text.of] == step.node
+                placed.add(file.text.of)
+    assert placed == {name for name, node in owners.items() if node is not None}
+
+
+def test_plan_authorities_of_etcd_and_front_proxy(cluster: Cluster) -> None:
+    signed = {leaf.name.partition("-")[2]: leaf.ca for leaf in plan(cluster).leaves if leaf.node == "m1"}
+    assert {name for name, ca in signed.items() if ca is CA.ETCD} == {
+        *("etcd-server", "etcd-peer", "etcd-health-client", "apiserver-etcd-client")
+    }
+    assert signed["front-proxy-client"] is CA.FRONT_PROXY
+
+
+def test_plan_without_a_worker_changes_no_step_but_routes(cluster: Cluster, tmp_path: Path) -> None:
+    values = clusters.values()
+    del values["nodes"]["w1"]
+    fewer, all_steps = steps(plan(clusters.load(tmp_path, values))), steps(plan(cluster))
+    changed = set()
+    for name, step in fewer.items():
+        other = all_steps[name]
+        if isinstance(step, NodeStateStep) and isinstance(other, NodeStateStep):
+            assert step.issued == other.issued
+            before, after = other.state.files, step.state.files
+            changed |= {(name, path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    assert changed == {(f"m{number}-network", paths.ROUTES) for number in (1, 2, 3)}
+
+
+def test_plan_with_cni_none_has_no_routes(cluster: Cluster) -> None:
+    own = replace(cluster, network=replace(cluster.network, cni=Cni.NONE))
+    files = {path for step in plan(own).of_node("m1") for path in step.state.files}
+    assert not {paths.ROUTES, paths.CNI_CONFLIST} & files
+    manifest = f"{paths.MANIFESTS}/kube-controller-manager.yaml"
+    [text] = [step.state.files[manifest].text for step in plan(own).of_node("m1") if manifest in step.state.files]
+    assert "--allocate-node-cidrs=true" in (text or "")
+
+
+def test_plan_commands_hold_no_identity(cluster: Cluster) -> None:
+    commands = [step for step in plan(cluster).steps if isinstance(step, CommandStep)]
+    assert {step.name for step in commands if step.undo} == {f"{node.name}-registration" for node in cluster.nodes}
+    assert not any("client-key-data" in step.script or "PRIVATE KEY" in step.script for step in commands)
+
+
+def state_step(**changes: object) -> NodeStateStep:
+    return replace(NodeStateStep("w1", "one", NodeState()), **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("planned", "message"),
+    [
+        ([state_step(), state_step()], "two steps are named w1-one"),
+        ([state_step(after=(After("w1-two", "a reason"),))], "w1-one waits for w1-two, which is no step"),
+    ],
+)
+def test_ordered_refuses(planned: list[Step], message: str) -> None:
+    with pytest.raises(PlanError, match=message):
+        ordered(planned)
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        (state_step(issued=(certificate("m1-etcd-server", "/a"),)), "which is not a leaf of w1"),
+        (state_step(issued=(certificate("nobody", "/a"),)), "which is not a leaf of w1"),
+    ],
+)
+def test_check_issued_refuses(cluster: Cluster, step: NodeStateStep, message: str) -> None:
+    planned = plan(cluster)
+    with pytest.raises(PlanError, match=message):
+        check_issued(replace(planned, steps=(*planned.steps, step)))
+
+
+def test_check_issued_refuses_a_ca_key(cluster: Cluster) -> None:
+    planned = plan(cluster)
+    key = replace(certificate(CA.ETCD, "/a").text, part=Part.PRIVATE_KEY)
+    step = state_step(issued=(replace(certificate(CA.ETCD, "/a"), text=key),))
+    with pytest.raises(PlanError, match="would put a CA key on a node"):
+        check_issued(replace(planned, steps=(*planned.steps, step)))
+
+
+def test_check_issued_refuses_a_leaf_without_a_file(cluster: Cluster) -> None:
+    planned = plan(cluster)
+    fewer = tuple(step for step in planned.steps if step.name != "m1-etcd")
+    with pytest.raises(PlanError, match="certificate of m1-etcd-server goes to no file"):
+        check_issued(replace(planned, steps=fewer))
+
+
+def test_shared_keys_are_on_control_plane_nodes_only(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        shared = {
+            file.text.of
+            for step in plan(cluster).of_node(node.name)
+            for file in step.issued
+            if file.text.of in {*SharedKey}
+        }
+        assert shared == ({*SharedKey} if node.role == "control-plane" else set())
