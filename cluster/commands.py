@@ -9,6 +9,7 @@ from typing import Any
 from cluster.addons.addon import KINDS, AddOn
 from cluster.config.model import Cluster, Node
 from cluster.node import control_plane, etcd, kubelet, pod_network
+from cluster.node.binaries import binaries
 from cluster.rendering import read_template
 from cluster.step import After, CommandStep, step_name
 
@@ -35,7 +36,7 @@ def etcd_quorum(cluster: Cluster) -> CommandStep:
         name=f"{cluster.name}-etcd-quorum",
         node=cluster.control_plane_nodes()[0].name,
         component="etcd quorum",
-        script=_script("quorum.sh", {"client": etcd.etcdctl(etcd.endpoints(cluster))}),
+        script=_script("quorum.sh", {"client": etcd.etcdctl(binaries(cluster), etcd.endpoints(cluster))}),
         after=tuple(After(member, "it asks every member") for member in members),
         reruns_on=tuple(members),
     )
@@ -53,7 +54,7 @@ def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandS
     return _through_api(
         cluster,
         f"{cluster.name}-add-on-{planned.name}",
-        planned.name,
+        f"add-on {planned.name}",
         "apply.sh",
         values,
         manifests,
@@ -108,12 +109,13 @@ def _through_api(
     **more: Any,
 ) -> CommandStep:
     """A step that uses kubectl on the first control-plane node, as the bootstrap identity."""
+    kubectl = {"kubectl": binaries(cluster).kubectl}
     return CommandStep(
         name=name,
         node=cluster.control_plane_nodes()[0].name,
         component=component,
-        script=_script(script, values, text, before="kubectl.sh"),
-        undo=_script(undo, values, before="kubectl.sh") if undo else None,
+        script=_script(script, {**kubectl, **values}, text, before="kubectl.sh"),
+        undo=_script(undo, {**kubectl, **values}, before="kubectl.sh") if undo else None,
         admin=True,
         **more,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster.config.model import Cluster, ContainerImage, Node, Role
 from cluster.node import kubelet, paths
+from cluster.node.binaries import Binaries, binaries
 from cluster.node.static_pod import merged
 from cluster.rendering import render
 from cluster.step import After, NodeStateStep, step_name
@@ -26,13 +27,6 @@ KERNEL = {
 }
 """The settings that the kubelet requires with protectKernelDefaults, and forwarding for pods."""
 
-END_CONTAINERS = f"""
-for one in $({paths.CTR} --namespace k8s.io tasks list --quiet); do
-  {paths.CTR} --namespace k8s.io tasks kill --signal SIGKILL "$one" || true
-done
-"""
-"""Containers outlive containerd: when a node is given up, those that still run are killed first."""
-
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The container runtime of one node. Containers outlive a restart of containerd."""
@@ -45,7 +39,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
         for image in cluster.kubernetes.artifacts.images
         if node.role is Role.CONTROL_PLANE or not image.control_plane
     ]:
-        parts.append(_images(images))
+        parts.append(_images(binaries(cluster), images))
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,
@@ -55,30 +49,40 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 
 def _containerd(cluster: Cluster, node: Node) -> NodeState:
-    artifacts = cluster.kubernetes.artifacts
+    artifacts, programs = cluster.kubernetes.artifacts, binaries(cluster)
     return NodeState(
         files={
-            paths.CONTAINERD: File(source=artifacts.containerd, mode="0755"),
+            programs.containerd: File(source=artifacts.containerd, mode="0755"),
             # Executed for each container: a new version restarts nothing.
-            paths.CONTAINERD_SHIM: File(source=artifacts.containerd_shim, mode="0755"),
-            paths.CTR: File(source=artifacts.ctr, mode="0755"),
-            paths.RUNC: File(source=artifacts.runc, mode="0755"),
+            programs.path("containerd-shim-runc-v2"): File(source=artifacts.containerd_shim, mode="0755"),
+            programs.ctr: File(source=artifacts.ctr, mode="0755"),
+            programs.runc: File(source=artifacts.runc, mode="0755"),
             paths.CONTAINERD_CONFIG: File(_config(cluster, node)),
             paths.CONTAINERD_UNIT: File(
                 render(
                     "node/container_runtime/containerd.service.j2",
-                    _ContainerdUnit(paths.BIN, paths.CONTAINERD, paths.CONTAINERD_CONFIG),
+                    _ContainerdUnit(programs.folder, programs.containerd, paths.CONTAINERD_CONFIG),
                 )
             ),
         },
-        directories={paths.BIN: Directory(), paths.CNI_BIN: Directory(), paths.CNI_CONFIG: Directory()},
+        directories={programs.folder: Directory(), paths.CNI_BIN: Directory(), paths.CNI_CONFIG: Directory()},
         units={CONTAINERD: Unit()},
         reactions=(
-            Reaction(CONTAINERD, Action.RESTART, (paths.CONTAINERD, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
+            Reaction(CONTAINERD, Action.RESTART, (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
         ),
         readiness=(Readiness(CONTAINERD, timeout=120),),
-        pre_delete=(Hook(CONTAINERD, END_CONTAINERS),),
+        pre_delete=(Hook(CONTAINERD, _end_containers(programs)),),
     )
+
+
+def _end_containers(programs: Binaries) -> str:
+    """Containers outlive containerd: when a node is given up, those that still run are killed first."""
+    ctr = f"{programs.ctr} --namespace k8s.io"
+    return f"""
+for one in $({ctr} tasks list --quiet); do
+  {ctr} tasks kill --signal SIGKILL "$one" || true
+done
+"""
 
 
 def _kernel() -> NodeState:
@@ -89,10 +93,10 @@ def _kernel() -> NodeState:
     )
 
 
-def _images(images: Sequence[ContainerImage]) -> NodeState:
+def _images(programs: Binaries, images: Sequence[ContainerImage]) -> NodeState:
     """Archives that containerd imports, where nodes do not pull from registries."""
     files = {f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}": image for image in images}
-    unit = _ImagesUnit(paths.CTR, tuple(_ImageFile(image.name, file) for file, image in files.items()))
+    unit = _ImagesUnit(programs.ctr, tuple(_ImageFile(image.name, file) for file, image in files.items()))
     return NodeState(
         files={file: File(source=image.archive, mode="0600") for file, image in files.items()}
         | {paths.IMAGES_UNIT: File(render("node/container_runtime/plumbline-images.service.j2", unit))},
@@ -141,7 +145,7 @@ def _config(cluster: Cluster, node: Node) -> str:
             restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
             cni_bin=paths.CNI_BIN,
             cni_config=paths.CNI_CONFIG,
-            runc=paths.RUNC,
+            runc=binaries(cluster).runc,
             # containerd and the kubelet must use the same cgroup driver.
             systemd_cgroup=kubelet.configuration(cluster, node)["cgroupDriver"] == "systemd",
         ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cluster.config.model import Cluster, Node
-from cluster.node import kube_apiserver, kube_controller_manager, kube_scheduler, paths, static_pod
+from cluster.node import kube_apiserver, kube_controller_manager, kube_scheduler, static_pod
+from cluster.node.binaries import binaries
 from cluster.node.static_pod import StaticPod
 from cluster.step import After, NodeStateStep, step_name
 from nodestate import File, Rollout
@@ -19,9 +20,9 @@ READY_SECONDS = 600
 
 def plan(cluster: Cluster, node: Node, etcd_quorum: str) -> NodeStateStep:
     """The control plane of one node, and kubectl. `etcd_quorum` is the step after which etcd serves."""
-    pods = static_pods(cluster, node)
-    state = static_pod.node_state(pods, READY_SECONDS)
-    kubectl = {paths.KUBECTL: File(source=cluster.kubernetes.artifacts.kubectl, mode="0755")}
+    programs, pods = binaries(cluster), static_pods(cluster, node)
+    state = static_pod.node_state(pods, programs, READY_SECONDS)
+    kubectl = {programs.kubectl: File(source=cluster.kubernetes.artifacts.kubectl, mode="0755")}
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,

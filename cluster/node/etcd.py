@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node
 from cluster.node import paths
+from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import ETCD_CIPHERS
 from cluster.rendering import read_template, render
 from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
@@ -19,11 +20,6 @@ GROUP = "etcd"
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 
-_ETCDCTL = (
-    f"{paths.ETCDCTL} --cacert {paths.ETCD_CA_CERTIFICATE} "
-    f"--cert {paths.ETCD_CLIENT_CERTIFICATE} --key {paths.ETCD_CLIENT_KEY}"
-)
-
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The etcd member of one control-plane node.
@@ -31,19 +27,20 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     etcd rereads its certificates for each connection, and its CA only at its start. The list of first members is read by
     a member without data only, so a change of it restarts nothing.
     """
-    restarts_on = (paths.ETCD, paths.ETCD_SETTINGS, paths.ETCD_UNIT, paths.ETCD_CA_CERTIFICATE)
+    programs = binaries(cluster)
+    restarts_on = (programs.etcd, paths.ETCD_SETTINGS, paths.ETCD_UNIT, paths.ETCD_CA_CERTIFICATE)
     artifacts = cluster.kubernetes.artifacts
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,
         state=NodeState(
             files={
-                paths.ETCD: File(source=artifacts.etcd, mode="0755"),
-                paths.ETCDCTL: File(source=artifacts.etcdctl, mode="0755"),
-                paths.ETCDUTL: File(source=artifacts.etcdutl, mode="0755"),
+                programs.etcd: File(source=artifacts.etcd, mode="0755"),
+                programs.etcdctl: File(source=artifacts.etcdctl, mode="0755"),
+                programs.path("etcdutl"): File(source=artifacts.etcdutl, mode="0755"),
                 paths.ETCD_SETTINGS: File(_environment(settings(cluster, node)), mode="0600"),
                 paths.ETCD_INITIAL: File(_environment(initial(cluster)), mode="0600"),
-                paths.ETCD_UNIT: File(_unit(), mode="0600"),
+                paths.ETCD_UNIT: File(_unit(programs), mode="0600"),
             },
             directories={
                 paths.ETCD_CONFIG: Directory("0700"),
@@ -139,9 +136,13 @@ def endpoints(cluster: Cluster) -> str:
     return ",".join(client_url(node) for node in cluster.control_plane_nodes())
 
 
-def etcdctl(endpoints: str) -> str:
+def etcdctl(programs: Binaries, endpoints: str = "") -> str:
     """The start of an etcdctl command on a control-plane node, as the health client."""
-    return f"{_ETCDCTL} --endpoints {endpoints}"
+    asked = f" --endpoints {endpoints}" if endpoints else ""
+    return (
+        f"{programs.etcdctl} --cacert {paths.ETCD_CA_CERTIFICATE} "
+        f"--cert {paths.ETCD_CLIENT_CERTIFICATE} --key {paths.ETCD_CLIENT_KEY}{asked}"
+    )
 
 
 def health_check(cluster: Cluster, node: Node) -> str | None:
@@ -162,7 +163,7 @@ def _quorum(cluster: Cluster, asked: list[str], called: str) -> str:
     return (
         "healthy=0 silent=\n"
         f"for one in {' '.join(asked)}; do\n"
-        f"  if {etcdctl('${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
+        f"  if {etcdctl(binaries(cluster), '${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
         '  else silent="$silent ${one%%=*}"; fi\n'
         "done\n"
         f'[ "$healthy" -ge {quorum} ] || '
@@ -181,7 +182,7 @@ def _others(cluster: Cluster, node: Node) -> list[str]:
 
 def _script(cluster: Cluster, node: Node, name: str) -> str:
     values = {
-        "etcdctl": _ETCDCTL,
+        "etcdctl": etcdctl(binaries(cluster)),
         "others": " ".join(_others(cluster, node)),
         "name": node.name,
         "peer": peer_url(node),
@@ -202,11 +203,11 @@ class _UnitParameters:
     founded: str
 
 
-def _unit() -> str:
+def _unit(programs: Binaries) -> str:
     return render(
         "node/etcd/etcd.service.j2",
         _UnitParameters(
-            etcd=paths.ETCD,
+            etcd=programs.etcd,
             settings=paths.ETCD_SETTINGS,
             initial=paths.ETCD_INITIAL,
             data=paths.ETCD_DATA,

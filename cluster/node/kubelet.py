@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.config.model import Cluster, Node, Taint
-from cluster.node import kubeconfig, paths
+from cluster.node import kubeconfig, paths, static_pod
+from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import CIPHERS
-from cluster.rendering import dump_yaml, read_template, render
+from cluster.rendering import dump_yaml, render
 from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
 from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
 
@@ -23,19 +24,20 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     It rereads its serving certificate; its client certificate also, within minutes and unobservable from outside, so
     nothing waits for that. A new CA takes a restart.
     """
-    restarts_on = (paths.KUBELET, paths.KUBELET_CONFIG, paths.KUBECONFIG, paths.KUBELET_UNIT, paths.CA_CERTIFICATE)
+    programs = binaries(cluster)
+    restarts_on = (programs.kubelet, paths.KUBELET_CONFIG, paths.KUBECONFIG, paths.KUBELET_UNIT, paths.CA_CERTIFICATE)
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,
         state=NodeState(
             files={
-                paths.KUBELET: File(source=cluster.kubernetes.artifacts.kubelet, mode="0755"),
+                programs.kubelet: File(source=cluster.kubernetes.artifacts.kubelet, mode="0755"),
                 paths.KUBELET_CONFIG: File(dump_yaml(configuration(cluster, node)), mode="0600"),
                 paths.KUBECONFIG: File(kubeconfig.kubelet(cluster), mode="0600"),
-                paths.KUBELET_UNIT: File(_unit(node), mode="0600"),
+                paths.KUBELET_UNIT: File(_unit(programs, node), mode="0600"),
                 # Read for each connection: a change restarts nothing.
                 paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
-                paths.STATIC_POD: File(read_template("node/static_pod/static-pod.sh"), mode="0755"),
+                programs.static_pod: File(static_pod.script(programs), mode="0755"),
             },
             directories={
                 paths.KUBERNETES: Directory(),
@@ -132,13 +134,13 @@ class _UnitParameters:
     labels: str
 
 
-def _unit(node: Node) -> str:
+def _unit(programs: Binaries, node: Node) -> str:
     labels = ",".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
     return render(
         "node/kubelet/kubelet.service.j2",
         _UnitParameters(
-            bin=paths.BIN,
-            kubelet=paths.KUBELET,
+            bin=programs.folder,
+            kubelet=programs.kubelet,
             config=paths.KUBELET_CONFIG,
             kubeconfig=paths.KUBECONFIG,
             name=node.name,

@@ -1,18 +1,4 @@
-"""Where things stand on a node. The same on every operating system: /opt and /etc are writable on all of them."""
-
-BIN = "/opt/bin"
-KUBELET = f"{BIN}/kubelet"
-CONTAINERD = f"{BIN}/containerd"
-CONTAINERD_SHIM = f"{BIN}/containerd-shim-runc-v2"
-CTR = f"{BIN}/ctr"
-RUNC = f"{BIN}/runc"
-
-ETCD = f"{BIN}/etcd"
-ETCDCTL = f"{BIN}/etcdctl"
-ETCDUTL = f"{BIN}/etcdutl"
-
-KUBECTL = f"{BIN}/kubectl"
-STATIC_POD = f"{BIN}/plumbline-static-pod"
+"""Where files are on a node, the same on every operating system. Programs: cluster/node/binaries.py."""
 
 UNITS = "/etc/systemd/system"
 CONTAINERD_UNIT = f"{UNITS}/containerd.service"
@@ -56,7 +42,6 @@ HOSTS = "/etc/hosts"
 NETWORK = "/etc/plumbline"
 ROUTES = f"{NETWORK}/routes"
 NFTABLES = f"{NETWORK}/pods.nft"
-NETWORK_SCRIPT = f"{BIN}/plumbline-routes"
 NETWORK_UNIT = f"{UNITS}/plumbline-routes.service"
 NETWORKD = "/etc/systemd/networkd.conf.d/plumbline.conf"
 CNI_CONFIG = "/etc/cni/net.d"

@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.config.model import Cluster, Cni, Node
 from cluster.node import control_plane, kube_proxy, paths, static_pod
+from cluster.node.binaries import binaries
 from cluster.rendering import read_template, render
 from cluster.step import After, NodeStateStep, step_name
 from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
@@ -20,7 +21,7 @@ READY_SECONDS = 300
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The networks of one node. Another node's arrival changes this node's list of routes, and no pod notices."""
     pods = (kube_proxy.static_pod(cluster, node),)
-    parts = [static_pod.node_state(pods, READY_SECONDS)]
+    parts = [static_pod.node_state(pods, binaries(cluster), READY_SECONDS)]
     if cluster.network.cni is Cni.ROUTED:
         parts.append(_routed(cluster, node))
     return NodeStateStep(
@@ -43,8 +44,9 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
         f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755")
         for name, one in cluster.kubernetes.artifacts.cni.items()
     }
+    script = binaries(cluster).routes
     nftables = render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
-    unit = _RoutesUnit(paths.NETWORK_SCRIPT, paths.ROUTES, paths.NFTABLES)
+    unit = _RoutesUnit(script, paths.ROUTES, paths.NFTABLES)
     return NodeState(
         files={
             **plugins,
@@ -52,7 +54,7 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
             paths.CNI_CONFLIST: File(json.dumps(conflist(node), indent=2) + "\n", mode="0600"),
             paths.ROUTES: File(routes(cluster, node)),
             paths.NFTABLES: File(nftables),
-            paths.NETWORK_SCRIPT: File(read_template("node/pod_network/routes.sh"), mode="0755"),
+            script: File(read_template("node/pod_network/routes.sh"), mode="0755"),
             paths.NETWORKD: File(read_template("node/pod_network/networkd.conf")),
             paths.NETWORK_UNIT: File(render("node/pod_network/plumbline-routes.service.j2", unit)),
         },
@@ -62,7 +64,7 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
             Reaction(
                 ROUTES_UNIT,
                 Action.RESTART,
-                (paths.ROUTES, paths.NFTABLES, paths.NETWORK_SCRIPT, paths.NETWORK_UNIT),
+                (paths.ROUTES, paths.NFTABLES, script, paths.NETWORK_UNIT),
             ),
         ),
         readiness=(Readiness(ROUTES_UNIT, timeout=60),),

@@ -1,6 +1,6 @@
 """Static pods: the manifest of one, and the systemd unit by which the plan names its restarts.
 
-The unit is active once the pod runs with its files as they are now (templates/node/static_pod/static-pod.sh).
+The unit is active once the pod runs with its files as they are now (templates/node/static_pod/static-pod.sh.j2).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.node import paths
+from cluster.node.binaries import Binaries
 from cluster.rendering import dump_yaml, render
 from cluster.step import Issued, IssuedFile
 from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
@@ -90,7 +91,7 @@ def path(component: str, name: str) -> str:
     return f"{paths.KUBERNETES}/{component}/{name}"
 
 
-def node_state(pods: Sequence[StaticPod], timeout: int) -> NodeState:
+def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> NodeState:
     """Manifests, units, folders and rendered files of static pods, with the reactions to all their files.
 
     Each must be ready within `timeout` seconds. Issued files: see `issued`.
@@ -107,7 +108,7 @@ def node_state(pods: Sequence[StaticPod], timeout: int) -> NodeState:
         }
         started_with = [pod.path(file.name) for file in pod.files if not file.reread]
         files[pod.manifest_path] = File(dump_yaml(manifest(pod)), mode="0600")
-        files[f"{paths.UNITS}/{pod.unit}"] = File(_unit(pod, started_with))
+        files[f"{paths.UNITS}/{pod.unit}"] = File(_unit(pod, programs, started_with))
         reactions.append(Reaction(pod.unit, Action.RESTART, (pod.manifest_path, *started_with)))
         if pod.serves is not None:
             served = pod.path(pod.serves)
@@ -126,7 +127,7 @@ def node_state(pods: Sequence[StaticPod], timeout: int) -> NodeState:
         units={pod.unit: Unit() for pod in pods},
         reactions=tuple(reactions),
         readiness=tuple(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout) for pod in pods),
-        pre_delete=tuple(Hook(pod.unit, f"{paths.STATIC_POD} end {pod.name} {pod.manifest_path}\n") for pod in pods),
+        pre_delete=tuple(Hook(pod.unit, f"{programs.static_pod} end {pod.name} {pod.manifest_path}\n") for pod in pods),
     )
 
 
@@ -153,6 +154,16 @@ def merged(*states: NodeState) -> NodeState:
 
 
 @dataclass(frozen=True)
+class _ScriptParameters:
+    bin: str
+
+
+def script(programs: Binaries) -> str:
+    """The script behind the units, the same for all static pods."""
+    return render("node/static_pod/static-pod.sh.j2", _ScriptParameters(programs.folder))
+
+
+@dataclass(frozen=True)
 class _UnitParameters:
     description: str
     script: str
@@ -161,8 +172,8 @@ class _UnitParameters:
     files: tuple[str, ...]
 
 
-def _unit(pod: StaticPod, started_with: Sequence[str]) -> str:
-    parameters = _UnitParameters(pod.description, paths.STATIC_POD, pod.name, pod.manifest_path, tuple(started_with))
+def _unit(pod: StaticPod, programs: Binaries, started_with: Sequence[str]) -> str:
+    parameters = _UnitParameters(pod.description, programs.static_pod, pod.name, pod.manifest_path, tuple(started_with))
     return render("node/static_pod/static-pod.service.j2", parameters)
 
 

@@ -5,7 +5,7 @@ umask 077
 identity=$(mktemp -d /dev/shm/plumbline.XXXXXX)
 trap 'rm -rf "$identity"' EXIT
 cat >"$identity/config"
-kubectl() { $as_root /opt/bin/kubectl --kubeconfig "$identity/config" --request-timeout 30s "$@"; }
+kubectl() { $as_root "$kubectl" --kubeconfig "$identity/config" --request-timeout 30s "$@"; }
 
 # again SECONDS COMMAND...: until it succeeds; then says why not
 again() {

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from cluster.node import etcd, kubeconfig
+from cluster.node.binaries import Binaries
 from lab import parts
 from lab.mirror import PORT
 from tests.e2e.harness import Project, wait_for
@@ -222,7 +223,7 @@ def a_secret_is_not_readable_in_the_store(kubectl: Kubectl, project: Project, ma
     marker = "Marker-of-a-secret-0123456789"
     kubectl("create", "secret", "generic", "proof", f"--from-literal=key={marker}")
     kubectl("create", "configmap", "proof", f"--from-literal=key={marker}")
-    get = f"{etcd.etcdctl(ETCD)} get --print-value-only"
+    get = f"{etcd.etcdctl(Binaries(), ETCD)} get --print-value-only"
     try:
         open_text = project.ssh(master, f"{get} /registry/configmaps/default/proof | grep -ac {marker}")
         assert open_text.strip() == "1", "the check below can fail"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cluster.node import etcd
+from cluster.node.binaries import Binaries
 from lab.context import Lab
 from tests.e2e import api
 from tests.e2e.api import ECHO, Kubectl
@@ -135,5 +136,5 @@ def _serves(project: Project, master: str) -> bool:
 
 def _whole(project: Project, asked: str) -> bool:
     """Every member of etcd answers, as one of them finds."""
-    said = project.ssh(asked, f"{etcd.etcdctl(api.ETCD)} endpoint health --cluster 2>&1 || true")
+    said = project.ssh(asked, f"{etcd.etcdctl(Binaries(), api.ETCD)} endpoint health --cluster 2>&1 || true")
     return said.count("is healthy") == len(project.output("etcd")) and "unhealthy" not in said

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from cluster.node import etcd
+from cluster.node.binaries import Binaries
 from tests.e2e.harness import Project, wait_for
 from tests.e2e.scenarios import a_second_up_writes_nothing
 
@@ -39,12 +40,14 @@ def members_serve(project: Project, masters: Sequence[str]) -> None:
     assert sum(row["leader"] for row in rows) <= 1
     addresses = _addresses(project, masters)
     endpoints = ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses.values())
-    client = etcd.etcdctl(endpoints)
+    client = etcd.etcdctl(Binaries(), endpoints)
     found = json.loads(project.ssh(masters[0], f"{client} endpoint status --write-out json"))
     assert len(found) == len(masters)
     assert len({one["Status"]["leader"] for one in found}) == 1
     assert {one["Status"]["version"] for one in found} == {"3.6.8"}
-    first, last = (etcd.etcdctl(f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (masters[0], masters[-1]))
+    first, last = (
+        etcd.etcdctl(Binaries(), f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (masters[0], masters[-1])
+    )
     project.ssh(masters[0], f"{first} put /proof/{masters[0]} held")
     assert "held" in project.ssh(masters[-1], f"{last} get /proof/{masters[0]}")
 
@@ -68,7 +71,7 @@ def one_setting_restarts_the_members_in_turn(project: Project, masters: Sequence
     kubelets = {name: project.started(name) for name in masters}
     before = {name: project.started(name, etcd.UNIT) for name in masters}
     addresses = _addresses(project, masters).values()
-    client = etcd.etcdctl(",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses))
+    client = etcd.etcdctl(Binaries(), ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses))
     project.ssh(masters[0], WRITER.format(client=client))
     project.set("etcd.heartbeatInterval", "120")
     try:
@@ -138,7 +141,7 @@ def a_lost_member_is_replaced(project: Project, masters: Sequence[str]) -> None:
     lost, *others = masters[1], masters[0], *masters[2:]
     before = {name: project.started(name, etcd.UNIT) for name in others}
     address = _addresses(project, masters)[lost]
-    client = etcd.etcdctl(f"https://{address}:{etcd.CLIENT_PORT}")
+    client = etcd.etcdctl(Binaries(), f"https://{address}:{etcd.CLIENT_PORT}")
     project.ssh(lost, f"{client} put /proof/lost held")
     project.ssh(
         lost, "systemctl stop etcd.service; rm -rf /var/lib/etcd/member; systemctl --no-block start etcd.service"
@@ -182,7 +185,7 @@ def members_leave_and_join(
 
     While the one that is to stay is down, the preview refuses that the others leave.
     """
-    project.ssh(stays, f"{etcd.etcdctl(f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept held")
+    project.ssh(stays, f"{etcd.etcdctl(Binaries(), f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept held")
     for name in others:
         project.unset(f"nodes.{name}")
     project.ssh(stays, "systemctl stop etcd.service")
@@ -203,7 +206,7 @@ def members_leave_and_join(
     members = sorted([stays, *others])
     members_serve(project, members)
     for name in others:
-        client = etcd.etcdctl(f"https://127.0.0.1:{etcd.CLIENT_PORT}")
+        client = etcd.etcdctl(Binaries(), f"https://127.0.0.1:{etcd.CLIENT_PORT}")
         assert "held" in project.ssh(name, f"{client} get /proof/kept --consistency=s")
         assert project.ssh(name, "ls /var/lib/etcd/join.env 2>&1 || true").count("No such file") == 1
     assert before == project.started(stays, etcd.UNIT), "who stays is not restarted"

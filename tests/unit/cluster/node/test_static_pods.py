@@ -7,6 +7,7 @@ import yaml
 
 from cluster.config.model import Cluster
 from cluster.node import control_plane, kube_proxy
+from cluster.node.binaries import Binaries
 from cluster.node.static_pod import StaticPod, issued, manifest, node_state
 
 
@@ -18,7 +19,7 @@ def pods(cluster: Cluster) -> dict[str, StaticPod]:
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
 def test_static_pod_flags_name_files_that_exist_and_are_mounted(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
-    state = node_state([pod], 60)
+    state = node_state([pod], Binaries(), 60)
     there = {*state.files, *(file.path for file in issued([pod]))}
     [container] = manifest(pod)["spec"]["containers"]
     mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
@@ -45,7 +46,7 @@ def test_static_pod_kubeconfig_names_files_that_exist(cluster: Cluster, name: st
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
 def test_static_pod_restarts_on_exactly_the_files_it_does_not_reread(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
-    reactions = {str(reaction.action): set(reaction.files) for reaction in node_state([pod], 60).reactions}
+    reactions = {str(reaction.action): set(reaction.files) for reaction in node_state([pod], Binaries(), 60).reactions}
     started_with = {pod.path(file.name) for file in pod.files if not file.reread}
     assert reactions["restart"] == {pod.manifest_path, *started_with}
     assert reactions.get("self-reload", set()).isdisjoint(started_with)
@@ -53,6 +54,6 @@ def test_static_pod_restarts_on_exactly_the_files_it_does_not_reread(cluster: Cl
 
 def test_api_server_serving_certificate_is_checked_where_it_serves(cluster: Cluster) -> None:
     pod = pods(cluster)["kube-apiserver"]
-    [reaction] = [one for one in node_state([pod], 60).reactions if one.action == "self-reload"]
+    [reaction] = [one for one in node_state([pod], Binaries(), 60).reactions if one.action == "self-reload"]
     assert reaction.served_at == "127.0.0.1:6443"
     assert reaction.certificate == pod.path("server.crt")
