@@ -36,7 +36,7 @@ down: chosen tools ## destroy STACK and stop the lab; leaves only the build cach
 
 status: chosen tools ## read every node of STACK live and print a table
 	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
-	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m provider.status
+	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
 preview: chosen tools ## what `up` would change on STACK, to the line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)

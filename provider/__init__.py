@@ -1,1 +1,1 @@
-"""The Pulumi provider plugin for node state: files, directories and units of a node, over SSH (README.md)."""
+"""The Pulumi provider plugin of NodeState: files, directories and units of a node, over SSH (README.md)."""

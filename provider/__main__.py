@@ -15,54 +15,54 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from provider.engine import Engine
-from provider.model import NodeError
-from provider.servicer import NodeStateProvider
+from provider.errors import NodeError
+from provider.provider import NodeStateProvider
 
 VERSION = "0.1.0"
 Call = Callable[[Any, Any], Awaitable[Any]]
 
 
 class Servicer(ProviderServicer):
-    """Turns errors into plain messages: the engine shows them as they are, without a traceback and without values."""
+    """Turns errors into messages without a traceback and without values: the engine shows them as they are."""
 
     async def Check(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Check, request, context)
+        return await _with_plain_errors(super().Check, request, context)
 
     async def Diff(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Diff, request, context)
+        return await _with_plain_errors(super().Diff, request, context)
 
     async def Create(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Create, request, context)
+        return await _with_plain_errors(super().Create, request, context)
 
     async def Update(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Update, request, context)
+        return await _with_plain_errors(super().Update, request, context)
 
     async def Read(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Read, request, context)
+        return await _with_plain_errors(super().Read, request, context)
 
     async def Delete(self, request: Any, context: Any) -> Any:
-        return await _plainly(super().Delete, request, context)
+        return await _with_plain_errors(super().Delete, request, context)
 
 
-async def _plainly(call: Call, request: Any, context: Any) -> Any:
+async def _with_plain_errors(call: Call, request: Any, context: Any) -> Any:
     try:
         return await call(request, context)
     except NodeError as error:
         message = str(error)
-    except Exception as error:  # noqa: BLE001 - whatever it is, its text may hold a secret: only its place is told
+    except Exception as error:  # noqa: BLE001 - its text may hold a secret: only its place is shown
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if "/provider/" in frame.filename and "/site-packages/" not in frame.filename]
         place = (own or frames)[-1]
         message = (
             f"{request.urn.rpartition('::')[2]}: the provider itself failed "
             f"({type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}). Nothing is lost: "
-            "run pulumi again, and report this if it stays"
+            "run pulumi again, and report this if it happens again"
         )
     await context.abort(grpc.StatusCode.UNKNOWN, message)
 
 
 async def serve(engine: str) -> None:
-    """Serves until the engine ends the process, or is gone itself."""
+    """Serves until the engine ends the process, or has ended itself."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     servicer = Servicer(sys.argv[1:], VERSION, NodeStateProvider(Engine(engine)), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
@@ -76,7 +76,7 @@ async def serve(engine: str) -> None:
 
 
 async def _orphaned() -> None:
-    """Returns once the engine is gone: one that was killed cannot end its plugins."""
+    """Returns once the engine has ended: one that was killed cannot end its plugins."""
     parent = os.getppid()
     while os.getppid() == parent:
         await asyncio.sleep(1)
@@ -87,5 +87,5 @@ if __name__ == "__main__":
     if not addresses:
         sys.exit("this is a Pulumi plugin: the engine starts it")
     asyncio.run(serve(addresses[0]))
-    # Threads and calls of a run whose engine is gone keep nothing alive.
+    # Threads and calls of a run whose engine has ended must not keep the process alive.
     os._exit(0)

@@ -1,13 +1,22 @@
-"""Lines in the engine's own display, on the resource they are about."""
+"""Log lines in the engine's display, each on its resource."""
 
 from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import Protocol
 
 import grpc
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
 
+class Log(Protocol):
+    """Tells the user what is being done; an `ephemeral` line is of interest only while it lasts."""
+
+    def __call__(self, line: str, ephemeral: bool = False) -> Awaitable[None]: ...
+
+
 class Engine:
-    """The engine that started this plugin. A line that cannot be delivered is dropped: it never fails a run."""
+    """The engine that started this plugin. A line that cannot be delivered is dropped: it does not fail the run."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -15,23 +24,23 @@ class Engine:
         self._announced: set[tuple[str, str]] = set()
 
     async def announce(self, urn: str, line: str) -> None:
-        """A line of the plan, once a run: the engine asks for a difference more than once."""
+        """A line of the plan, once per run: the engine asks for a difference more than once."""
         if (urn, line) not in self._announced:
             self._announced.add((urn, line))
-            await self._log(engine_pb2.INFO, urn, line)
+            await self._send(engine_pb2.INFO, urn, line)
 
     async def warn(self, urn: str, line: str) -> None:
-        """Something that the user must know of and that fails nothing."""
-        await self._log(engine_pb2.WARNING, urn, line)
+        """A warning: the run goes on."""
+        await self._send(engine_pb2.WARNING, urn, line)
 
-    async def progress(self, urn: str, line: str, passing: bool = False) -> None:
-        """What is being done now; `passing` is shown only while it lasts."""
-        await self._log(engine_pb2.INFO, urn, line, passing)
+    async def log(self, urn: str, line: str, ephemeral: bool = False) -> None:
+        """A line on what is being done now; an ephemeral one is shown only until the next line."""
+        await self._send(engine_pb2.INFO, urn, line, ephemeral)
 
-    async def _log(self, severity: int, urn: str, line: str, passing: bool = False) -> None:
+    async def _send(self, severity: int, urn: str, line: str, ephemeral: bool = False) -> None:
         if self._stub is None:
             self._stub = engine_pb2_grpc.EngineStub(grpc.aio.insecure_channel(self._address))
-        request = engine_pb2.LogRequest(severity=severity, urn=urn, message=line, ephemeral=passing)  # type: ignore[arg-type]
+        request = engine_pb2.LogRequest(severity=severity, urn=urn, message=line, ephemeral=ephemeral)  # type: ignore[arg-type]
         try:
             await self._stub.Log(request)
         except grpc.RpcError:

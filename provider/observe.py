@@ -1,78 +1,80 @@
-"""Reads a node in one round trip: what stands at each path, and how each unit is."""
+"""Reads a node in one round trip: file contents, modes, owners and unit states (remote/report.py)."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from provider.model import Content, Directory, File, Installed, NodeError, State, Unit
-from provider.script import Expected, read_script
-from provider.transport import Node
-
-SHOWN_BYTES = 64 * 1024
-"""A changed public file up to this size is brought home, so that the difference shows by line."""
+from nodestate import Directory, File, NodeStateInputs, Secret, Text
+from nodestate.secret import known_text, sha256
+from provider.errors import NodeError
+from provider.observed import Installed, Observed
+from provider.remote import units
+from provider.remote.paths import ExpectedFile, FoundPath, decoded
+from provider.remote.report import MalformedReport, Report, parse, read_script
+from provider.ssh import SshSession
 
 READ_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Request:
-    """One NodeState to read: what is `wanted`, under which concern the node notes it, and its downloads by path as they
-    were when they were installed."""
+    """One NodeState to read: what is `wanted`, the `component` that its journal is named after, and its downloads by path
+    as they were when they were installed."""
 
-    wanted: State
-    concern: str
+    wanted: NodeStateInputs
+    component: str
     installed: Mapping[str, Installed]
 
     @property
     def paths(self) -> frozenset[str]:
-        """All that is looked at."""
+        """All paths that are read."""
         return frozenset(self.wanted.files.keys() | self.wanted.directories.keys())
 
 
-async def observe(node: Node, requests: Sequence[Request]) -> list[State]:
-    """What is on the node of each request, in the shape of what it wants; no two of them may name the same path.
+async def observe(node: SshSession, requests: Sequence[Request]) -> list[Observed]:
+    """The state of the node for each request; no two of them may name the same path.
 
-    Paths and units that are not there are left out. A file whose text is the wanted one is given back as it is, secret
-    mark and all; another's public text is read, another's secret or large one is named by checksum only.
-    Raises NodeError.
+    Missing paths and units are left out. A file with the wanted content is returned as it is wanted, with its secret
+    mark. Other public content is read; other secret or large content is named by its checksum only. Raises NodeError.
     """
     expected = {
-        path: _expected(file, request.installed.get(path))
+        path: expected_file(file, request.installed.get(path))
         for request in requests
         for path, file in request.wanted.files.items()
     }
     directories = [path for request in requests for path in request.wanted.directories]
-    units = list(dict.fromkeys(unit for request in requests for unit in request.wanted.units))
-    script = read_script(expected, directories, units, [request.concern for request in requests], SHOWN_BYTES)
-    result = await node.run("read", script, seconds=READ_SECONDS)
+    named = list(dict.fromkeys(unit for request in requests for unit in request.wanted.units))
+    script = read_script(expected, directories, named, [request.component for request in requests])
+    hiding = [request.wanted for request in requests]
+    result = await node.run("read", script, hiding=hiding, seconds=READ_SECONDS)
     if result.status != 0:
-        raise NodeError(f"{node.name}: reading its state failed: {result.stderr.strip()[-500:]}")
-    report = _report(result.stdout, expected, units)
-    if not report.complete:
-        raise NodeError(f"{node.name}: reading its state ended early: run pulumi again")
-    return [_state(report, request, expected) for request in requests]
+        raise NodeError(f"{node.name}: reading its state failed: {result.failure}")
+    try:
+        report = parse(result.report, expected, named)
+    except MalformedReport as error:
+        raise NodeError(f"{node.name}: reading its state {error}: run pulumi again") from None
+    return [observed_state(report, request, expected) for request in requests]
 
 
-class Reader:
-    """Reads nodes for many who ask at once: what is asked of one node while it is being dialled, or read for another,
-    goes together in its next round trip. An emulated machine needs seconds for each."""
+class NodeReader:
+    """Reads nodes for many requests at once: those that come while a node is dialled, or read for another, go together in
+    its next round trip. An emulated machine needs seconds for each."""
 
     def __init__(self) -> None:
-        self._waiting: defaultdict[Node, dict[asyncio.Future[State], Request]] = defaultdict(dict)
-        self._turns: defaultdict[Node, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._waiting: defaultdict[SshSession, dict[asyncio.Future[Observed], Request]] = defaultdict(dict)
+        self._locks: defaultdict[SshSession, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def observe(self, node: Node, request: Request) -> State:
-        """What `observe` finds for this one request. Raises NodeError."""
+    async def observe(self, node: SshSession, request: Request) -> Observed:
+        """The state that `observe` finds for this one request. Raises NodeError."""
         waiting = self._waiting[node]
-        answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Observed] = asyncio.get_running_loop().create_future()
         waiting[answer] = request
         try:
-            async with self._turns[node]:
-                # Whoever comes first reads for all: most find their answer here.
+            async with self._locks[node]:
+                # The first reads for all: most find their answer here.
                 while not answer.done():
                     await self._round(node, waiting)
         finally:
@@ -80,8 +82,8 @@ class Reader:
         return await answer
 
     @staticmethod
-    async def _round(node: Node, waiting: dict[asyncio.Future[State], Request]) -> None:
-        together: dict[asyncio.Future[State], Request] = {}
+    async def _round(node: SshSession, waiting: dict[asyncio.Future[Observed], Request]) -> None:
+        together: dict[asyncio.Future[Observed], Request] = {}
         try:
             await node.reach()
             together = _disjoint(waiting)
@@ -96,9 +98,9 @@ class Reader:
             answer.set_result(state)
 
 
-def _disjoint(waiting: Mapping[asyncio.Future[State], Request]) -> dict[asyncio.Future[State], Request]:
-    """The first of those who wait, up to one that names a path which another names."""
-    together: dict[asyncio.Future[State], Request] = {}
+def _disjoint(waiting: Mapping[asyncio.Future[Observed], Request]) -> dict[asyncio.Future[Observed], Request]:
+    """The first requests, up to one that names a path which another names."""
+    together: dict[asyncio.Future[Observed], Request] = {}
     named: set[str] = set()
     for answer, request in waiting.items():
         if named & request.paths:
@@ -108,135 +110,67 @@ def _disjoint(waiting: Mapping[asyncio.Future[State], Request]) -> dict[asyncio.
     return together
 
 
-def _expected(file: File, known: Installed | None) -> Expected:
+def expected_file(file: File, known: Installed | None) -> ExpectedFile:
+    """How a wanted file should be on the node; `known` is its download as it was installed."""
     if file.block:
-        return Expected("", block=True)
-    if file.content is not None:
-        return Expected(file.content.sha256 or "", file.content.secret)
-    assert file.source is not None
-    if known is not None and known.source.identity == file.source.identity:
-        return Expected(known.sha256, stamp=known.stamp)
-    # What an archive's member sums to is known only after it was extracted once.
-    return Expected("" if file.source.extract else file.source.sha256)
+        return ExpectedFile("", block=True)
+    if file.source is None:
+        text = known_text(file.content)
+        return ExpectedFile("" if text is None else sha256(text), isinstance(file.content, Secret))
+    if known is not None and known.identity == file.source.identity:
+        return ExpectedFile(known.sha256, stamp=known.stamp)
+    # The checksum of an archive's member is known only after it was extracted once.
+    return ExpectedFile("" if file.source.extract else file.source.sha256)
 
 
-@dataclass
-class _Report:
-    """What read.sh printed; units and what is pending by their names."""
-
-    found: dict[str, list[str]] = field(default_factory=dict)
-    sums: dict[str, str] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
-    blocks: dict[str, str] = field(default_factory=dict)
-    units: dict[str, dict[str, str]] = field(default_factory=dict)
-    pending: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    complete: bool = False
-
-
-def _report(printed: str, expected: Mapping[str, Expected], units: Sequence[str]) -> _Report:
-    report = _Report()
-    shown: list[dict[str, str]] = [{}]
-    for line in printed.splitlines():
-        kind, _, rest = line.partition("\t")
-        fields = rest.split("\t")
-        if kind == "found":
-            report.found[fields[6]] = fields[:6]
-        elif kind == "same":
-            report.sums[rest] = expected[rest].sha256
-        elif kind == "sum":
-            report.sums[fields[1]] = fields[0]
-        elif kind == "text":
-            report.texts[fields[0]] = fields[1]
-        elif kind == "block":
-            report.blocks[fields[0]] = fields[1]
-        elif kind == "unit":
-            # Units are separated by an empty line.
-            key, equals, value = rest.partition("=")
-            if equals:
-                shown[-1][key] = value
-            else:
-                shown.append({})
-        elif kind == "pending":
-            report.pending[fields[0]].append(fields[1])
-        elif kind == "end":
-            report.complete = True
-    described = [one for one in shown if one]
-    if len(described) != len(units):
-        report.complete = False
-    else:
-        # In the order asked for: a unit known by an alias shows under its own name.
-        report.units = dict(zip(units, described, strict=True))
-    return report
-
-
-def _state(report: _Report, request: Request, expected: Mapping[str, Expected]) -> State:
+def observed_state(report: Report, request: Request, expected: Mapping[str, ExpectedFile]) -> Observed:
+    """The state of one request from the report of all."""
     wanted = request.wanted
     files = {
         path: _file(file, report.found[path], report.sums.get(path), report.texts.get(path), expected[path].sha256)
         for path, file in wanted.files.items()
         if path in report.found and not file.block
     }
-    for path, text in report.blocks.items():
-        if (block := wanted.files.get(path)) is not None:
-            files[path] = replace(block, content=Content(_text(text, "unknown")))
+    files |= {
+        path: replace(wanted.files[path], content=_marked(wanted.files[path], decoded(text, "(not text)")))
+        for path, text in report.blocks.items()
+        if path in wanted.files
+    }
     directories = {
-        path: Directory(report.found[path][1], *_owners(one, report.found[path]))
+        path: Directory(report.found[path].mode, *report.found[path].owners(one))
         for path, one in wanted.directories.items()
-        if path in report.found and report.found[path][0] == "directory"
+        if path in report.found and report.found[path].kind == "directory"
     }
-    units = {
-        name: _unit(unit, report.units[name])
-        for name, unit in wanted.units.items()
-        if report.units[name].get("LoadState") != "not-found"
-    }
-    pending = tuple(report.pending[request.concern])
-    return replace(wanted, files=files, directories=directories, units=units, pending=pending)
+    found_units = {name: units.observed(unit, report.units[name]) for name, unit in wanted.units.items()}
+    return Observed.of(
+        wanted,
+        files=files,
+        directories=directories,
+        units={name: unit for name, unit in found_units.items() if unit is not None},
+        pending=tuple(report.pending[request.component]),
+    )
 
 
-def _owners(wanted: File | Directory, found: list[str]) -> tuple[str, str]:
-    """Owner and group, as numbers where they are wanted as numbers."""
-    _, _, owner, group, uid, gid = found
-    return uid if wanted.owner.isdigit() else owner, gid if wanted.group.isdigit() else group
-
-
-def _file(wanted: File, found: list[str], checksum: str | None, text: str | None, expected: str) -> File:
-    kind, mode = found[:2]
+def _file(wanted: File, found: FoundPath, checksum: str | None, text: str | None, expected: str) -> File:
     if checksum is None:
-        return _obstacle(wanted, f"a {kind}")
-    owner, group = _owners(wanted, found)
-    shape = replace(wanted, mode=mode, owner=owner, group=group)
+        return _obstacle(wanted, f"(a {found.kind})")
+    owner, group = found.owners(wanted)
+    shape = replace(wanted, mode=found.mode, owner=owner, group=group)
     if checksum == expected:
         return shape
-    if wanted.content is None:
-        assert wanted.source is not None
+    if wanted.source is not None:
         return replace(shape, source=replace(wanted.source, sha256=checksum))
-    if wanted.content.secret or text is None:
-        return replace(shape, content=Content(f"(other content, sha256 {checksum})", wanted.content.secret))
-    return replace(shape, content=Content(_text(text, checksum)))
-
-
-def _text(content: str, sha256: str) -> str:
-    try:
-        return base64.b64decode(content).decode()
-    except ValueError:
-        return f"(not text, sha256 {sha256})"
+    if isinstance(wanted.content, Secret) or text is None:
+        return replace(shape, content=_marked(wanted, f"(other content, sha256 {checksum})"))
+    return replace(shape, content=decoded(text, f"(not text, sha256 {checksum})"))
 
 
 def _obstacle(wanted: File, what: str) -> File:
-    """Something that is no regular file stands at the path."""
-    content = Content(f"({what})", bool(wanted.content and wanted.content.secret)) if wanted.content else None
-    source = replace(wanted.source, sha256=f"({what})") if wanted.source else None
+    """A path at which there is no regular file."""
+    content = None if wanted.content is None else _marked(wanted, what)
+    source = replace(wanted.source, sha256=what) if wanted.source else None
     return replace(wanted, content=content, source=source)
 
 
-def _unit(wanted: Unit, shown: Mapping[str, str]) -> Unit:
-    state, enabled = shown.get("ActiveState", ""), shown.get("UnitFileState", "")
-    # A unit that cannot be enabled (static, generated) is not asked to be.
-    fixed = enabled in ("static", "generated", "indirect", "alias", "transient", "")
-    # Between two tries after a failure is not running, whatever systemd calls it.
-    runs = state in ("active", "reloading", "activating") and shown.get("SubState") != "auto-restart"
-    return Unit(
-        enabled=wanted.enabled if fixed else enabled in ("enabled", "enabled-runtime"),
-        active=runs,
-        masked=shown.get("LoadState") == "masked" or enabled in ("masked", "masked-runtime"),
-    )
+def _marked(wanted: File, text: str) -> Text:
+    return Secret(text) if isinstance(wanted.content, Secret) else text

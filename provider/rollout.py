@@ -1,4 +1,4 @@
-"""Rollout groups: of nodes that stand in for each other, few are disturbed at a time, and none after a failure."""
+"""Rollout groups: nodes that can replace each other are disrupted few at a time, and none after a failure."""
 
 from __future__ import annotations
 
@@ -7,70 +7,73 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from nodestate import NodeStateInputs
 from provider import plan as planning
-from provider.model import NodeError, State
+from provider.engine import Log
+from provider.errors import NodeError
 from provider.plan import Plan
-from provider.react import Say, last, without_secrets
-from provider.script import given_script, quoted
-from provider.transport import Node
+from provider.remote.shell import quoted, user_script
+from provider.ssh import SshSession
 
-DISTURBING = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
-"""What takes a turn. A self-reload may end in a restart; a start of what is down repairs and waits for nobody."""
+DISRUPTIVE = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
+"""Actions that need a slot. A self-reload may end in a restart. Starting a stopped unit is a repair and needs none."""
 
-GUARD_SECONDS = 120
-"""How long a guard gets to find the group whole again, after the node's own readiness."""
+RECOVERY_SECONDS = 120
+"""How long the group gets to pass its health check after a change, after the node's own readiness."""
 
 
 @dataclass(frozen=True)
-class _Proof:
-    """When a command is asked, for how long it may say no, and what follows if it does."""
+class _Moment:
+    """When a check runs, for how long it may fail, and what follows if it still does."""
 
     when: str
     seconds: int
     consequence: str
-    operation: str = "guard"
+    operation: str = "health-check"
 
 
-BEFORE = _Proof("before the change", 15, "nothing was changed on this node")
-AFTER = _Proof("after the change", GUARD_SECONDS, "the rollout stops here")
-PREVIEWED = _Proof(
-    "ahead of the change", 15, "it would be refused. Bring back what is missing first, by itself", "foresee"
+BEFORE = _Moment("before the change", 15, "nothing was changed on this node")
+AFTER = _Moment("after the change", RECOVERY_SECONDS, "the rollout stops here")
+PREVIEWED = _Moment(
+    "ahead of the change", 15, "the update would be refused. First bring back the missing nodes", "preview-check"
 )
 
 
 @dataclass
 class _Group:
-    turns: asyncio.Semaphore
+    slots: asyncio.Semaphore
     done: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
 
 class Rollouts:
-    """The groups of one run of the engine. Nodes that are made for the first time take no turn: they come in parallel."""
+    """The rollout groups of one run of the engine. Creation needs no slot: new nodes come up in parallel."""
 
     def __init__(self) -> None:
         self._groups: dict[str, _Group] = {}
 
     @asynccontextmanager
-    async def turn(self, node: Node, old: State, wanted: State, forecast: Plan, say: Say) -> AsyncIterator[None]:
-        """Waits for the node's turn in its group, and proves the group whole before and after what is done in it:
-        before as it was, since nodes that join it may not be there yet, after as it is to be.
+    async def slot(
+        self, node: SshSession, old: NodeStateInputs, wanted: NodeStateInputs, plan: Plan, log: Log
+    ) -> AsyncIterator[None]:
+        """Waits for a slot of the node's group. The health check must succeed before and after the change: before as it
+        was declared until now, since nodes that join the group may not exist yet; after as it is declared now.
 
-        Without a group, or where `forecast` disturbs no unit, there is nothing to wait for. The first failure ends the
-        rollout: every later node raises NodeError and is not touched.
+        Without a group, or if `plan` is not disruptive, it returns at once. The first failure ends the rollout: every
+        later node raises NodeError and is not touched.
         """
         rollout = wanted.rollout
-        if rollout is None or not disturbs(forecast):
+        if rollout is None or not disruptive(plan):
             yield
             return
-        group = self._groups.setdefault(rollout.group, _Group(asyncio.Semaphore(rollout.at_once)))
-        async with group.turns:
+        group = self._groups.setdefault(rollout.group, _Group(asyncio.Semaphore(rollout.max_unavailable)))
+        async with group.slots:
             if group.failed:
                 raise NodeError(self._stopped(node.name, rollout.group, group))
             try:
-                await _proven(node, (old.rollout or rollout).guard, wanted, BEFORE, say)
+                await _check(node, (old.rollout or rollout).health_check, wanted, BEFORE, log)
                 yield
-                await _proven(node, rollout.guard, wanted, AFTER, say)
+                await _check(node, rollout.health_check, wanted, AFTER, log)
             except BaseException:
                 group.failed.append(node.name)
                 raise
@@ -82,55 +85,55 @@ class Rollouts:
             f"{', '.join(group.done)} {'is' if len(group.done) == 1 else 'are'} done" if group.done else "none is done"
         )
         return (
-            f"{name}: not touched: {', '.join(group.failed)} of rollout group {called} failed before its turn; {done}. "
-            "Mend what failed, then run pulumi again"
+            f"{name}: not touched: {', '.join(group.failed)} of rollout group {called} failed before its slot; {done}. "
+            "Fix the failure, then run pulumi again"
         )
 
 
-def disturbs(forecast: Plan) -> bool:
-    """Whether a plan takes something away from the group for a while."""
-    return any(step.action in DISTURBING for step in forecast.steps)
+def disruptive(plan: Plan) -> bool:
+    """Whether a plan makes a unit unavailable for a while."""
+    return any(step.action in DISRUPTIVE for step in plan.steps)
 
 
-def forecast(wanted: State, plan: Plan) -> str | None:
-    """The plan's line on the turn, None where none is taken."""
+def forecast(wanted: NodeStateInputs, plan: Plan) -> str | None:
+    """The line of the preview about the slot, None if none is needed."""
     rollout = wanted.rollout
-    if rollout is None or not disturbs(plan):
+    if rollout is None or not disruptive(plan):
         return None
-    number = "one" if rollout.at_once == 1 else f"at most {rollout.at_once}"
-    return f"{wanted.node}: takes its turn in rollout group {rollout.group}: {number} at a time, each ready before the next"
+    number = "one" if rollout.max_unavailable == 1 else f"at most {rollout.max_unavailable}"
+    return f"{wanted.node}: waits for a slot in rollout group {rollout.group}: {number} at a time, each ready before the next"
 
 
-async def foresee(node: Node, old: State, wanted: State, plan: Plan, say: Say) -> None:
-    """Raises NodeError in the preview already where the deed would be refused: the group is not whole now, or would
-    not be without those that leave it."""
+async def preview_check(node: SshSession, old: NodeStateInputs, wanted: NodeStateInputs, plan: Plan, log: Log) -> None:
+    """Raises NodeError if the group's checks would block this update, or the removal of the members that leave it."""
     if wanted.rollout is None:
         return
     now = old.rollout or wanted.rollout
-    if disturbs(plan):
-        await _proven(node, now.guard, wanted, PREVIEWED, say)
+    if disruptive(plan):
+        await _check(node, now.health_check, wanted, PREVIEWED, log)
     if leaving := sorted(set(now.members) - set(wanted.rollout.members)):
         without = replace(
             PREVIEWED,
             when=f"without {', '.join(leaving)}",
-            consequence="a removal would be refused. Bring back what is missing first",
+            consequence="their removal would be refused. First bring back the missing nodes",
         )
-        await _proven(node, wanted.rollout.remaining, wanted, without, say)
+        await _check(node, wanted.rollout.removal_check, wanted, without, log)
 
 
-async def _proven(node: Node, command: str | None, wanted: State, proof: _Proof, say: Say) -> None:
+async def _check(node: SshSession, command: str | None, wanted: NodeStateInputs, moment: _Moment, log: Log) -> None:
     if command is None or wanted.rollout is None:
         return
     group = wanted.rollout.group
-    await say(f"{node.name}: proving rollout group {group} whole {proof.when}", passing=True)
+    await log(f"{node.name}: checking rollout group {group} {moment.when}", ephemeral=True)
     script = (
-        f"end=$(($(date +%s) + {proof.seconds}))\n"
+        f"end=$(($(date +%s) + {moment.seconds}))\n"
         f"until said=$(timeout 30 sh -c {quoted(command)} 2>&1); do\n"
         '  [ "$(date +%s)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
         "  sleep 1\n"
         "done\n"
     )
-    done = await node.run(proof.operation, given_script(script), seconds=proof.seconds + 60)
+    done = await node.run(moment.operation, user_script(script), hiding=[wanted], seconds=moment.seconds + 60)
     if done.status != 0:
-        said = without_secrets(last(done.stderr), wanted)
-        raise NodeError(f"{node.name}: rollout group {group} is not whole {proof.when}; {proof.consequence}: {said}")
+        raise NodeError(
+            f"{node.name}: rollout group {group} is unhealthy {moment.when}; {moment.consequence}: {done.failure}"
+        )

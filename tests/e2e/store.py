@@ -78,15 +78,15 @@ def one_setting_restarts_the_members_in_turn(project: Project, masters: Sequence
         preview = project.pulumi("preview", "--diff")
         for name in masters:
             assert f"{name}: etcd.service will restart because /etc/etcd/etcd.env changes" in preview
-            assert f"{name}: takes its turn in rollout group etcd: one at a time" in preview
+            assert f"{name}: waits for a slot in rollout group etcd: one at a time" in preview
         assert len(re.findall(r"will restart because", preview)) == len(masters)
         project.operations()
         project.pulumi("up", "--yes")
-        operations = [one for one in project.operations() if one["op"] in ("guard", "restart", "ready")]
+        operations = [one for one in project.operations() if one["op"] in ("health-check", "restart", "ready")]
         turns = [name for name, _ in itertools.groupby(one["node"] for one in operations)]
         assert sorted(turns) == sorted(masters), f"no turn is broken by another: {turns}"
         for _, turn in itertools.groupby(operations, lambda one: one["node"]):
-            assert [one["op"] for one in turn] == ["guard", "restart", "ready", "guard"]
+            assert [one["op"] for one in turn] == ["health-check", "restart", "ready", "health-check"]
     finally:
         project.unset("etcd.heartbeatInterval")
         written = project.ssh(
@@ -120,11 +120,13 @@ def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[s
         # The member that is down has no say in this: what is known of it is its state at the last run.
         previewed = project.pulumi("preview", "--refresh=false", check=False)
         for name in others:
-            assert f"{name}: rollout group etcd is not whole ahead of the change; it would be refused" in previewed
+            assert (
+                f"{name}: rollout group etcd is unhealthy ahead of the change; the update would be refused" in previewed
+            )
         said = project.pulumi("up", "--yes", "--refresh=false", "--skip-preview", check=False, timeout=600)
         for name in others:
             assert (
-                f"{name}: rollout group etcd is not whole before the change" in said or f"{name}: not touched: " in said
+                f"{name}: rollout group etcd is unhealthy before the change" in said or f"{name}: not touched: " in said
             ), said
         assert f"{first}: etcd.service is not ready" in said or f"etcd: {first} of the other members" in said
         assert before == {name: project.started(name, etcd.UNIT) for name in others}
@@ -191,7 +193,7 @@ def members_leave_and_join(
     project.ssh(stays, "systemctl stop etcd.service")
     refused = project.pulumi("preview", "--refresh=false", check=False)
     leaving = ", ".join(others)
-    assert f"{stays}: rollout group etcd is not whole without {leaving}; a removal would be refused." in refused, (
+    assert f"{stays}: rollout group etcd is unhealthy without {leaving}; their removal would be refused." in refused, (
         refused
     )
     assert f"etcd: {stays} of the members that stay do not answer, and 1 of 1 must" in refused

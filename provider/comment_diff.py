@@ -1,4 +1,4 @@
-"""Lines of a YAML or JSON file that the engine's own display leaves out: it compares such texts by their data."""
+"""Changed comments of YAML and JSON files. The engine compares such texts as data, so its display leaves them out."""
 
 from __future__ import annotations
 
@@ -6,27 +6,22 @@ import difflib
 
 import yaml
 
-from provider.model import File, State
+from nodestate import NodeStateInputs
 from provider.plan import FileChange
 
 
-def unseen(old: State, new: State, files: tuple[FileChange, ...]) -> list[str]:
-    """A line of the plan for each differing line of a public YAML or JSON text that carries no other data.
+def comment_diff(old: NodeStateInputs, new: NodeStateInputs, files: tuple[FileChange, ...]) -> list[str]:
+    """A line of the plan for each changed comment of a public YAML or JSON file: `<node>: <path>: - <line>` or `+ <line>`.
 
-    These are its comments, and where the data is the same as a whole, order and spacing too. In the order of the files;
-    `<node>: <path>: - <line>` goes, `+ <line>` comes.
+    If the data as a whole is the same, also for each line whose order or spacing changed.
     """
     lines = []
     for change in files:
         if "content" in change.attributes:
-            before, after = _text(old.files[change.path]), _text(new.files[change.path])
+            before, after = old.files[change.path].text, new.files[change.path].text
             if before is not None and after is not None:
                 lines += [f"{new.node}: {change.path}: {line}" for line in _hidden(before, after)]
     return lines
-
-
-def _text(file: File) -> str | None:
-    return None if file.content is None or file.content.secret else file.content.text
 
 
 def _hidden(before: str, after: str) -> list[str]:

@@ -1,0 +1,76 @@
+"""The difference of two states in the engine's terms: which keys differ, and whether that replaces the resource."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pulumi.provider.experimental import provider as api
+
+from nodestate import UNKNOWN, NodeStateInputs
+from nodestate.keys import fields_of
+from nodestate.wire import partly_unknown
+from provider.observed import Observed
+from provider.plan import FileChange, Plan
+
+CONTENTS = ("files", "directories", "units")
+"""Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""
+
+REPLACING = ("node", "machine_id")
+"""Fields whose change makes it another resource."""
+
+Kind = api.PropertyDiffKind
+
+
+def without_unknown_sections(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any]) -> NodeStateInputs:
+    """`new` with the old sections in place of those that are not known yet: no change of their members is claimed."""
+    return replace(new, **{name: getattr(old, name) for name in CONTENTS if inputs.get(name) is UNKNOWN})
+
+
+def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any]) -> dict[str, Kind]:
+    """The keys of the inputs that differ, or may, apart from the members of CONTENTS."""
+    found: dict[str, Kind] = {}
+    for field in fields_of(NodeStateInputs):
+        if field.name in CONTENTS:
+            differs = inputs.get(field.wire) is UNKNOWN
+        else:
+            differs = partly_unknown(inputs.get(field.wire)) or getattr(old, field.name) != getattr(new, field.name)
+        if differs:
+            found[field.wire] = Kind.UPDATE_REPLACE if field.name in REPLACING else Kind.UPDATE
+    return found
+
+
+def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]:
+    """The members of CONTENTS that differ, attribute by attribute."""
+    found: dict[str, Kind] = {}
+    for section, changes in (("files", plan.files), ("directories", plan.directories)):
+        for change in changes:
+            found |= _of_change(section, change)
+    for name in sorted(old.units.keys() | new.units.keys()):
+        at = f'units["{name}"]'
+        before, after = old.units.get(name), new.units.get(name)
+        if before is None:
+            found[at] = Kind.ADD
+        elif after is None:
+            found[at] = Kind.DELETE
+        else:
+            found |= {
+                f"{at}.{key}": Kind.UPDATE
+                for key in ("enabled", "active")
+                if getattr(before, key) != getattr(after, key)
+            }
+            if before.masked:
+                found[f"{at}.masked"] = Kind.DELETE
+    if old.pending:
+        found["pending"] = Kind.DELETE
+    return found
+
+
+def _of_change(section: str, change: FileChange) -> dict[str, Kind]:
+    at = f'{section}["{change.path}"]'
+    if change.attributes == ("added",):
+        return {at: Kind.ADD}
+    if change.attributes == ("removed",):
+        return {at: Kind.DELETE}
+    return {f"{at}.{attribute}": Kind.UPDATE for attribute in change.attributes}
