@@ -14,6 +14,7 @@ from nodestate import File, Rollout
 COMPONENT = "control-plane"
 GROUP = "control-plane"
 NAMES = (kube_apiserver.NAME, kube_controller_manager.NAME, kube_scheduler.NAME)
+PROBES = {module.NAME: module.PROBE for module in (kube_apiserver, kube_controller_manager, kube_scheduler)}
 READY_SECONDS = 600
 """An emulated machine takes minutes for its first API server."""
 

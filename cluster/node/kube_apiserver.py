@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cluster import versions
@@ -14,6 +15,7 @@ from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part, SharedKey
 
 NAME = "kube-apiserver"
+PROBE = Probe(kubeconfig.API_PORT)
 AUDIT_LOG = "/var/log/kubernetes/audit"
 
 
@@ -96,7 +98,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
             PodFile("encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True),
         ],
-        probe=Probe(kubeconfig.API_PORT, period=cluster.control_plane.probe_period),
+        probe=replace(PROBE, period=cluster.control_plane.probe_period),
         cpu="250m",
         writes=[AUDIT_LOG],
         serves="server.crt",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ControlPlane, Node
 from cluster.node import kubeconfig
@@ -10,6 +12,7 @@ from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part, SharedKey
 
 NAME = "kube-controller-manager"
+PROBE = Probe(10257, "/healthz", "/healthz")
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -51,7 +54,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
         ],
-        probe=Probe(10257, "/healthz", "/healthz", period=cluster.control_plane.probe_period),
+        probe=replace(PROBE, period=cluster.control_plane.probe_period),
         cpu="200m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from cluster import versions
@@ -12,6 +13,7 @@ from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part
 
 NAME = "kube-proxy"
+PROBE = Probe(10256, "/livez", "/healthz", scheme="http")
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -33,7 +35,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
             PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
         ],
-        probe=Probe(10256, "/livez", "/healthz", scheme="http", period=cluster.control_plane.probe_period),
+        probe=replace(PROBE, period=cluster.control_plane.probe_period),
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         privileged=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cluster import versions
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
@@ -11,6 +13,7 @@ from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part
 
 NAME = "kube-scheduler"
+PROBE = Probe(10259)
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -40,7 +43,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
             PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
         ],
-        probe=Probe(10259, period=cluster.control_plane.probe_period),
+        probe=replace(PROBE, period=cluster.control_plane.probe_period),
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},
