@@ -32,7 +32,7 @@ def ensure(private: Path, comment: str) -> Path:
 
 
 def login(lab: Lab, address: str, *command: str) -> list[str]:
-    """Return the `ssh` command that runs `command` on a host (or logs in) with the lab's key and the pinned host key."""
+    """Return the `ssh` command for a host, with the lab's key and the pinned host key. Without `command` it logs in."""
     options = {
         "UserKnownHostsFile": str(known_hosts(lab)),
         "StrictHostKeyChecking": "yes",

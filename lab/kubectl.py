@@ -55,7 +55,7 @@ def run(lab: Lab, name: str, arguments: Sequence[str]) -> int:
 def contexts(config: Mapping[str, Any], in_lab: bool) -> dict[str, str]:
     """Return the server of each context of a kubeconfig, in the order to try.
 
-    In the lab the current context is left out: no resolver knows the API's name there. Raises UserError if none is left.
+    In the lab the current context is left out: the API's name does not resolve there. Raises UserError if none is left.
     """
     servers = {str(one["name"]): str(one["cluster"]["server"]) for one in config["clusters"]}
     found = {str(one["name"]): servers[str(one["context"]["cluster"])] for one in config["contexts"]}

@@ -41,7 +41,7 @@ def install() -> Path | None:
 
 
 def _install_missing_plugins() -> bool:
-    """Install the plugins that the user's own engine lacks. Return False if there is no usable engine, or on failure."""
+    """Install the plugins that the user's own engine lacks. Return whether that engine can be used then."""
     engine = found.engine()
     if engine is None or engine.problem:
         return False

@@ -75,7 +75,7 @@ def own_path() -> str:
 
 
 def pulumi_home() -> Path:
-    """Return the folder of the user's Pulumi for plugins and credentials, even if PULUMI_HOME names one of this toolchain.
+    """Return the folder of the user's Pulumi, also if PULUMI_HOME names one of this toolchain.
 
     Pulumi takes the home folder from the user database, not from HOME.
     """
