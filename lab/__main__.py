@@ -1,4 +1,4 @@
-"""`python -m lab`: a whole lab on one machine. See lab/README.md."""
+"""`python -m lab`: a cluster's machines, network and artifact mirror on one machine. See lab/README.md."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ import shutil
 import sys
 from pathlib import Path
 
-from lab import build, hosts, keys, leftovers, mirror, netns, packages, rootfs, stack, vms
-from lab.context import Lab, LabError, locked, need_root, say
+from builder import packages
+from builder.cache import locked
+from builder.errors import UserError
+from builder.log import log
+from lab import build, hosts, keys, kubectl, leftovers, mirror, netns, rootfs, stack, vms
+from lab.context import Lab, need_root
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code. What the user can mend is one message, without a traceback."""
+    """Run one command and return its exit code. A UserError is shown as one message, without a traceback."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(Lab.of(parsed.project), parsed))
-    except LabError as error:
+    except UserError as error:
         print(f"lab: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("lab: interrupted; the same command goes on from here", file=sys.stderr)
+        print("lab: interrupted; run the same command again to continue", file=sys.stderr)
         return 130
 
 
 def _up(lab: Lab, arguments: argparse.Namespace) -> int:
-    configured = stack.load(lab.project, arguments.stack)
+    configured = stack.load_config(lab.project, arguments.stack)
     source = stack.source(configured)
     containers = stack.container_hosts(configured) if source == "existing" else ()
     if source == "existing" and not containers:
-        say(f"stack {arguments.stack} runs on hosts that are there already: the lab has nothing to start")
+        log(f"stack {arguments.stack} runs on existing hosts outside the lab: there is nothing to start")
         return 0
     need_root("the lab")
     with locked(lab.state / "lock"):
@@ -51,12 +55,12 @@ def _up(lab: Lab, arguments: argparse.Namespace) -> int:
 
 
 def _choose(lab: Lab, arguments: argparse.Namespace) -> int:
-    """Prints the stack that this machine carries, or the one that was asked for, and remembers it."""
+    """Print the given stack, or the one that suits this machine, and remember it for the next `make`."""
     chosen = arguments.stack
     if not chosen:
         need_root("probing KVM")
         with locked(lab.state / "lock"):
-            chosen = vms.carried(lab)
+            chosen = vms.default_stack(lab)
     lab.state.mkdir(parents=True, exist_ok=True)
     (lab.state / "stack").write_text(f"{chosen}\n")
     print(chosen)
@@ -66,7 +70,7 @@ def _choose(lab: Lab, arguments: argparse.Namespace) -> int:
 def _down(lab: Lab, arguments: argparse.Namespace) -> int:
     if not lab.state.exists() and not netns.exists(lab):
         return 0
-    need_root("ending the lab")
+    need_root("stopping the lab")
     with locked(lab.state / "lock"):
         netns.need_own(lab)
         vms.down(lab.project)
@@ -74,7 +78,7 @@ def _down(lab: Lab, arguments: argparse.Namespace) -> int:
         mirror.stop(lab)
         if still := leftovers.inside(lab):
             text = "; ".join(leftovers.describe(still))
-            raise LabError(f"these still run in the lab's network: {text}. End them, then run this again")
+            raise UserError(f"these processes still run in the lab's network: {text}. Stop them, then run this again")
         netns.remove(lab)
         for name in ("mirror.log", "bin"):
             path = lab.state / name
@@ -103,42 +107,49 @@ def _build(lab: Lab, arguments: argparse.Namespace) -> int:
 
 def _exec(lab: Lab, arguments: argparse.Namespace) -> int:
     if not arguments.command:
-        raise LabError("exec takes a command: python -m lab exec -- COMMAND ...")
+        raise UserError("exec needs a command: python -m lab exec -- COMMAND ...")
     netns.execute(lab, arguments.command)
 
 
 def _ssh(lab: Lab, arguments: argparse.Namespace) -> int:
-    known = {host.name: host for host in stack.container_hosts(stack.load(lab.project, arguments.stack))}
+    known = {host.name: host for host in stack.container_hosts(stack.load_config(lab.project, arguments.stack))}
     if arguments.host not in known:
-        raise LabError(f"stack {arguments.stack} has no host {arguments.host} of the lab; it has {', '.join(known)}")
+        raise UserError(
+            f"stack {arguments.stack} has no lab host {arguments.host}; its lab hosts: {', '.join(known) or 'none'}"
+        )
     netns.execute(lab, keys.login(lab, str(known[arguments.host].address), *arguments.command))
 
 
 def _status(lab: Lab, arguments: argparse.Namespace) -> int:
-    there = netns.exists(lab)
-    rows = {f"namespace {lab.name}": "there" if there else "not there"}
-    if there:
-        rows["mirror"] = "serves" if mirror.serves(lab) else "does not answer"
+    exists = netns.exists(lab)
+    rows = {f"namespace {lab.name}": "exists" if exists else "does not exist"}
+    if exists:
+        rows["mirror"] = "running" if mirror.serves(lab) else "not answering"
     for name, pid in hosts.states(lab).items():
-        rows[f"host {name}"] = f"runs (process {pid})" if pid else "stopped"
+        rows[f"host {name}"] = f"running (process {pid})" if pid else "stopped"
     width = max(map(len, rows))
-    print("\n".join(f"{what:{width}}  {state}" for what, state in rows.items()))
+    print("\n".join(f"{name:{width}}  {state}" for name, state in rows.items()))
     return 0
 
 
 def _env(lab: Lab, arguments: argparse.Namespace) -> int:
-    """Where a lab runs, `pulumi` must run inside it: a wrapper of that name comes first on PATH."""
+    """Print the exports that put a wrapper first on PATH, which runs `pulumi` in the network of a running lab."""
     if netns.exists(lab):
         print(f'export PATH={shlex.quote(str(lab.state / "bin"))}:"$PATH"')
     return 0
 
 
 def _packages(lab: Lab, arguments: argparse.Namespace) -> int:
+    purposes = (*packages.LAB, "tests") if arguments.tests else packages.LAB
     if arguments.install:
-        packages.install()
-        return 0
-    print("\n".join(packages.missing()))
+        packages.install(*purposes)
+    else:
+        print("\n".join(packages.missing(*purposes)))
     return 0
+
+
+def _kubectl(lab: Lab, arguments: argparse.Namespace) -> int:
+    return kubectl.run(lab, arguments.stack, arguments.arguments)
 
 
 def _wrapper(lab: Lab) -> None:
@@ -148,7 +159,7 @@ def _wrapper(lab: Lab) -> None:
     folder, namespace = shlex.quote(str(wrapper.parent)), shlex.quote(str(lab.namespace))
     staged.write_text(
         "#!/bin/sh\n"
-        "# Runs the next pulumi on PATH inside the lab's network namespace.\n"
+        "# Runs the next pulumi on PATH in the lab's network namespace.\n"
         f'PATH=$(printf %s "$PATH" | tr : "\\n" | grep -vxF {folder} | paste -sd :)\n'
         "export PATH\n"
         f'[ ! -e {namespace} ] || exec nsenter --net={namespace} -- pulumi "$@"\n'
@@ -168,26 +179,31 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    command("up", _up, "start what STACK takes; again: start what is missing").add_argument("stack")
-    command("choose", _choose, "print the stack that this machine carries; remember it").add_argument(
+    command("up", _up, "start the machines, network and mirror of STACK; idempotent").add_argument("stack")
+    command("choose", _choose, "print the stack that suits this machine, and remember it").add_argument(
         "stack", nargs="?", help="the stack to remember instead"
     )
-    command("host-add", _up, "start a host that STACK has come to name (the same as `up`)").add_argument("stack")
-    down = command("down", _down, "end and remove everything that `up` started; the build cache stays")
-    down.add_argument("--all", action="store_true", help="also the mirror's tree, the image's links and the SSH key")
-    command("status", _status, "what of the lab runs")
-    command("check-clean", _check_clean, "list what the lab left on this machine; exit code 1 if anything")
-    built = command("build", _build, "build artifacts, file system and VM image; start nothing")
+    command("host-add", _up, "start a host that was added to STACK (the same as `up`)").add_argument("stack")
+    down = command("down", _down, "stop and remove everything that `up` started; the build cache stays")
+    down.add_argument(
+        "--all", action="store_true", help="also remove the mirror's files, the image links and the SSH key"
+    )
+    command("status", _status, "show what is running")
+    command("check-clean", _check_clean, "list what the lab left on this machine; exit code 1 if there is anything")
+    built = command("build", _build, "build artifacts, root file system and VM image; start nothing")
     built.add_argument("--no-image", action="store_true", help="without the VM image")
-    command("exec", _exec, "run a command inside the lab's network").add_argument("command", nargs="*")
-    shell = command("ssh", _ssh, "log into a container host, or run a command there")
+    command("exec", _exec, "run a command in the lab's network").add_argument("command", nargs="*")
+    shell = command("ssh", _ssh, "log in to a container host, or run a command there")
     for name in ("stack", "host"):
         shell.add_argument(name)
     shell.add_argument("command", nargs="*")
-    command("env", _env, "what to export so that plain `pulumi` reaches the lab")
-    command("packages", _packages, "list the Debian packages that are missing").add_argument(
-        "--install", action="store_true", help="install them"
-    )
+    of_stack = command("kubectl", _kubectl, "run kubectl on STACK with its admin kubeconfig")
+    of_stack.add_argument("stack")
+    of_stack.add_argument("arguments", nargs="*", metavar="-- ARGUMENT")
+    command("env", _env, "print the exports with which plain `pulumi` reaches the lab")
+    debian = command("packages", _packages, "list the Debian packages that are missing")
+    debian.add_argument("--install", action="store_true", help="install them")
+    debian.add_argument("--tests", action="store_true", help="also those that only the tests need")
     return parser
 
 

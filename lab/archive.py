@@ -1,4 +1,4 @@
-"""Packs programs as a container image archive: the format of `docker save`, which containerd imports."""
+"""Container image archives in the format of `docker save`, which containerd imports."""
 
 from __future__ import annotations
 
@@ -21,17 +21,15 @@ def image(
     command: Sequence[str] = (),
     user: str = NOBODY,
 ) -> bytes:
-    """A docker-archive tar of one layer that holds `files` by their paths in the image; the first is its entry point.
+    """Return an archive with one layer that contains `files` by their paths in the image. The first is the entry point.
 
-    `links` are symbolic ones, target by path. `command` is what the entry point is given by default.
-
-    `name` is the full reference, `registry.example/path:tag`; `architecture` is Go's word for it. The same files give
-    the same bytes.
+    `name` is the full reference, `registry.example/path:tag`; `architecture` is a GOARCH. `links` are symbolic links,
+    target by path. `command` are the entry point's default arguments. The same input gives the same bytes.
     """
     entry, *_ = files
     layer = _tar({path: (source.read_bytes(), 0o755) for path, source in files.items()}, links or {})
     digest = hashlib.sha256(layer).hexdigest()
-    # A third of the size: less to download, to checksum and to store, which is what an emulated node is slow at.
+    # A third of the size: emulated nodes are slow to download, checksum and store.
     packed = gzip.compress(layer, mtime=0)
     layer_name = f"{hashlib.sha256(packed).hexdigest()}.tar.gz"
     config = _json(
@@ -60,7 +58,7 @@ def _json(value: object) -> bytes:
 
 
 def _tar(files: dict[str, tuple[bytes, int]], links: Mapping[str, str] | None = None) -> bytes:
-    """A tar of content and mode by name, without times or owners, so that equal content is equal bytes."""
+    """Return a tar of (content, mode) by name, without times and owners: the same content gives the same bytes."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, (content, mode) in files.items():

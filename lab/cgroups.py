@@ -1,7 +1,7 @@
-"""Control groups for container hosts on machines where no systemd hands them out.
+"""Control groups for container hosts on machines without systemd.
 
-Each host gets a sub-group in every hierarchy, always below the group that this process is in: what is above or beside
-it belongs to others. On cgroup v1 systemd 252 runs in such a group; a hierarchy that refuses one is left out.
+Each host gets a sub-group in every hierarchy, below the group of this process: groups above and beside it belong to
+other programs. systemd 252 runs in such a group on cgroup v1. A hierarchy that does not allow one is skipped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.context import LabError
+from builder.errors import UserError
 
 
 def create(name: str) -> list[Path]:
-    """Makes the sub-groups `name` and returns them. cpuset's start empty: they take their parent's cpus and mems."""
+    """Create the sub-groups `name` and return them. New cpuset groups are empty: copy the parent's cpus and mems."""
     groups = []
     for parent in _own():
         group = parent / name
@@ -33,7 +33,7 @@ def create(name: str) -> list[Path]:
 
 
 def named(wanted: Callable[[str], bool]) -> list[Path]:
-    """The topmost groups on this machine, in any hierarchy and below any parent, whose own name is `wanted`."""
+    """Return the topmost groups of this machine, in any hierarchy and below any parent, whose name is `wanted`."""
     found: list[Path] = []
     for mount, _, _ in _mounts():
         for folder, children, _ in os.walk(mount):
@@ -43,7 +43,7 @@ def named(wanted: Callable[[str], bool]) -> list[Path]:
 
 
 def members(group: Path) -> set[int]:
-    """The processes in a group and all below it."""
+    """Return the processes in a group and its descendants."""
     found: set[int] = set()
     for folder, _, _ in os.walk(group):
         with contextlib.suppress(OSError):
@@ -52,12 +52,12 @@ def members(group: Path) -> set[int]:
 
 
 def remove(groups: list[Path], seconds: float = 20) -> None:
-    """Kills what still runs in the groups and removes them with all below. Raises LabError if that takes too long."""
+    """Kill the processes in the groups, and remove the groups and their descendants. Raises UserError on a timeout."""
     deadline = time.monotonic() + seconds
     left = groups
     while left := [group for group in left if group.exists() and not _removed(group)]:
         if time.monotonic() > deadline:
-            raise LabError(f"control group {left[0]} does not empty within {seconds:.0f} s")
+            raise UserError(f"control group {left[0]} still has processes after {seconds:.0f} s")
         for group in left:
             for pid in members(group) - {0}:
                 with contextlib.suppress(ProcessLookupError):
@@ -75,7 +75,7 @@ def _removed(group: Path) -> bool:
 
 
 def _own() -> list[Path]:
-    """The folder of this process's own group in each mounted hierarchy."""
+    """Return the folder of this process's group in each mounted hierarchy."""
     memberships: dict[str, str] = {}
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -88,7 +88,10 @@ def _own() -> list[Path]:
 
 
 def _mounts() -> list[tuple[Path, str, str]]:
-    """Each mounted hierarchy: mount point, the group mounted there, and controllers as /proc/self/cgroup has them."""
+    """Return for each mounted hierarchy its mount point, the group mounted there, and its controllers.
+
+    Controllers are spelled as in /proc/self/cgroup.
+    """
     hierarchies = {line.split(":", 2)[1] for line in Path("/proc/self/cgroup").read_text().splitlines()}
     found: dict[str, tuple[Path, str, str]] = {}
     for line in Path("/proc/self/mountinfo").read_text().splitlines():

@@ -1,29 +1,23 @@
-"""Where one lab keeps its things, and the one error that all of it raises."""
+"""The folders and names of one lab."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from builder.errors import UserError
 
 SOURCES = Path(__file__).parent
 
 
-class LabError(Exception):
-    """Something that the user can mend; the text is one line that says how."""
-
-
 @dataclass(frozen=True)
 class Lab:
-    """One lab: the project it belongs to and its name on this machine.
+    """One lab: the project that it belongs to, and its name on this machine.
 
-    The name (PLUMBLINE_LAB, else `plumbline`) names the network namespace, the control groups and the containers,
-    so that labs of different names run side by side with the same addresses.
+    The name (PLUMBLINE_LAB, else `plumbline`) is that of the network namespace and the prefix of control groups and
+    containers: labs with different names run side by side with the same addresses.
     """
 
     project: Path
@@ -31,25 +25,25 @@ class Lab:
 
     @classmethod
     def of(cls, project: Path) -> Lab:
-        """The lab of a project folder. Raises LabError for a name that cannot be used."""
+        """Return the lab of a project folder. Raises UserError if PLUMBLINE_LAB is not a valid name."""
         name = os.environ.get("PLUMBLINE_LAB", "plumbline")
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", name):
-            raise LabError(f"PLUMBLINE_LAB is {name!r}: it may have 31 letters a-z, digits and dashes")
+            raise UserError(f"PLUMBLINE_LAB is {name!r}: use at most 31 letters a-z, digits and dashes")
         return cls(project.resolve(), name)
 
     @property
     def state(self) -> Path:
-        """Working state of this checkout."""
+        """The working files of this checkout."""
         return self.project / ".lab"
 
     @property
     def hosts(self) -> Path:
-        """One folder for each container host."""
+        """One folder per container host."""
         return self.state / "hosts"
 
     @property
     def mirror(self) -> Path:
-        """The served tree of artifacts."""
+        """The files that the artifact mirror serves."""
         return self.state / "mirror"
 
     @property
@@ -59,37 +53,11 @@ class Lab:
 
     @property
     def owner(self) -> Path:
-        """Names the project whose lab holds the namespace."""
+        """The file with the path of the project whose lab uses the namespace."""
         return Path("/run/plumbline") / self.name
 
 
-def cache() -> Path:
-    """The folder for slow builds: PLUMBLINE_CACHE, else plumbline in the user's cache folder."""
-    if named := os.environ.get("PLUMBLINE_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "plumbline"
-
-
-def say(text: str) -> None:
-    """One line of progress, on standard error: standard output is for results."""
-    print(f"lab: {text}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a lock file; waits for another run, saying so. The lock ends with the process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"waiting for another run that holds {path}")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def need_root(what: str) -> None:
-    """Raises LabError where this is not root."""
+def need_root(action: str) -> None:
+    """Raise UserError if this process is not root."""
     if os.geteuid() != 0:
-        raise LabError(f"{what} takes root: run it as root or with sudo -E")
+        raise UserError(f"{action} needs root: run it as root or with sudo -E")

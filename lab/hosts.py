@@ -1,7 +1,7 @@
-"""Container hosts: systemd-nspawn containers that boot a whole Debian and are reached by SSH, as real machines are.
+"""Container hosts: systemd-nspawn containers that boot a complete Debian and are reached over SSH, like real machines.
 
-A host is a folder below .lab/hosts: its pinned SSH host key, `upper` (what differs from the shared root file system),
-`containerd` and `kubelet` (whose data cannot lie on an overlay), its pidfile and its console's log.
+Each host is a folder below .lab/hosts with its SSH host key, `upper` (its changes to the shared root file system),
+`containerd` and `kubelet` (their data cannot be on an overlay), its pidfile and its console log.
 """
 
 from __future__ import annotations
@@ -16,27 +16,29 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from builder.errors import UserError
+from builder.log import log
 from lab import cgroups, keys, netns, processes, rootfs
-from lab.context import SOURCES, Lab, LabError, say
+from lab.context import SOURCES, Lab
 from lab.stack import HOST_GATEWAY, HOST_NETWORK, Host
 
 BRIDGE = "plumb-hosts"
 READY_SECONDS = 90
 _SYSTEMD = Path("/run/systemd/system")
-# /sys and /proc/sys stay read-only but for the network's: those settings are the host's own, the others the machine's.
+# Only the network settings in /sys and /proc/sys are writable: they are per host, all others are the machine's.
 _ENVIRONMENT = {"SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
 
 
 def up(lab: Lab, hosts: Sequence[Host]) -> None:
-    """Makes exactly these hosts run, and waits until each lets the lab's user in. Leaves alone what runs already.
+    """Make exactly these hosts run, and wait until the lab's user can log in to each. Running hosts are not touched.
 
-    Raises LabError naming each host that does not answer.
+    Raises UserError with each host that does not answer.
     """
     lower = rootfs.ensure()
     keys.user_key(lab)
     _network(lab)
     for name in sorted(_present(lab) - {host.name for host in hosts}):
-        say(f"host {name} is no longer in the stack: removing it")
+        log(f"host {name} is no longer in the stack: removing it")
         remove(lab, name)
     for host in hosts:
         _identity(lab, host)
@@ -49,13 +51,13 @@ def up(lab: Lab, hosts: Sequence[Host]) -> None:
     with ThreadPoolExecutor(max_workers=len(hosts)) as pool:
         failures = [failure for failure in pool.map(lambda host: _unready(lab, host), hosts) if failure]
     if failures:
-        raise LabError("\n  ".join(["these hosts do not answer:", *failures, "see their logs, then run this again"]))
+        raise UserError("\n  ".join(["these hosts do not answer:", *failures, "see their logs, then run this again"]))
     if missing:
-        say(f"{', '.join(host.name for host in missing)}: up after {time.monotonic() - begun:.1f} s")
+        log(f"{', '.join(host.name for host in missing)}: up after {time.monotonic() - begun:.1f} s")
 
 
 def down(lab: Lab) -> None:
-    """Ends and removes every host of this lab, also those that a killed run left. Safe to repeat."""
+    """Stop and remove every host of this lab, including those that a killed run left. Idempotent."""
     for name in sorted(_present(lab)):
         remove(lab, name)
     cgroups.remove(cgroups.named(lambda name: name.startswith(f"{lab.name}.")))
@@ -65,12 +67,12 @@ def down(lab: Lab) -> None:
 
 
 def states(lab: Lab) -> dict[str, int | None]:
-    """The process of each host by name; None where it does not run."""
+    """Return the process ID of each host by name; None if it is not running."""
     return {name: processes.running(_pidfile(lab, name)) for name in sorted(_present(lab))}
 
 
 def remove(lab: Lab, name: str) -> None:
-    """Ends one host, as if its plug were pulled, and removes what it kept."""
+    """Kill one host without a shutdown, and remove its files."""
     pidfile, machine = _pidfile(lab, name), _machine(lab, name)
     supervisor = processes.running(pidfile)
     groups = cgroups.named(lambda group: group in (machine, f"{machine}.service"))
@@ -88,7 +90,7 @@ def _present(lab: Lab) -> set[str]:
 
 
 def _network(lab: Lab) -> None:
-    """The bridge of all hosts. It leads nowhere but to the namespace: a host's traffic ends there."""
+    """Create the bridge of all hosts. It is connected to the namespace only: traffic does not leave it."""
     if subprocess.run(netns.enter(lab, ["ip", "link", "show", BRIDGE]), capture_output=True, check=False).returncode:
         netns.run(lab, ["ip", "link", "add", BRIDGE, "type", "bridge"])
     netns.run(lab, ["ip", "address", "replace", f"{HOST_GATEWAY}/{HOST_NETWORK.prefixlen}", "dev", BRIDGE])
@@ -96,7 +98,7 @@ def _network(lab: Lab) -> None:
 
 
 def _identity(lab: Lab, host: Host) -> None:
-    """The host's key, and the files in which it differs from the others when it first boots; made once."""
+    """Create the host's key and the files that only this host has at its first boot, if they are missing."""
     folder = lab.hosts / host.name
     key = keys.ensure(folder / "ssh_host_ed25519_key", host.name)
     upper = folder / "upper"
@@ -121,7 +123,7 @@ def _identity(lab: Lab, host: Host) -> None:
 
 
 def _place(upper: Path, lower: Path, name: str, text: str, mode: int) -> None:
-    """One file of `upper`. A folder there covers the one below it: it takes that one's mode and owner."""
+    """Write one file of `upper`. A new folder there hides the one of `lower`: copy its mode and owner."""
     folder = upper
     owner = (0, 0)
     folder.mkdir(exist_ok=True, mode=0o755)
@@ -149,36 +151,39 @@ def _start(lab: Lab, host: Host, lower: Path) -> None:
     recorded = folder / "lower"
     lower = Path(recorded.read_text()) if recorded.exists() else lower
     if not lower.exists():
-        raise LabError(f"host {host.name}: {lower} is gone from the cache: run `python -m lab down`, then this again")
+        raise UserError(f"host {host.name}: {lower} is not in the cache: run `python -m lab down`, then this again")
     groups = [] if _SYSTEMD.exists() else cgroups.create(machine)
     container = [
         *("systemd-nspawn", "--quiet", f"--directory={folder / 'root'}", "--boot", "--register=no", "--keep-unit"),
         *(f"--machine={machine}", f"--hostname={host.name}", f"--network-bridge={BRIDGE}", "--console=read-only"),
         *("--resolv-conf=off", "--timezone=off", "--link-journal=no", "--bind=/dev/kmsg"),
-        # What containerd, runc and the kubelet take from a kernel.
+        # System calls that containerd, runc and the kubelet use.
         *("--capability=all", "--system-call-filter=add_key keyctl bpf"),
         *(f"--bind={folder / name}:/var/lib/{name}" for name in ("containerd", "kubelet")),
         *(("--bind-ro=/lib/modules",) if Path("/lib/modules").exists() else ()),
     ]
     inside = [str(SOURCES / "start-host"), str(lower), *map(str, groups), "--", *container]
     command = netns.enter(lab, ["unshare", "--mount", *inside])
-    pidfile, log = _pidfile(lab, host.name), folder / "console.log"
-    # One of an earlier start would say that this one has ended already.
+    pidfile, console = _pidfile(lab, host.name), folder / "console.log"
+    # The pidfile of an earlier start would mean that this one has ended already.
     pidfile.unlink(missing_ok=True)
     if _SYSTEMD.exists():
-        _start_unit(machine, pidfile, log, folder, command)
+        _start_unit(machine, pidfile, console, folder, command)
     else:
-        processes.start(pidfile, command, log, folder=folder, environment=_ENVIRONMENT)
+        processes.start(pidfile, command, console, folder=folder, environment=_ENVIRONMENT)
 
 
-def _start_unit(machine: str, pidfile: Path, log: Path, folder: Path, command: Sequence[str]) -> None:
-    """Where systemd runs the machine, control groups are its own to give: the host becomes a unit with a subtree."""
+def _start_unit(machine: str, pidfile: Path, console: Path, folder: Path, command: Sequence[str]) -> None:
+    """Start the host as a unit with a delegated control group: systemd owns the control groups of its machine."""
     environment = {**_ENVIRONMENT, processes.MARK: str(pidfile), "PATH": os.environ["PATH"]}
     properties = ("Delegate=yes", "KillMode=mixed", "TasksMax=infinity", f"WorkingDirectory={folder}")
     done = subprocess.run(
         [
             *("systemd-run", "--quiet", "--collect", f"--unit={machine}.service"),
-            *(f"--property={item}" for item in (*properties, f"StandardOutput=append:{log}", "StandardError=inherit")),
+            *(
+                f"--property={item}"
+                for item in (*properties, f"StandardOutput=append:{console}", "StandardError=inherit")
+            ),
             *(f"--setenv={name}={value}" for name, value in environment.items()),
             *processes.recorded(command),
         ],
@@ -187,30 +192,30 @@ def _start_unit(machine: str, pidfile: Path, log: Path, folder: Path, command: S
         check=False,
     )
     if done.returncode != 0:
-        raise LabError(f"systemd does not start {machine}: {done.stderr.strip()}")
+        raise UserError(f"systemd cannot start {machine}: {done.stderr.strip()}")
 
 
 def _unready(lab: Lab, host: Host) -> str | None:
-    """Waits until the host lets the lab's user in; returns what is wrong where it does not in time."""
-    pidfile, log = _pidfile(lab, host.name), lab.hosts / host.name / "console.log"
+    """Wait until the lab's user can log in to the host; return what is wrong if that takes too long."""
+    pidfile, console = _pidfile(lab, host.name), lab.hosts / host.name / "console.log"
     deadline = time.monotonic() + READY_SECONDS
-    said = "nothing listens on port 22"
+    problem = "nothing listens on port 22"
     while time.monotonic() < deadline:
         if netns.call(lab, lambda: _listens(host)):
             command = netns.enter(lab, keys.login(lab, str(host.address), "sudo -n true"))
             done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
             if done.returncode == 0:
                 return None
-            said = done.stderr.strip() or f"ssh ended with {done.returncode}"
+            problem = done.stderr.strip() or f"ssh exited with {done.returncode}"
         elif processes.running(pidfile) is None and pidfile.exists():
-            return f"{host.name} ({host.address}): its container ended: {_last_line(log)}; log: {log}"
+            return f"{host.name} ({host.address}): its container ended: {_last_line(console)}; log: {console}"
         time.sleep(0.1)
-    return f"{host.name} ({host.address}): {said}, after {READY_SECONDS} s; log: {log}"
+    return f"{host.name} ({host.address}): {problem}, after {READY_SECONDS} s; log: {console}"
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+def _last_line(console: Path) -> str:
+    lines = console.read_text(errors="replace").split("\n") if console.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
 def _listens(host: Host) -> bool:
@@ -222,12 +227,12 @@ def _listens(host: Host) -> bool:
 
 
 def _public_key(lab: Lab, name: str) -> str:
-    """Type and key, without the comment."""
+    """Return type and key, without the comment."""
     return " ".join((lab.hosts / name / "ssh_host_ed25519_key.pub").read_text().split()[:2])
 
 
 def _machine(lab: Lab, name: str) -> str:
-    """The container's and its control groups' name. A lab's name has no dot, so labs cannot take one another's."""
+    """Return the name of the container and its control groups. Lab names have no dot, so these cannot collide."""
     return f"{lab.name}.{name}"
 
 

@@ -1,20 +1,21 @@
-"""The lab's SSH keys: one for its user, one for each host, so that both sides can be pinned before a first connection."""
+"""The lab's SSH keys: one for the user and one per host, so that both are pinned before the first connection."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from lab.context import Lab, LabError
+from builder.errors import UserError
+from lab.context import Lab
 
 
 def user_key(lab: Lab) -> Path:
-    """The private key that logs into every host of the lab; made, mode 0600, where it is missing."""
+    """Return the private key that logs in to every host of the lab; create it (mode 0600) if it is missing."""
     return ensure(lab.state / "ssh" / "id_ed25519", "lab")
 
 
 def ensure(private: Path, comment: str) -> Path:
-    """An ed25519 key pair at `private` and `private`.pub; makes what is missing. Raises LabError."""
+    """Create the ed25519 key pair `private` and `private`.pub, or the missing half. Raises UserError."""
     public = private.with_name(f"{private.name}.pub")
     if not private.exists():
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -31,7 +32,7 @@ def ensure(private: Path, comment: str) -> Path:
 
 
 def login(lab: Lab, address: str, *command: str) -> list[str]:
-    """The `ssh` command that runs `command` on a host (or logs in), with the lab's key and the host's pinned key."""
+    """Return the `ssh` command for a host, with the lab's key and the pinned host key. Without `command` it logs in."""
     options = {
         "UserKnownHostsFile": str(known_hosts(lab)),
         "StrictHostKeyChecking": "yes",
@@ -45,7 +46,7 @@ def login(lab: Lab, address: str, *command: str) -> list[str]:
 
 
 def known_hosts(lab: Lab) -> Path:
-    """The hosts' pinned keys, as `ssh` reads them."""
+    """Return the file of pinned host keys, as `ssh` reads it."""
     return lab.state / "ssh" / "known_hosts"
 
 
@@ -53,6 +54,6 @@ def _keygen(*arguments: str) -> str:
     try:
         return subprocess.run(["ssh-keygen", *arguments], check=True, capture_output=True, text=True).stdout
     except FileNotFoundError:
-        raise LabError("there is no ssh-keygen here: run `python -m lab packages --install`") from None
+        raise UserError("there is no ssh-keygen on PATH: run `python -m lab packages --install`") from None
     except subprocess.CalledProcessError as error:
-        raise LabError(f"ssh-keygen failed: {error.stderr.strip()}") from None
+        raise UserError(f"ssh-keygen failed: {error.stderr.strip()}") from None

@@ -1,4 +1,4 @@
-"""Whether KVM really runs a guest here. A device that opens proves nothing: only a kernel that prints does."""
+"""Checks if KVM runs a guest. /dev/kvm may open and the guest still hang, so a kernel is booted and must print."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from pathlib import Path
 from lab.context import Lab
 
 SECONDS = 20
-"""A kernel under working KVM prints within one."""
+"""Time limit; with working KVM, a kernel prints within one second."""
 
 
 def domain_type(lab: Lab) -> str:
-    """`kvm` where a guest boots under it, else `qemu` (emulation). Needs the VM image; asked once a boot of the machine."""
+    """Return `kvm` if a guest boots with it, else `qemu` (emulation). Needs the VM image.
+
+    The result is kept until the machine reboots.
+    """
     answer = lab.state / "domain-type"
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if answer.exists():

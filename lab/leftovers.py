@@ -1,4 +1,4 @@
-"""What of a lab is still on the machine: looked for in the kernel's own lists, not in the lab's records."""
+"""Finds what a lab left on the machine, from the kernel's lists rather than from the lab's records."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from lab.context import Lab
 
 
 def find(lab: Lab) -> list[str]:
-    """One line for each process, mount, control group, namespace and record that a lab left. Empty after `down`."""
+    """Return a line per process, mount, control group, namespace and file that a lab left. Empty after `down`."""
     return [*_processes(lab), *_mounts(lab), *_groups(lab), *_namespace(lab), *_files(lab)]
 
 
 def inside(lab: Lab) -> set[int]:
-    """The processes in the lab's network namespace, without this one and those that it runs under."""
+    """Return the processes in the lab's network namespace, except this process and its ancestors."""
     if not lab.namespace.exists():
         return set()
     namespace, found = lab.namespace.stat().st_ino, set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            # A process may end while it is looked at.
+            # A process may end during the check.
             with contextlib.suppress(OSError):
                 if (entry / "ns/net").stat().st_ino == namespace:
                     found.add(int(entry.name))
@@ -30,7 +30,7 @@ def inside(lab: Lab) -> set[int]:
 
 
 def describe(processes: set[int]) -> list[str]:
-    """Number and command of each, for a message."""
+    """Return process ID and command of each process, for a message."""
     return [f"process {pid}: {_command(pid)}" for pid in sorted(processes)]
 
 
@@ -53,7 +53,7 @@ def _ancestors() -> set[int]:
 
 
 def _mounts(lab: Lab) -> list[str]:
-    """In this mount namespace, where a mount that stays would be; a host's own end with its processes."""
+    """Look in this mount namespace only: the mounts of a host end with its processes."""
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         point = line.split()[4].encode().decode("unicode_escape")

@@ -1,4 +1,4 @@
-"""A libvirt of the lab's own, inside its network namespace, where the system has none to use."""
+"""The lab's own libvirt, in its network namespace; used if the system has no libvirt."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import time
 from enum import Enum
 from pathlib import Path
 
+from builder.errors import UserError
+from builder.log import log
 from lab import netns, processes
-from lab.context import Lab, LabError, need_root, say
+from lab.context import Lab, need_root
 
 URI = "qemu:///system"
 RUN = Path("/run/libvirt")
@@ -30,7 +32,7 @@ remember_owner = 0
 cgroup_controllers = []
 """
 LIBVIRTD_CONF = """\
-# Who can connect is root on this machine: for nobody else.
+# Only root can connect.
 unix_sock_group = "root"
 unix_sock_ro_perms = "0700"
 unix_sock_rw_perms = "0700"
@@ -39,13 +41,13 @@ auth_unix_ro = "none"
 auth_unix_rw = "none"
 """
 PRIVATE = {"etc": Path("/etc/libvirt"), "lib": Path("/var/lib/libvirt"), "log": Path("/var/log/libvirt"), "run": RUN}
-"""Folders of .lab/libvirt that stand, in the daemons' own mount namespace only, where the system's would."""
+"""Folders of .lab/libvirt that are mounted in place of the system's, in the daemons' mount namespace only."""
 HELPERS = ("libvirtd", "virtlogd", "dnsmasq", "qemu-system-x86")
-"""What runs in the lab's network namespace on libvirt's account, as the kernel names it (15 letters)."""
+"""The programs that libvirt runs in the lab's network namespace, by their kernel names (at most 15 characters)."""
 
 
 class Owner(Enum):
-    """Whose libvirt answers at qemu:///system."""
+    """The owner of the libvirt that answers at qemu:///system."""
 
     NOBODY = "nobody"
     SYSTEM = "the system"
@@ -54,7 +56,7 @@ class Owner(Enum):
 
 
 def owner(lab: Lab) -> Owner:
-    """Whose it is, told by the network that the process behind the socket is in. Needs root where there is one."""
+    """Return the owner, by the network namespace of the process behind the socket. Needs root if there is one."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
             asked.settimeout(10)
@@ -63,28 +65,30 @@ def owner(lab: Lab) -> Owner:
     except (FileNotFoundError, ConnectionRefusedError):
         return Owner.NOBODY
     except OSError as error:
-        raise LabError(f"{SOCKET} does not let this user ask whose libvirt it is: {error.strerror}") from None
+        raise UserError(f"cannot connect to {SOCKET}: {error.strerror}; run this as root") from None
     pid, _, _ = struct.unpack("3i", credentials)
     if processes.running(_pidfile(lab, "libvirtd")) == pid:
         return Owner.LAB
     try:
         theirs = os.stat(f"/proc/{pid}/ns/net").st_ino
     except OSError as error:
-        raise LabError(f"process {pid} behind {SOCKET} cannot be looked at: {error.strerror}") from None
+        raise UserError(f"cannot read process {pid} behind {SOCKET}: {error.strerror}; run this as root") from None
     return Owner.SYSTEM if theirs == os.stat("/proc/self/ns/net").st_ino else Owner.OTHER
 
 
 def ensure(lab: Lab) -> None:
-    """Makes qemu:///system answer: the system's own libvirt if it does, else one started here. Safe to repeat.
+    """Make qemu:///system answer: use the system's libvirt if it runs, else start the lab's. Idempotent.
 
-    Raises LabError where neither can be had.
+    Raises UserError if neither is possible.
     """
     whose = owner(lab)
     if whose is Owner.SYSTEM:
-        say("using this system's libvirt")
+        log("using this system's libvirt")
         return
     if whose is Owner.OTHER:
-        raise LabError(f"another lab's libvirt answers at {URI}: end that lab first; only one can have VMs at a time")
+        raise UserError(
+            f"another lab's libvirt answers at {URI}: stop that lab first; only one lab can run VMs at a time"
+        )
     need_root("starting libvirtd")
     if whose is Owner.LAB and answers():
         return
@@ -96,11 +100,11 @@ def ensure(lab: Lab) -> None:
     _start(lab, "virtlogd", folder / "run" / "virtlogd-sock")
     _publish(lab)
     _start(lab, "libvirtd", folder / "run" / SOCKET.name)
-    say("libvirtd of the lab is running")
+    log("libvirtd of the lab is running")
 
 
 def answers() -> bool:
-    """Whether some libvirt answers at qemu:///system."""
+    """Return whether a libvirt answers at qemu:///system."""
     try:
         return subprocess.run(["virsh", "-c", URI, "uri"], capture_output=True, timeout=20, check=False).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -108,16 +112,16 @@ def answers() -> bool:
 
 
 def stop(lab: Lab) -> None:
-    """Ends the lab's own libvirtd with its VMs, networks and helpers. Leaves any other libvirt alone. Safe to repeat."""
+    """Stop the lab's libvirtd with its VMs, networks and helpers, and no other libvirt. Idempotent."""
     if processes.running(_pidfile(lab, "libvirtd")) is not None and owner(lab) is Owner.LAB and answers():
-        # Domains and networks are all this lab's: the system's libvirt is another one.
+        # All domains and networks of this libvirt belong to the lab.
         for domain in _listed("list", "--name"):
             _virsh("destroy", domain)
         for network in _listed("net-list", "--name"):
             _virsh("net-destroy", network)
     for name in ("libvirtd", "virtlogd"):
         processes.stop(_pidfile(lab, name))
-    # What a killed libvirtd left behind: it gives its children neither pidfile nor environment that tells whose they are.
+    # Children of a killed libvirtd: they have no pidfile, and no environment that names their owner.
     for pid in helpers(lab):
         processes.end(pid, 5)
     if SOCKET.is_symlink() and SOCKET.readlink() == _folder(lab) / "run" / SOCKET.name:
@@ -128,7 +132,7 @@ def stop(lab: Lab) -> None:
 
 
 def helpers(lab: Lab) -> list[int]:
-    """Processes of libvirt inside the lab's network namespace, which is nobody else's."""
+    """Return the processes of libvirt in the lab's network namespace."""
     if not netns.exists(lab):
         return []
     namespace, found = os.stat(lab.namespace).st_ino, []
@@ -138,22 +142,22 @@ def helpers(lab: Lab) -> list[int]:
             if inside and (entry / "comm").read_text().strip() in HELPERS:
                 found.append(int(entry.name))
         except OSError:
-            continue  # ended meanwhile
+            continue  # the process has ended
     return sorted(found)
 
 
 def _publish(lab: Lab) -> None:
-    """Leads from where everybody looks for the socket to where the daemon, in its own mounts, puts it."""
+    """Link the socket's usual path to the one that the daemon uses in its own mounts."""
     RUN.mkdir(exist_ok=True)
     if SOCKET.is_symlink() or SOCKET.exists():
-        SOCKET.unlink()  # nobody listens: `owner` has asked
+        SOCKET.unlink()  # `owner` found that nothing listens
     SOCKET.symlink_to(_folder(lab) / "run" / SOCKET.name)
 
 
 def _start(lab: Lab, name: str, listens: Path) -> None:
-    """Starts a daemon where it does not run, and waits until it listens. Raises LabError."""
+    """Start a daemon if it is not running, and wait until it listens. Raises UserError."""
     folder = _folder(lab)
-    log = folder / f"{name}.log"
+    output = folder / f"{name}.log"
     if processes.running(_pidfile(lab, name)) is None:
         listens.unlink(missing_ok=True)
         binds = [
@@ -163,12 +167,12 @@ def _start(lab: Lab, name: str, listens: Path) -> None:
         own_pid = RUN / f"{name}.pid"
         script = " && ".join([*binds, f"exec /usr/sbin/{name} --pid-file {own_pid}"])
         processes.start(
-            _pidfile(lab, name), netns.enter(lab, ["unshare", "--mount", "sh", "-c", script]), log, folder=folder
+            _pidfile(lab, name), netns.enter(lab, ["unshare", "--mount", "sh", "-c", script]), output, folder=folder
         )
     deadline = time.monotonic() + START_SECONDS
     while not (listens.exists() and (name != "libvirtd" or answers())):
         if time.monotonic() > deadline:
-            raise LabError(f"{name} does not answer within {START_SECONDS} s: see {log}")
+            raise UserError(f"{name} does not answer within {START_SECONDS} s: see {output}")
         time.sleep(0.2)
 
 

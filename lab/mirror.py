@@ -1,6 +1,6 @@
-"""The artifact mirror: a folder by http (GET and HEAD), as a background process inside the lab's namespace.
+"""The artifact mirror: serves a folder over HTTP (GET and HEAD), as a background process in the lab's namespace.
 
-Where VMs run on the system's own libvirt there is no namespace: then it listens on their gateway only.
+If VMs run on the system's libvirt there is no namespace: then it listens on their gateway address only.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from builder.errors import UserError
 from lab import netns, processes
 from lab.build import SUMS
-from lab.context import SOURCES, Lab, LabError
+from lab.context import SOURCES, Lab
 
 PORT = 8080
 EVERYWHERE = "0.0.0.0"
@@ -27,9 +28,9 @@ _IP_FREEBIND = 15  # from linux/in.h
 
 
 def start(lab: Lab, addresses: Sequence[str] = (EVERYWHERE,), seconds: float = 20) -> None:
-    """Starts the mirror where it does not run, and waits until it serves its own SHA256SUMS. Raises LabError.
+    """Start the mirror if it is not running, and wait until it serves its SHA256SUMS. Raises UserError.
 
-    It must serve on 127.0.0.1, too, to be asked. An address may come to exist later.
+    `addresses` must include 127.0.0.1, where the check connects. They need not exist yet.
     """
     log = lab.state / "mirror.log"
     if processes.running(_pidfile(lab)) is None:
@@ -41,29 +42,29 @@ def start(lab: Lab, addresses: Sequence[str] = (EVERYWHERE,), seconds: float = 2
     deadline = time.monotonic() + seconds
     while not serves(lab):
         if time.monotonic() > deadline:
-            raise LabError(f"the artifact mirror does not serve {SUMS} within {seconds:.0f} s: its log is {log}")
+            raise UserError(f"the artifact mirror does not serve {SUMS} within {seconds:.0f} s: see {log}")
         time.sleep(0.05)
 
 
 def serves(lab: Lab) -> bool:
-    """Whether the mirror answers, and with this lab's tree."""
+    """Return whether the mirror serves this lab's files."""
     sums = lab.mirror / SUMS
     expected = sums.read_bytes() if sums.exists() else None
-    # Asked without a proxy: the address is the namespace's own loopback.
+    # No proxy: the address is the namespace's loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
-    def asked() -> bool:
+    def matches() -> bool:
         try:
             with opener.open(f"http://127.0.0.1:{PORT}/{SUMS}", timeout=5) as answer:
                 return bool(answer.read() == expected)
         except OSError:
             return False
 
-    return netns.call(lab, asked) if netns.exists(lab) else asked()
+    return netns.call(lab, matches) if netns.exists(lab) else matches()
 
 
 def stop(lab: Lab) -> None:
-    """Ends the mirror. Safe to repeat."""
+    """Stop the mirror. Idempotent."""
     processes.stop(_pidfile(lab))
 
 
@@ -72,27 +73,27 @@ def _pidfile(lab: Lab) -> Path:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files only, over connections that stay open."""
+    """Serves files, not folders, over persistent connections."""
 
     protocol_version = "HTTP/1.1"
     timeout = 60
 
     def list_directory(self, path: str | os.PathLike[str]) -> None:
-        """A folder is nothing to download."""
+        """Answer 404."""
         self.send_error(HTTPStatus.NOT_FOUND)
 
 
 class Server(ThreadingHTTPServer):
-    """A server that may be bound to an address before an interface has it."""
+    """A server that can bind to an address that no interface has yet."""
 
     def server_bind(self) -> None:
-        """The bridge of the VMs' network comes up after the mirror."""
+        """The bridge of the VMs' network is created after the mirror starts."""
         self.socket.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         super().server_bind()
 
 
 def serve(folder: Path, port: int, addresses: Sequence[str]) -> None:
-    """Serves `folder` on the addresses until the process ends."""
+    """Serve `folder` on the addresses until the process ends."""
     servers = [Server((address, port), partial(Handler, directory=str(folder))) for address in addresses]
     for server in servers[1:]:
         threading.Thread(target=server.serve_forever, daemon=True).start()

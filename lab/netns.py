@@ -1,4 +1,4 @@
-"""The lab's network namespace: everything of the lab talks inside it, so that nothing leaves the machine."""
+"""The lab's network namespace: all traffic of the lab stays in it and does not leave the machine."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from lab.context import Lab, LabError, need_root
+from builder.errors import UserError
+from lab.context import Lab, need_root
 
 _CLONE_NEWNET = 0x40000000
 _Result = TypeVar("_Result")
 
 
 def ensure(lab: Lab) -> None:
-    """Makes the namespace with loopback up and forwarding on, where it is not there; notes whose lab it is.
+    """Create the namespace if it is missing, with loopback up and forwarding on, and record the lab's project.
 
-    Raises LabError where another project's lab runs under this name.
+    Raises UserError if another project's lab runs under this name.
     """
     need_root("a network namespace")
     lab.owner.parent.mkdir(parents=True, exist_ok=True)
     if lab.namespace.exists() and _usable(lab):
         need_own(lab)
     else:
-        # A file without a namespace behind it is what a killed `ip netns add` leaves.
+        # A killed `ip netns add` leaves a file without a namespace.
         subprocess.run(["ip", "netns", "delete", lab.name], stderr=subprocess.DEVNULL, check=False)
         _ip(["ip", "netns", "add", lab.name])
     lab.owner.write_text(f"{lab.project}\n")
@@ -35,24 +36,24 @@ def ensure(lab: Lab) -> None:
 
 
 def exists(lab: Lab) -> bool:
-    """Whether the namespace is there."""
+    """Return whether the namespace exists."""
     return lab.namespace.exists()
 
 
 def need_own(lab: Lab) -> None:
-    """Raises LabError where the namespace belongs to another project's lab."""
+    """Raise UserError if the namespace belongs to another project's lab."""
     if not exists(lab) or not lab.owner.exists():
         return
     other = lab.owner.read_text().strip()
     if other and other != str(lab.project) and Path(other).exists():
-        raise LabError(
-            f"the lab of {other} is running on this machine: end it there with `make down`, "
+        raise UserError(
+            f"the lab of {other} is running on this machine: stop it there with `make down`, "
             "or set PLUMBLINE_LAB to another name here"
         )
 
 
 def remove(lab: Lab) -> None:
-    """Deletes the namespace with every interface in it. Safe to repeat."""
+    """Delete the namespace and its interfaces. Idempotent."""
     if lab.namespace.exists():
         _ip(["ip", "netns", "delete", lab.name])
     lab.owner.unlink(missing_ok=True)
@@ -61,31 +62,34 @@ def remove(lab: Lab) -> None:
 
 
 def enter(lab: Lab, command: Sequence[str]) -> list[str]:
-    """The command that runs `command` inside.
+    """Return the command that runs `command` in the namespace.
 
-    Not by `ip netns exec`: that mounts a fresh /sys, and the control groups are gone from it.
+    nsenter, because `ip netns exec` mounts a new /sys without the control groups.
     """
     return ["nsenter", f"--net={lab.namespace}", "--", *command]
 
 
 def run(lab: Lab, command: Sequence[str]) -> str:
-    """Runs a short command inside and returns what it printed. Raises LabError with its message."""
+    """Run a short command in the namespace and return its output. Raises UserError with its message."""
     return _ip(enter(lab, command))
 
 
 def execute(lab: Lab, command: Sequence[str]) -> NoReturn:
-    """Becomes `command`: inside, with folder and environment kept; as it is where no lab is running."""
+    """Replace this process with `command`: in the namespace if a lab is running, else outside.
+
+    Working folder and environment are kept.
+    """
     argv = enter(lab, command) if exists(lab) else list(command)
     if exists(lab):
         need_root("entering the lab's network namespace")
     try:
         os.execvp(argv[0], argv)
     except OSError as error:
-        raise LabError(f"cannot run {argv[0]}: {error.strerror}") from None
+        raise UserError(f"cannot run {argv[0]}: {error.strerror}") from None
 
 
 def call(lab: Lab, function: Callable[[], _Result]) -> _Result:
-    """Calls `function` inside, in a thread of its own: sockets that it opens belong to the namespace."""
+    """Call `function` in a thread that has joined the namespace: sockets that it opens belong to the namespace."""
     outcome: list[_Result] = []
     failure: list[BaseException] = []
 
@@ -93,9 +97,9 @@ def call(lab: Lab, function: Callable[[], _Result]) -> _Result:
         try:
             with lab.namespace.open("rb") as namespace:
                 if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-                    raise LabError(f"cannot enter {lab.namespace}: {os.strerror(ctypes.get_errno())}")
+                    raise UserError(f"cannot enter {lab.namespace}: {os.strerror(ctypes.get_errno())}")
             outcome.append(function())
-        except BaseException as error:  # noqa: BLE001 - handed to the caller's thread
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
             failure.append(error)
 
     thread = threading.Thread(target=inside)
@@ -113,5 +117,5 @@ def _usable(lab: Lab) -> bool:
 def _ip(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise LabError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
+        raise UserError(f"`{' '.join(command)}` failed: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout

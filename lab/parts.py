@@ -1,27 +1,32 @@
-"""What the lab builds for its mirror, each part pinned to one version by a Go module of its own."""
+"""The programs and images that the lab builds for its mirror. Each part is a Go module that pins its version."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-KUBERNETES = "1.36.3"
-CONTAINERD = "2.2.1"
-RUNC = "1.3.4"
-ETCD = "3.6.8"
-CNI = "1.9.1"
-COREDNS = "1.14.2"
-AGNHOST = "2.63.0"
-KUBE_BENCH = "0.12.0"
-PAUSE = "3.10.1"
+from builder.versions import VERSIONS
+
+
+def _version(part: str) -> str:
+    return str(VERSIONS[part]["version"]).removeprefix("v")
+
+
+KUBERNETES = str(VERSIONS["kubernetes"]["default"]).removeprefix("v")
+CONTAINERD = _version("containerd")
+RUNC = _version("runc")
+ETCD = _version("etcd")
+CNI = _version("cni")
+COREDNS = _version("coredns")
+PAUSE = _version("pause")
 
 
 @dataclass(frozen=True)
 class Part:
-    """The programs of one folder below lab/artifacts, built together.
+    """The programs of one Go module.
 
-    `programs` gives the Go package of each path in the mirror tree. `variables` are what the linker sets. `c` is true
-    where the build takes a C compiler, `tests` where the package's tests are the program.
+    `programs` maps the path in the mirror to the Go package. `variables` are set by the linker, `linker` are further
+    flags for it. `c` is true if the build needs a C compiler, `tests` if the program is the package's tests.
     """
 
     folder: str
@@ -34,16 +39,20 @@ class Part:
     tests: bool = False
 
 
-def _kubernetes(*names: str) -> Part:
-    """Kubernetes reports the version that its build stamps into two packages, else v0.0.0."""
-    major, minor, _ = KUBERNETES.split(".")
-    stamp = {"gitVersion": f"v{KUBERNETES}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+def kubernetes_version(version: str) -> dict[str, str]:
+    """Return the linker variables that set a Kubernetes program's version; without them it reports v0.0.0."""
+    major, minor, _ = version.split(".")
+    stamp = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return {f"{package}.{name}": value for package in packages for name, value in stamp.items()}
+
+
+def _kubernetes(*names: str) -> Part:
     return Part(
         folder="kubernetes",
         version=KUBERNETES,
         programs={f"kubernetes/v{KUBERNETES}/{name}": f"k8s.io/kubernetes/cmd/{name}" for name in names},
-        variables={f"{package}.{name}": value for package in packages for name, value in stamp.items()},
+        variables=kubernetes_version(KUBERNETES),
     )
 
 
@@ -60,7 +69,7 @@ PARTS = (
             for name in ("containerd", "containerd-shim-runc-v2", "ctr")
         },
         variables={f"{_CONTAINERD_MODULE}/version.Version": CONTAINERD},
-        # What upstream's static build leaves out, and the snapshotters that take C libraries.
+        # The tags of upstream's static build, and no snapshotters that need C libraries.
         tags="netgo osusergo static_build no_btrfs no_devmapper no_zfs",
     ),
     Part(
@@ -68,7 +77,7 @@ PARTS = (
         version=RUNC,
         programs={f"runc/v{RUNC}/runc": "github.com/opencontainers/runc"},
         tags="seccomp netgo osusergo urfave_cli_no_docs",
-        # One file that runs on any node, whatever C library that has.
+        # Static, so that it does not depend on the node's C library.
         linker="-linkmode external -extldflags -static",
         c=True,
     ),
@@ -91,29 +100,7 @@ PARTS = (
         variables={"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": f"v{CNI}"},
     ),
     Part(folder="coredns", version=COREDNS, programs={f"coredns/v{COREDNS}/coredns": "."}),
-    Part(
-        folder="e2e",
-        version=KUBERNETES,
-        programs={f"e2e/v{KUBERNETES}/agnhost": "k8s.io/kubernetes/test/images/agnhost"},
-    ),
 )
-CONFORMANCE = Part(
-    folder="e2e",
-    version=KUBERNETES,
-    programs={"e2e.test": "k8s.io/kubernetes/test/e2e"},
-    # As `_kubernetes` stamps them: it picks its images and specs by its own version.
-    variables=PARTS[0].variables,
-    tests=True,
-)
-"""Kubernetes' own end-to-end tests, built where they are asked for: in minutes."""
-
-CIS_BENCHMARK = "cis-1.10"
-CIS = Part(
-    folder="kubebench",
-    version=KUBE_BENCH,
-    programs={"kube-bench": "github.com/aquasecurity/kube-bench"},
-)
-"""What holds a node against the CIS Kubernetes Benchmark, built where it is asked for."""
 
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 PAUSE_PATH = f"images/pause-{PAUSE}.tar"
@@ -121,10 +108,12 @@ PAUSE_PATH = f"images/pause-{PAUSE}.tar"
 
 @dataclass(frozen=True)
 class Image:
-    """A container image of one program of a part: `program` is its path in the mirror tree, `entry` where it stands in
-    the image. `tools` are programs of this machine that it runs, taken along with their libraries; `shell`: busybox and
-    its applets, too. `command` are its arguments where a pod gives none; `root`: it runs as root, unless a pod says
-    otherwise."""
+    """A container image of one program of a part.
+
+    `path` is the image's path in the mirror, `program` the program's; `entry` is the program's path in the image.
+    `tools` are programs of this machine that are added with their libraries. `shell` adds busybox and its applets.
+    `command` are the arguments if a pod sets none. The image's user is root if `root` is true, else nobody.
+    """
 
     name: str
     path: str
@@ -154,17 +143,5 @@ IMAGES = (
         path=f"images/coredns-v{COREDNS}.tar",
         program=f"coredns/v{COREDNS}/coredns",
         entry="coredns",
-    ),
-    # What pods of tests run: servers and clients of every kind, and tools to look around with.
-    Image(
-        name=f"registry.k8s.io/e2e-test-images/agnhost:{AGNHOST}",
-        path=f"images/agnhost-{AGNHOST}.tar",
-        program=f"e2e/v{KUBERNETES}/agnhost",
-        entry="agnhost",
-        # Before busybox' applets of the same names.
-        tools=("curl", "dig", "getent", "nc", "wget"),
-        shell=True,
-        command=("pause",),
-        root=True,
     ),
 )

@@ -1,7 +1,7 @@
-"""Background processes of a lab: each has a pidfile, and carries its pidfile's path in its environment.
+"""Background processes of a lab: each has a pidfile, and the pidfile's path in its environment.
 
-The mark in the environment says for certain that a process is ours: a recorded number alone may have gone to another
-process since, and a run that was killed may not have recorded it.
+The environment variable identifies the process: the ID in a pidfile may have been reused by another process, and a run
+that was killed may not have written the pidfile.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lab.context import LabError
+from builder.errors import UserError
 
 MARK = "PLUMBLINE_LAB_PROCESS"
 
-# The number is written by the process itself, before it becomes the command: no moment without a record.
+# The process writes its own ID before it executes the command, so a running command always has a pidfile.
 _START = 'echo $$ >"$PLUMBLINE_LAB_PROCESS"; exec "$@"'
 
 
 def start(
     pidfile: Path, command: Sequence[str], log: Path, *, folder: Path, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Starts `command` in a session of its own, its output appended to `log`. The caller waits for what it serves."""
+    """Start `command` in its own session and append its output to `log`. Does not wait until it is ready."""
     pidfile.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         subprocess.Popen(
@@ -39,12 +39,12 @@ def start(
 
 
 def recorded(command: Sequence[str]) -> list[str]:
-    """The command that notes its number in the pidfile that MARK names in its environment, then becomes `command`."""
+    """Return the command that writes its process ID to the pidfile named by MARK, then executes `command`."""
     return ["sh", "-c", _START, "sh", *command]
 
 
 def running(pidfile: Path) -> int | None:
-    """The process of a pidfile, or None where it is not running."""
+    """Return the process ID of a pidfile, or None if the process is not running."""
     try:
         pid = int(pidfile.read_text())
     except (FileNotFoundError, ValueError):
@@ -53,7 +53,7 @@ def running(pidfile: Path) -> int | None:
 
 
 def stop(pidfile: Path, seconds: float = 10) -> None:
-    """Ends the process: by SIGTERM, by SIGKILL after `seconds`. Removes the pidfile. Safe to repeat."""
+    """Stop the process with SIGTERM, after `seconds` with SIGKILL, and remove the pidfile. Idempotent."""
     for pid in {running(pidfile), *marked(pidfile)} - {None}:
         assert pid is not None
         end(pid, seconds)
@@ -61,7 +61,7 @@ def stop(pidfile: Path, seconds: float = 10) -> None:
 
 
 def end(pid: int, seconds: float) -> None:
-    """Ends one process and waits until it is gone. Raises LabError where even SIGKILL does not end it."""
+    """Stop one process and wait until it has ended. Raises UserError if SIGKILL has no effect."""
     steps = ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0))
     for number, patience in steps if seconds > 0 else steps[1:]:
         try:
@@ -75,11 +75,11 @@ def end(pid: int, seconds: float) -> None:
             time.sleep(0.02)
         else:
             return
-    raise LabError(f"process {pid} does not end, not even by SIGKILL: see /proc/{pid}/stack")
+    raise UserError(f"process {pid} does not end after SIGKILL: see /proc/{pid}/stack")
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; a zombie does not. Reaps it where it is our child."""
+    """Return whether the process runs; a zombie does not. Reap it if it is a child of this process."""
     try:
         if os.waitpid(pid, os.WNOHANG)[0] == pid:
             return False
@@ -93,7 +93,7 @@ def alive(pid: int) -> bool:
 
 
 def marked(below: Path) -> list[int]:
-    """Every process whose mark is `below`, or a file below that folder."""
+    """Return every process whose MARK is `below` or a file below that folder."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

@@ -1,6 +1,6 @@
-"""The container hosts' root file system: Debian 12 with what a Kubernetes node takes, built once into the cache.
+"""The container hosts' root file system: Debian 12 with the packages of a Kubernetes node, built once into the cache.
 
-Debian 12, because its systemd is the last one that also runs on cgroup v1.
+Debian 12, because its systemd is the last that also runs on cgroup v1.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from lab import build
-from lab.context import SOURCES, LabError, need_root
+from builder.cache import cached, digest
+from builder.errors import UserError
+from builder.log import progress
+from builder.process import run
+from lab.context import SOURCES, need_root
 
 SUITE = "bookworm"
 USER = "core"
@@ -24,7 +27,7 @@ _INSTALLED = {
     "lab-host": ("usr/local/lib/lab-host", 0o755),
     "sshd.conf": ("etc/ssh/sshd_config.d/lab.conf", 0o644),
 }
-# Their subject is a whole machine, and this is a container of one; or what lab-host.service does itself.
+# They manage a whole machine, not a container, or do the same as lab-host.service.
 _MASKED = (
     *("systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service"),
     *("systemd-sysctl.service", "systemd-udevd.service", "systemd-modules-load.service", "systemd-timesyncd.service"),
@@ -34,24 +37,28 @@ _MASKED = (
 
 
 def ensure() -> Path:
-    """The read-only root file system that all hosts share, built in about a minute where it is missing.
+    """Return the read-only root file system that all hosts share; build it if it is missing, in about a minute.
 
-    Raises LabError.
+    Raises UserError.
     """
     need_root("building the container hosts' root file system")
-    key = build.digest(
+    key = digest(
         repr((SUITE, PACKAGES, _INSTALLED, _MASKED)),
         Path(__file__).read_bytes(),
         *((_FILES / name).read_bytes() for name in _INSTALLED),
     )
-    return build.made("hosts", f"{SUITE}-{key}", "building the container hosts' file system", _make) / "root"
+    return cached(f"hosts/{SUITE}-{key}", _make) / "root"
 
 
 def _make(into: Path) -> None:
-    root = into / "root"
     if shutil.which("mmdebstrap") is None:
-        raise LabError("there is no mmdebstrap here: run `python -m lab packages --install`")
-    build.run(
+        raise UserError("there is no mmdebstrap on PATH: run `python -m lab packages --install`")
+    with progress("building the container hosts' file system"):
+        _build(into / "root")
+
+
+def _build(root: Path) -> None:
+    run(
         [
             *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
             *(f"--include={','.join(PACKAGES)}", SUITE, str(root)),
@@ -62,18 +69,18 @@ def _make(into: Path) -> None:
         (root / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(_FILES / source, root / target)
         (root / target).chmod(mode)
-    build.run(["chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", USER])
+    run(["chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", USER])
     _write(root / f"etc/sudoers.d/{USER}", f"{USER} ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    # Each host gets its own key and id; one of the image would be everybody's.
+    # Each host gets its own key and machine ID.
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     _write(root / "etc/machine-id", "", 0o444)
     resolv = root / "etc/resolv.conf"
     resolv.unlink(missing_ok=True)
     resolv.symlink_to("../run/systemd/resolve/stub-resolv.conf")
-    build.run(["systemctl", f"--root={root}", "--quiet", "mask", *_MASKED])
+    run(["systemctl", f"--root={root}", "--quiet", "mask", *_MASKED])
     for unit in ("lab-host.service", "ssh.service", "systemd-resolved.service"):
-        build.run(["systemctl", f"--root={root}", "--quiet", "enable", unit])
+        run(["systemctl", f"--root={root}", "--quiet", "enable", unit])
 
 
 def _write(file: Path, text: str, mode: int) -> None:

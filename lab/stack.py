@@ -1,4 +1,4 @@
-"""Reads from a stack's configuration what the lab has to provide: no more than machines and addresses."""
+"""Reads the part of a stack's configuration that the lab needs: machines and addresses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from lab.context import LabError
+from builder.errors import UserError
 
 HOST_NETWORK = ipaddress.IPv4Network("10.78.0.0/24")
 HOST_GATEWAY = ipaddress.IPv4Address("10.78.0.1")
@@ -22,21 +22,21 @@ _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Host:
-    """One container host: its node name and its address in HOST_NETWORK."""
+    """A container host: its node name and its address in HOST_NETWORK."""
 
     name: str
     address: ipaddress.IPv4Address
 
 
-def load(project: Path, stack: str) -> dict[str, Any]:
-    """A stack's settings by key, without the `plumbline:` prefix; defaults of Pulumi.yaml included.
+def load_config(project: Path, stack: str) -> dict[str, Any]:
+    """Return a stack's configuration by key, without the `plumbline:` prefix, with the defaults of Pulumi.yaml.
 
-    Raises LabError where the stack has no file, naming those that have.
+    Raises UserError if the stack has no file, with the stacks that have one.
     """
     file = project / f"Pulumi.{stack}.yaml"
     if not file.exists():
         known = sorted(path.name.split(".")[1] for path in project.glob("Pulumi.*.yaml"))
-        raise LabError(f"stack {stack}: there is no {file.name}; stacks here: {', '.join(known) or 'none'}")
+        raise UserError(f"stack {stack}: there is no {file.name}; stacks here: {', '.join(known) or 'none'}")
     settings: dict[str, Any] = {}
     main = project / "Pulumi.yaml"
     for key, declared in (_config(main) if main.exists() else {}).items():
@@ -47,48 +47,53 @@ def load(project: Path, stack: str) -> dict[str, Any]:
 
 
 def source(stack: Mapping[str, Any]) -> str:
-    """Where the stack's machines come from: `libvirt` or `existing`."""
+    """Return where the stack's machines come from: `libvirt` or `existing`. Raises UserError for another value."""
     machines = stack.get("machines")
-    named = machines.get("source", "libvirt") if isinstance(machines, Mapping) else "libvirt"
+    named = machines.get("source") if isinstance(machines, Mapping) else None
+    if named is None:
+        raise UserError("machines.source is not set: set it to libvirt or existing")
     if named not in ("libvirt", "existing"):
-        raise LabError(f"machines.source is {named!r}: it may be libvirt or existing")
+        raise UserError(f"machines.source is {named!r}: set it to libvirt or existing")
     return str(named)
 
 
 def gateway(stack: Mapping[str, Any]) -> str:
-    """The first address of the VMs' network: the machine's own on their bridge. Raises LabError for no network."""
+    """Return the first address of the VMs' network, which is this machine's address on their bridge.
+
+    Raises UserError if machines.libvirt.network is not a network.
+    """
     machines = stack.get("machines")
     settings = machines.get("libvirt") if isinstance(machines, Mapping) else None
     named = settings.get("network", VM_NETWORK) if isinstance(settings, Mapping) else VM_NETWORK
     try:
         return str(ipaddress.IPv4Network(str(named))[1])
     except (ValueError, IndexError):
-        raise LabError(
+        raise UserError(
             f"machines.libvirt.network is {named!r}: it must be an IPv4 network, such as {VM_NETWORK}"
         ) from None
 
 
 def container_hosts(stack: Mapping[str, Any]) -> tuple[Host, ...]:
-    """The hosts that the lab starts for a stack of existing machines: those with an address in HOST_NETWORK.
+    """Return the hosts that the lab starts for a stack of existing machines: those with an address in HOST_NETWORK.
 
-    Empty where every host is elsewhere, and so none of the lab's. Raises LabError for a host that cannot be started.
+    Empty if no address is in HOST_NETWORK. Raises UserError for a host that the lab cannot start.
     """
     nodes = stack.get("nodes")
     if not isinstance(nodes, Mapping) or not nodes:
-        raise LabError("nodes: no node is configured, so the lab has no host to start")
+        raise UserError("nodes: no node is configured, so the lab has no host to start")
     addresses = {str(name): _address(str(name), node) for name, node in nodes.items()}
     if not any(address in HOST_NETWORK for address in addresses.values()):
         return ()
     taken: dict[ipaddress.IPv4Address, str] = {HOST_GATEWAY: "the lab's gateway"}
     for name, address in addresses.items():
         if not _LABEL.fullmatch(name):
-            raise LabError(f"nodes.{name}: a host name has letters a-z, digits and dashes only")
+            raise UserError(f"nodes.{name}: a host name has letters a-z, digits and dashes only")
         if address not in HOST_NETWORK or address in (HOST_NETWORK[0], HOST_NETWORK[-1]):
-            raise LabError(
-                f"nodes.{name}.address is {address}: hosts of the lab are in {HOST_NETWORK}, and all of them"
+            raise UserError(
+                f"nodes.{name}.address is {address}: if one node is in the lab's network {HOST_NETWORK}, all must be"
             )
         if address in taken:
-            raise LabError(f"nodes.{name}.address is {address}: that is {taken[address]} already")
+            raise UserError(f"nodes.{name}.address is {address}: that is already the address of {taken[address]}")
         taken[address] = f"nodes.{name}"
     return tuple(Host(name, address) for name, address in addresses.items())
 
@@ -98,14 +103,14 @@ def _address(name: str, node: object) -> ipaddress.IPv4Address:
     try:
         return ipaddress.IPv4Address(str(found))
     except ValueError:
-        raise LabError(f"nodes.{name}.address is {found!r}: it must be an IPv4 address") from None
+        raise UserError(f"nodes.{name}.address is {found!r}: it must be an IPv4 address") from None
 
 
 def _config(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text())
     except yaml.YAMLError as error:
-        raise LabError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
+        raise UserError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from None
     config = content.get("config") if isinstance(content, Mapping) else None
     return dict(config) if isinstance(config, Mapping) else {}
 

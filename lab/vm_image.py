@@ -1,23 +1,24 @@
-"""The VM image: Debian with CoreOS's Ignition, built once per recipe into the cache."""
+"""The VM image: Debian with CoreOS's Ignition, built into the cache once per recipe."""
 
 from __future__ import annotations
 
 import hashlib
-import subprocess
 from pathlib import Path
 
-from lab.build import digest, made
-from lab.context import SOURCES, Lab, LabError, need_root
+from builder.cache import cached, digest
+from builder.log import progress
+from builder.process import run
+from lab.context import SOURCES, Lab, need_root
 
 FILES = ("base.qcow2", "vmlinuz", "initrd")
 RECIPE = SOURCES / "image"
 
 
 def ensure(lab: Lab) -> None:
-    """Builds the image where it is missing (minutes), and links it to .lab/image with its checksums. Raises LabError."""
+    """Build the image if it is missing (minutes), and link it to .lab/image with its checksums. Raises UserError."""
     need_root("building the VM image")
     recipe = [file.read_bytes() for file in sorted(RECIPE.iterdir()) if file.is_file()]
-    built = made("image", digest(*recipe), "building the VM image", _build)
+    built = cached(f"image/{digest(*recipe)}", _build)
     target = lab.state / "image"
     target.mkdir(parents=True, exist_ok=True)
     for name in (*FILES, "SHA256SUMS"):
@@ -28,16 +29,8 @@ def ensure(lab: Lab) -> None:
 
 
 def _build(into: Path) -> None:
-    done = subprocess.run(
-        ["sh", str(RECIPE / "build.sh"), str(into)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise LabError(f"building the VM image failed:\n{done.stdout.strip()[-3000:]}")
+    with progress("building the VM image"):
+        run(["sh", str(RECIPE / "build.sh"), str(into)])
     lines = []
     for name in FILES:
         with (into / name).open("rb") as opened:

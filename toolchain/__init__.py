@@ -1,4 +1,4 @@
-"""Finds a Pulumi engine with its plugins, or builds them from pinned Go modules into a cache. Standard library only."""
+"""Finds a Pulumi engine with its plugins, or builds them from pinned Go modules. Uses the standard library only."""
 
 from toolchain.environment import environment
 

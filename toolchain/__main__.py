@@ -1,7 +1,8 @@
 """Finds a Pulumi engine with its plugins, or builds them from pinned Go modules into a cache.
 
-install makes them ready, env prints what to export (eval "$(python -m toolchain env)"), doctor prints a table of what
-was found, what is used and what is missing. go prints the path of a Go compiler, and fetches one where there is none.
+install makes them ready. env prints the exports that `pulumi` needs: eval "$(python -m toolchain env)". doctor prints a
+table of what was found, what is used and what is missing. go prints the path of a Go compiler, and fetches one if there
+is none.
 """
 
 from __future__ import annotations
@@ -12,26 +13,27 @@ import signal
 import sys
 from pathlib import Path
 
-from toolchain import build, doctor, golang
+from builder import golang
+from builder.errors import UserError
+from toolchain import build, doctor
 from toolchain.environment import environment
-from toolchain.errors import ToolchainError
 
 
 def main() -> int:
-    """Exit code 0, or 1 with one line on standard error (doctor: where something needed is missing)."""
+    """Return 0, or 1 with a message on standard error (doctor: if something required is missing)."""
     parser = argparse.ArgumentParser(
         prog="python -m toolchain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("task", choices=["install", "env", "doctor", "go"])
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
-    # A reader that has seen enough (`| head`) ends this quietly.
+    # `| head` ends this process without a traceback.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         if arguments.task == "install":
             build.install()
         elif arguments.task == "go":
-            print(golang.compiler())
+            print(golang.find().path)
         elif arguments.task == "env":
             for name, value in environment(arguments.project).items():
                 print(f"export {name}={shlex.quote(value)}")
@@ -39,11 +41,11 @@ def main() -> int:
             rows = doctor.findings(arguments.project)
             print(doctor.table(rows))
             return int(any(row.missing and row.needed for row in rows))
-    except ToolchainError as error:
-        print(f"toolchain: {error}", file=sys.stderr)
+    except UserError as error:
+        print(f"toolchain: error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("toolchain: interrupted; what is built so far is kept", file=sys.stderr)
+        print("toolchain: interrupted; finished builds are kept", file=sys.stderr)
         return 130
     return 0
 

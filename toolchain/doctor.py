@@ -1,4 +1,4 @@
-"""What a run needs, what was found, and what is missing: the table of `make doctor`."""
+"""The table of `make doctor`: what a run needs, what was found, and what is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain import found, golang, parts
+from builder import golang, packages
+from builder.errors import UserError
+from toolchain import found, parts
 
 OLDEST_PYTHON = (3, 11)
 
@@ -33,10 +35,12 @@ print(json.dumps(missing))
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the table. `missing` is what to do about it, empty where nothing is needed; what is not `needed` is
-    for the lab alone: existing hosts and a libvirt elsewhere do without."""
+    """A line of the table. `missing` says what to do, and is empty if nothing is missing.
 
-    what: str
+    A line that is not `needed` is for the lab only, not for existing hosts or another libvirt.
+    """
+
+    name: str
     found: str
     used: str
     missing: str = ""
@@ -44,29 +48,29 @@ class Finding:
 
 
 def findings(project: Path) -> list[Finding]:
-    """Every line, in the order of a run."""
+    """Return all lines, in the order in which a run needs them."""
     return [_python(), _packages(project), *_engine(), _go(), *_lab()]
 
 
 def table(rows: list[Finding]) -> str:
-    """The lines as text in columns, a closing sentence last."""
+    """Format the lines as columns, and a summary below them."""
     cells = [("", "FOUND", "USED", "MISSING")]
-    cells += [(row.what, _short(row.found), _short(row.used), row.missing) for row in rows]
+    cells += [(row.name, _short(row.found), _short(row.used), row.missing) for row in rows]
     widths = [max(len(line[column]) for line in cells) for column in range(3)]
     lines = [
         "  ".join([*[cell.ljust(width) for cell, width in zip(line, widths, strict=False)], line[3]]).rstrip()
         for line in cells
     ]
-    needed = [row.what for row in rows if row.missing and row.needed]
-    lab = [row.what for row in rows if row.missing and not row.needed]
+    needed = [row.name for row in rows if row.missing and row.needed]
+    lab = [row.name for row in rows if row.missing and not row.needed]
     lines.append(f"missing: {', '.join(needed)}" if needed else "nothing is missing")
     if lab:
-        lines.append(f"missing for the lab alone: {', '.join(lab)}")
+        lines.append(f"missing for the lab only: {', '.join(lab)}")
     return "\n".join(lines)
 
 
 def _short(text: str) -> str:
-    """A text that may begin with a path, the user's home folder written as people do."""
+    """Abbreviate the home folder to ~ at the start of a text."""
     home = f"{Path.home()}/"
     return f"~/{text.removeprefix(home)}" if text.startswith(home) else text
 
@@ -78,7 +82,7 @@ def _python() -> Finding:
 
 
 def _packages(project: Path) -> Finding:
-    """The project's virtual environment against its locked requirements."""
+    """Compare the project's virtual environment with its locked requirements."""
     locked, python = project / "requirements.txt", project / ".venv/bin/python"
     wanted = pinned(locked.read_text()) if locked.exists() else {}
     if not python.exists():
@@ -92,35 +96,36 @@ def _packages(project: Path) -> Finding:
 
 
 def pinned(text: str) -> dict[str, str]:
-    """The versions that a locked requirements file pins, by distribution."""
+    """Return the versions that a locked requirements file pins, by distribution."""
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", text, re.MULTILINE))
 
 
 def _go() -> Finding:
-    present, needed = golang.on_path(), found.own_engine() is None and not parts.complete()
-    if present is not None and present[1] is not None:
-        version = ".".join(str(part) for part in present[1])
-        return Finding("go", version, present[0] if needed else "only to build", needed=needed)
-    if golang.fetched().exists():
-        return Finding("go", golang.RELEASE, str(golang.fetched()) if needed else "only to build", needed=needed)
-    what = "-" if present is None else f"{present[0]}, too old"
-    hint = f"`make tools` fetches {golang.RELEASE}" if needed else ""
-    return Finding("go", what, "-" if needed else "only to build", hint, needed)
+    needed = found.own_engine() is None and not parts.complete()
+    path = shutil.which("go")
+    go = golang.asked(path) if path is not None else None
+    if go is None and golang.fetched().exists():
+        go = golang.asked(str(golang.fetched()))
+    if go is not None:
+        return Finding("go", go.version.removeprefix("go"), go.path if needed else "for builds only", needed=needed)
+    too_old = "-" if path is None else f"{path}, too old"
+    hint = f"`make tools` fetches {golang.FETCHED}" if needed else ""
+    return Finding("go", too_old, "-" if needed else "for builds only", hint, needed)
 
 
 def _engine() -> list[Finding]:
     theirs, own = found.engine(), found.own_engine()
     seen = "-"
     if theirs is not None:
-        plugins = ", ".join(str(part.plugin) for part in theirs.plugins)
-        lacks = theirs.lacks or (f"lacks plugin {plugins}" if plugins else "")
-        seen = f"{theirs.path} {theirs.version}" + (f", {lacks}" if lacks else "")
+        plugins = ", ".join(str(part.plugin) for part in theirs.missing_plugins)
+        problem = theirs.problem or (f"lacks plugin {plugins}" if plugins else "")
+        seen = f"{theirs.path} {theirs.version}" + (f", {problem}" if problem else "")
     built = parts.complete()
     ours = f"{parts.home() / 'bin/pulumi'} {parts.ENGINE_VERSION}" if built else "-"
     missing = "" if own is not None or built else "`make tools`"
     rows = [Finding("pulumi", seen, ours if own is None else own.path, missing)]
     for part in parts.PLUGINS:
-        has = theirs is not None and part not in theirs.plugins
+        has = theirs is not None and part not in theirs.missing_plugins
         used = "Pulumi's own" if own is not None else "built here" if built else "-"
         rows.append(Finding(f"plugin {part.plugin}", part.version if has or built else "-", used, missing))
     return rows
@@ -128,20 +133,19 @@ def _engine() -> list[Finding]:
 
 def _lab() -> list[Finding]:
     rows = []
-    for program, purpose in (
-        ("qemu-system-x86_64", "VMs"),
-        ("libvirtd", "VMs"),
-        ("systemd-nspawn", "container hosts"),
-        ("mmdebstrap", "images"),
-        ("dnsmasq", "the VMs' network"),
-    ):
-        # The system's own folders too: a user's PATH often lacks them.
-        path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-        hint = "" if path else f"`make packages` ({purpose})"
-        rows.append(Finding(program, path or "-", f"lab: {purpose}" if path else "-", hint, needed=False))
+    for purpose in packages.LAB:
+        count = len(packages.wanted(purpose))
+        try:
+            missing = packages.missing(purpose)
+        except UserError as error:
+            rows.append(Finding(f"packages: {purpose}", "-", "-", str(error), needed=False))
+            continue
+        hint = f"`make packages`: {', '.join(missing)}" if missing else ""
+        used = "-" if missing else f"lab: {purpose}"
+        rows.append(Finding(f"packages: {purpose}", f"{count - len(missing)} of {count}", used, hint, needed=False))
     kvm = Path("/dev/kvm")
     opens = kvm.exists() and os.access(kvm, os.R_OK | os.W_OK)
-    rows.append(Finding("/dev/kvm", "opens" if opens else "-", "lab: if a guest boots under it, else emulation"))
+    rows.append(Finding("/dev/kvm", "opens" if opens else "-", "lab: if a guest boots with it, else emulation"))
     root = os.geteuid() == 0
     rows.append(Finding("root", "yes" if root else "no", "lab", "" if root else "run the lab as root", needed=False))
     return rows

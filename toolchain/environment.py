@@ -1,4 +1,4 @@
-"""The environment in which `pulumi` works in a project folder."""
+"""The environment variables that `pulumi` needs in a project folder."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from toolchain import found, parts
 
 STATE = ".lab/state"
 PASSPHRASE = ".lab/passphrase"
-"""Below the project's folder: where an `env` puts what the user has not set."""
+"""Paths in the project folder, used if the user has set no others."""
 
 PARALLEL = "64"
-"""The engine's own is four a core. What it asks of a node at once, the provider reads in one round trip; what it asks
-later takes another, and these steps wait for nodes, not for this machine."""
+"""The engine's default is four per core. The steps wait for nodes, not for this machine, and the provider answers all
+requests for a node that arrive together with one round trip."""
 
 
 def environment(project: Path) -> dict[str, str]:
-    """The variables to set for `pulumi` in `project`, by name.
+    """Return the variables to set for `pulumi` in `project`, by name.
 
-    With Pulumi's own engine, only what the user has not set: how much is asked at once, a local state folder and a
-    passphrase file, both under `.lab/`. With a built one, also PATH, PULUMI_HOME and the switches that keep it from
-    asking the network. Makes the passphrase file (mode 0600, random) where it is missing. What this function set for
-    another project counts as not set: so a shell can go from one to the other.
+    With the user's own engine: parallelism, a local state folder and a passphrase file, both below `.lab/`, each only
+    if the user has not set it. With a built engine also PATH, PULUMI_HOME and the switches that disable downloads.
+    Creates the passphrase file (mode 0600, random) if it is missing. A value that this function set for another project
+    counts as not set, so that one shell can be used for several projects.
     """
     variables: dict[str, str] = {}
     if found.own_engine() is None:
@@ -35,22 +35,22 @@ def environment(project: Path) -> dict[str, str]:
     if "PULUMI_PARALLEL" not in os.environ:
         variables["PULUMI_PARALLEL"] = PARALLEL
     project = project.resolve()
-    if not _users("PULUMI_BACKEND_URL", STATE) and not found.logged_in():
+    if not _set_by_user("PULUMI_BACKEND_URL", STATE) and not found.logged_in():
         (project / STATE).mkdir(parents=True, exist_ok=True)
         variables["PULUMI_BACKEND_URL"] = f"file://{project / STATE}"
-    if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and not _users("PULUMI_CONFIG_PASSPHRASE_FILE", PASSPHRASE):
+    if "PULUMI_CONFIG_PASSPHRASE" not in os.environ and not _set_by_user("PULUMI_CONFIG_PASSPHRASE_FILE", PASSPHRASE):
         variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(_passphrase(project / PASSPHRASE))
     return variables
 
 
-def _users(name: str, ours: str) -> bool:
-    """Whether the user has set this variable, not an earlier `env`."""
+def _set_by_user(name: str, ours: str) -> bool:
+    """Return whether the user has set this variable, rather than an earlier `env`."""
     value = os.environ.get(name, "")
     return bool(value) and not value.endswith(f"/{ours}")
 
 
 def _passphrase(file: Path) -> Path:
-    """Makes the file, whole or not at all; of two that start at once, one makes it."""
+    """Create the file, completely or not at all; if two processes try at once, one creates it."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         staged = file.with_name(f".{file.name}.{os.getpid()}")

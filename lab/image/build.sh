@@ -1,9 +1,9 @@
 #!/bin/sh
-# build.sh FOLDER: a Debian 13 system that Ignition configures on its first boot, as base.qcow2, vmlinuz and initrd.
+# build.sh FOLDER: build a Debian 13 system that Ignition configures on its first boot: base.qcow2, vmlinuz and initrd.
 #
-# Debian's ignition package is the CoreOS one; what it takes from a CoreOS system is made up for here: a root file
-# system labelled `root`, SELinux said to be off, an authorized_keys folder that sshd reads. No container runtime, no
-# kubelet: those come from the mirror, pinned. No SSH host keys: those come from Ignition, so that they can be pinned.
+# Debian's ignition package is CoreOS's. The image adds what it expects of a CoreOS system: a root file system with the
+# label `root`, disabled SELinux, an authorized_keys folder that sshd reads. The image has no container runtime and no
+# kubelet: nodes download pinned ones from the mirror. It has no SSH host keys: Ignition writes pinned ones.
 set -eu
 out=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ tar -xf "$work/root.tar" -C "$work/root"
 rm "$work/root.tar"
 chmod 0644 "$work/vmlinuz" "$work/initrd"
 truncate -s 4G "$work/base.raw"
-# Written whole now, so that no machine spends its first minutes on it.
+# Initialise completely now: otherwise each VM spends its first minutes on it.
 mkfs.ext4 -q -F -L root -m 1 -E lazy_itable_init=0,lazy_journal_init=0,nodiscard -d "$work/root" "$work/base.raw"
 qemu-img convert -O qcow2 "$work/base.raw" "$out/base.qcow2"
 mv "$work/vmlinuz" "$work/initrd" "$out/"

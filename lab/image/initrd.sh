@@ -1,10 +1,10 @@
 #!/bin/sh
-# initrd.sh INIT OUT: runs inside the new system; packs the initial RAM disk from its programs.
+# initrd.sh INIT OUT: runs in the new system; packs the initial RAM disk from its programs.
 #
-# Not dracut's: that starts systemd and udev twice, most of an emulated machine's boot. What Ignition needs before the
-# root file system is in use is here: a few kernel modules, its own programs, and INIT as the first process.
+# dracut's RAM disk would start systemd and udev twice, which is most of the boot time of an emulated VM. This one has
+# what Ignition needs before the root file system is in use: a few kernel modules, its programs, INIT as first process.
 set -eu
-PATH=$PATH:/usr/lib/dracut/modules.d/30ignition # where Debian keeps the program
+PATH=$PATH:/usr/lib/dracut/modules.d/30ignition # where Debian installs the program
 init=$1
 out=$2
 tree=$(mktemp -d)
@@ -23,13 +23,13 @@ for program in ignition useradd usermod userdel groupadd groupdel setfiles; do a
 for name in sh mount umount insmod rmmod switch_root sleep grep poweroff; do
   ln -sf busybox "$tree/bin/$name"
 done
-# Ignition asks for a module that is loaded by then.
+# Ignition calls modprobe for a module that is already loaded.
 printf '#!/bin/sh\n' >"$tree/bin/modprobe"
 chmod 0755 "$tree/bin/modprobe"
 cp /etc/os-release "$tree/etc/"
 cp -r /etc/selinux "$tree/etc/"
 
-# Uncompressed and in the order in which they are loaded.
+# Uncompressed, and numbered in load order.
 version=$(ls /lib/modules)
 mkdir "$tree/modules"
 number=100
@@ -49,6 +49,6 @@ done
 
 cp "$init" "$tree/init"
 chmod 0755 "$tree/init"
-# Not compressed: an emulated processor takes longer to unpack than a real disk to read.
+# Not compressed: unpacking is slower on an emulated processor than reading from disk.
 (cd "$tree" && find . | busybox cpio -o -H newc 2>/dev/null) >"$out"
 rm -rf "$tree"

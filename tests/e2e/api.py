@@ -1,4 +1,4 @@
-"""What holds for the cluster as its users see it: through the API, and from within pods."""
+"""Checks of a running cluster through the Kubernetes API and from pods."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ import yaml
 
 from cluster.node import etcd, kubeconfig
 from cluster.node.binaries import Binaries
-from lab import parts
+from lab import build, parts
 from lab.mirror import PORT
 from tests.e2e.harness import Project, wait_for
+from tests.tools import programs
+from tests.tools.programs import AGNHOST
 
-AGNHOST = next(image for image in parts.IMAGES if "agnhost" in image.name)
 ECHO = "echo"
 ETCD = f"https://127.0.0.1:{etcd.CLIENT_PORT}"
-"""Where a member is asked on its own node."""
+"""The client URL of a member on its own node."""
 
 
 class Kubectl:
-    """kubectl with the administrator's kubeconfig, run where the operator stands: outside the nodes.
+    """kubectl with the admin kubeconfig, run in the lab's network outside the nodes.
 
-    The API's name stands for all control-plane nodes there, as in an operator's DNS.
+    The API's name resolves to all control-plane nodes there, as in an operator's DNS.
     """
 
-    def __init__(self, project: Project, masters: Sequence[str]) -> None:
+    def __init__(self, project: Project, control_plane: Sequence[str]) -> None:
         self.project = project
         folder = project.path / ".lab" / "kubectl"
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -39,17 +40,17 @@ class Kubectl:
         name = server.removeprefix("https://").removesuffix(f":{kubeconfig.API_PORT}")
         rows = {row["name"]: row["address"] for row in project.output("nodes")}
         self.hosts = folder / "hosts"
-        self.hosts.write_text("".join(f"{rows[master]} {name}\n" for master in masters))
+        self.hosts.write_text("".join(f"{rows[node]} {name}\n" for node in control_plane))
         self.program = project.path / ".lab/mirror/kubernetes" / f"v{parts.KUBERNETES}" / "kubectl"
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line of kubectl."""
+        """Return the command line of kubectl."""
         return self.within(
             *(str(self.program), "--kubeconfig", str(self.config), "--request-timeout", "20s", *arguments)
         )
 
     def within(self, *command: str) -> list[str]:
-        """The command line of a program in a mount namespace of its own where the API's name is known."""
+        """Return the command line that runs a program in its own mount namespace, where the API's name resolves."""
         inner = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
         return [
             *(str(self.project.path / ".venv/bin/python"), "-m", "lab", "exec", "--"),
@@ -61,11 +62,11 @@ class Kubectl:
         return self.project.run(*self.command(*arguments), stdin=stdin, check=check, timeout=timeout)
 
     def get(self, *arguments: str) -> Any:
-        """What `get` gives, as data."""
+        """Return the output of `get` as data."""
         return json.loads(self("get", *arguments, "--output", "json"))
 
     def start(self, script: str) -> subprocess.Popen[str]:
-        """A shell script beside the test, in which `kubectl` is the command."""
+        """Start a shell script in which `kubectl` is this command."""
         words = " ".join(f"'{word}'" for word in self.command())
         return subprocess.Popen(
             ["sh", "-c", f'kubectl() {{ {words} "$@"; }}\n{script}'],
@@ -78,10 +79,10 @@ class Kubectl:
 
 
 def every_node_is_ready(kubectl: Kubectl, roles: dict[str, str]) -> None:
-    """The API knows exactly these nodes, each Ready, with its version and role; the outputs say so, too."""
+    """Check that the API and the outputs have exactly these nodes, each Ready, with the right version and role."""
     pods = {(row["node"], row["name"]): row["image"] for row in kubectl.project.output("controlPlane")}
-    masters = [name for name, role in roles.items() if role == "control-plane"]
-    assert set(pods) == {(node, name) for node in masters for name in parts.CONTROL_PLANE}
+    control_plane = [name for name, role in roles.items() if role == "control-plane"]
+    assert set(pods) == {(node, name) for node in control_plane for name in parts.CONTROL_PLANE}
     assert all(image.endswith(f":v{parts.KUBERNETES}") for image in pods.values())
     assert all(row["ready"] for row in kubectl.project.output("nodes"))
     nodes = {one["metadata"]["name"]: one for one in kubectl.get("nodes")["items"]}
@@ -93,32 +94,34 @@ def every_node_is_ready(kubectl: Kubectl, roles: dict[str, str]) -> None:
 
 
 def ready(node: dict[str, Any]) -> bool:
-    """Whether the API calls the node Ready."""
+    """Return whether the node has the condition Ready."""
     return any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
 
 
-def bring_test_image(project: Project, nodes: Sequence[str]) -> None:
-    """Imports the tests' own image on these nodes: they reach no registry."""
-    served = f"{mirror(project)}/{AGNHOST.path}"
+def import_test_image(project: Project, nodes: Sequence[str]) -> None:
+    """Import the image of the tests' pods on these nodes: they reach no registry. Builds it if needed."""
+    archive = programs.agnhost()
+    build.place(archive, project.path / ".lab/mirror" / archive.name)
+    served = f"{mirror(project)}/{archive.name}"
     for name in nodes:
         project.ssh(
             name,
             f"curl -fsS -o /run/agnhost.tar {served}\n"
             "/opt/bin/ctr -n k8s.io images import /run/agnhost.tar >/dev/null\nrm /run/agnhost.tar\n"
-            # Else the kubelet takes it away again while no pod runs it, where the disk is nearly full.
+            # Without the label the kubelet removes an unused image when the disk is nearly full.
             f"/opt/bin/ctr -n k8s.io images label {AGNHOST.name} io.cri-containerd.pinned=pinned >/dev/null\n",
             timeout=600,
         )
 
 
 def mirror(project: Project) -> str:
-    """Where the nodes reach the lab's mirror: at the first address of the network that they share."""
+    """Return the URL of the lab's mirror for the nodes: the first address of their network."""
     address = project.output("nodes")[0]["address"]
     return f"http://{address.rpartition('.')[0]}.1:{PORT}"
 
 
 def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
-    """A server behind a Service, its replicas on nodes of their own as far as there are nodes."""
+    """Deploy a server behind a Service, its replicas spread over the nodes."""
     labels = {"app": ECHO}
     container = {
         "name": ECHO,
@@ -138,7 +141,7 @@ def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
         "terminationGracePeriodSeconds": 1,
         "tolerations": [
             {"operator": "Exists", "key": "node-role.kubernetes.io/control-plane"},
-            # Gone with its node soon, so that a test does not wait for minutes.
+            # Evicted soon after its node is lost: the default is minutes.
             {
                 "key": "node.kubernetes.io/unreachable",
                 "operator": "Exists",
@@ -171,7 +174,7 @@ def deploy_echo(kubectl: Kubectl, replicas: int) -> None:
 
 
 def pod(name: str, node: str, *command: str) -> dict[str, Any]:
-    """A pod of the tests' image that runs a command on one node, whatever its taints, once."""
+    """Return a pod that runs a command once on one node, whatever its taints."""
     container = {"name": "pod", "image": AGNHOST.name, "imagePullPolicy": "Never", "command": list(command)}
     return {
         "apiVersion": "v1",
@@ -188,7 +191,7 @@ def pod(name: str, node: str, *command: str) -> dict[str, Any]:
 
 
 def from_a_pod(kubectl: Kubectl, node: str, name: str, *command: str, expected: str = "") -> str:
-    """Runs a command in a pod on one node; returns what it printed. It must succeed."""
+    """Run a command in a pod on one node and return its output. It must succeed."""
     kubectl("delete", "pod", name, "--ignore-not-found", "--wait")
     kubectl("create", "--filename", "-", stdin=yaml.safe_dump(pod(name, node, *command)))
 
@@ -196,15 +199,15 @@ def from_a_pod(kubectl: Kubectl, node: str, name: str, *command: str, expected: 
         return str(kubectl.get("pod", name)["status"].get("phase"))
 
     wait_for(f"pod {name} to end", lambda: phase() in ("Succeeded", "Failed"), 240)
-    said = kubectl("logs", name)
-    assert phase() == "Succeeded", said
+    output = kubectl("logs", name)
+    assert phase() == "Succeeded", output
     kubectl("delete", "pod", name, "--wait=false")
-    assert expected in said, said
-    return said
+    assert expected in output, output
+    return output
 
 
 def pods_find_each_other(kubectl: Kubectl, dns_address: str, domain: str, node: str) -> None:
-    """A pod on this node resolves names by the cluster's DNS, and reaches a Service whose server is on another node."""
+    """Check that a pod on this node resolves names with the cluster's DNS and reaches a Service on other nodes."""
     names = {f"kubernetes.default.svc.{domain}": "10.3.0.1"}
     echo = kubectl.get("service", ECHO)["spec"]["clusterIP"]
     names[f"{ECHO}.default.svc.{domain}"] = echo
@@ -213,34 +216,34 @@ def pods_find_each_other(kubectl: Kubectl, dns_address: str, domain: str, node: 
     servers = [one["spec"]["nodeName"] for one in kubectl.get("pods", "--selector", f"app={ECHO}")["items"]]
     assert set(servers) - {node}, "a server on another node"
     script = f"for _ in $(seq 24); do wget -q -T 5 -O - http://{ECHO}/hostname; echo; done"
-    said = from_a_pod(kubectl, node, "asks", "sh", "-ec", script)
+    output = from_a_pod(kubectl, node, "asks", "sh", "-ec", script)
     from_a_pod(kubectl, node, "connects", "/agnhost", "connect", f"{ECHO}:80", "--timeout=10s")
-    assert len(set(said.split())) == len(servers), f"every server answers: {said.split()}"
+    assert len(set(output.split())) == len(servers), f"every server answers: {output.split()}"
 
 
-def a_secret_is_not_readable_in_the_store(kubectl: Kubectl, project: Project, master: str) -> None:
-    """What the API keeps as a secret stands in etcd under encryption; what is none can be read there."""
+def secrets_are_encrypted_in_etcd(kubectl: Kubectl, project: Project, node: str) -> None:
+    """Check on a control-plane node that etcd stores Secrets encrypted, and ConfigMaps in plain text."""
     marker = "Marker-of-a-secret-0123456789"
     kubectl("create", "secret", "generic", "proof", f"--from-literal=key={marker}")
     kubectl("create", "configmap", "proof", f"--from-literal=key={marker}")
     get = f"{etcd.etcdctl(Binaries(), ETCD)} get --print-value-only"
     try:
-        open_text = project.ssh(master, f"{get} /registry/configmaps/default/proof | grep -ac {marker}")
-        assert open_text.strip() == "1", "the check below can fail"
-        kept = project.ssh(
-            master,
-            f"{get} /registry/secrets/default/proof >/run/kept\n"
-            # The rest is no text.
-            f"head -c 26 /run/kept; echo; grep -ac {marker} /run/kept || true; rm /run/kept\n",
+        open_text = project.ssh(node, f"{get} /registry/configmaps/default/proof | grep -ac {marker}")
+        assert open_text.strip() == "1", "positive control: plain text is found"
+        stored = project.ssh(
+            node,
+            f"{get} /registry/secrets/default/proof >/run/stored\n"
+            # Only the beginning is text.
+            f"head -c 26 /run/stored; echo; grep -ac {marker} /run/stored || true; rm /run/stored\n",
         )
-        assert kept.splitlines()[0].startswith("k8s:enc:secretbox:v1:key1:")
-        assert kept.splitlines()[-1].strip() == "0"
+        assert stored.splitlines()[0].startswith("k8s:enc:secretbox:v1:key1:")
+        assert stored.splitlines()[-1].strip() == "0"
     finally:
         kubectl("delete", "secret/proof", "configmap/proof")
 
 
 def a_pod_runs(kubectl: Kubectl, node: str) -> None:
-    """A pod that the scheduler places runs on the only node that takes it."""
+    """Check that the scheduler starts a pod on `node`, the only one without taints."""
     placed = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,4 +1,4 @@
-"""The CIS Kubernetes Benchmark on a node, as kube-bench checks it, held against the waivers in docs/security.md."""
+"""Runs the CIS Kubernetes Benchmark on a node with kube-bench, and reads the waivers in docs/security.md."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import yaml
 
-from lab import build, parts
 from tests.e2e import api
 from tests.e2e.harness import ROOT, Project
+from tests.tools.programs import CIS_BENCHMARK, kube_bench
 
 PLACES = {
     "scheduler": {"kubeconfig": ["/etc/kubernetes/kube-scheduler/kubeconfig"]},
@@ -29,42 +29,42 @@ PLACES = {
         "confs": ["/etc/kubernetes/kube-proxy/config.yaml"],
     },
 }
-"""Where this cluster has what kube-bench looks for; of the rest its own list has the place."""
+"""The paths of this cluster that differ from those that kube-bench knows."""
 
 
 @dataclass
 class Result:
-    """The items of the benchmark by what was found: PASS, FAIL, WARN (to be judged by a person) or INFO."""
+    """The items of the benchmark by status: PASS, FAIL, WARN (needs manual review) or INFO."""
 
     items: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def of(self, status: str) -> dict[str, str]:
-        """Title by item."""
+        """Return the titles of the items with a status, by item."""
         return self.items.get(status, {})
 
 
 def waived() -> set[str]:
-    """The items that docs/security.md waives."""
+    """Return the items that docs/security.md waives."""
     _, _, below = (ROOT / "docs/security.md").read_text().partition("### Waived\n")
     rows = re.findall(r"^\| ([^|]+) \|", below.partition("\n### ")[0], re.MULTILINE)
     return {item for row in rows for item in re.findall(r"\b\d+\.\d+\.\d+\b", row)}
 
 
 def run(project: Project, node: str, role: str) -> Result:
-    """Brings kube-bench to a node, runs the checks for its role there, and takes it away again."""
+    """Copy kube-bench to a node, run the checks for its role there, and remove it."""
     packed = project.path / ".lab/mirror/kube-bench.tar"
     _pack(packed)
     targets = "node" if role == "worker" else "master,controlplane,etcd,node"
-    said = project.ssh(
+    output = project.ssh(
         node,
         "mkdir /run/cis && cd /run/cis && trap 'rm -r /run/cis' EXIT\n"
         f"curl -fsS {api.mirror(project)}/{packed.name} | tar -x\n"
-        f"./kube-bench --config-dir cfg --benchmark {parts.CIS_BENCHMARK} run --targets {targets} --json 2>log "
+        f"./kube-bench --config-dir cfg --benchmark {CIS_BENCHMARK} run --targets {targets} --json 2>log "
         "|| { cat log; exit 1; }\n",
         timeout=300,
     )
     result = Result()
-    for section in json.loads(said[said.index("{") :])["Controls"]:
+    for section in json.loads(output[output.index("{") :])["Controls"]:
         for group in section["tests"]:
             for one in group["results"]:
                 result.items.setdefault(one["status"], {})[one["test_number"]] = (
@@ -74,18 +74,18 @@ def run(project: Project, node: str, role: str) -> Result:
 
 
 def _pack(target: Path) -> None:
-    """Program, checks and our places as one archive in the mirror."""
-    built = build.kube_bench()
-    masters = {name: PLACES[name] for name in ("scheduler", "controllermanager", "etcd")}
+    """Pack the program, the checks and PLACES into one archive in the mirror."""
+    built = kube_bench()
+    control_plane = {name: PLACES[name] for name in ("scheduler", "controllermanager", "etcd")}
     nodes = {name: PLACES[name] for name in ("kubelet", "proxy")}
-    places = yaml.safe_dump({"master": masters, "node": nodes, "etcd": {"etcd": PLACES["etcd"]}}).encode()
+    places = yaml.safe_dump({"master": control_plane, "node": nodes, "etcd": {"etcd": PLACES["etcd"]}}).encode()
     with tarfile.open(target, "w") as archive:
         archive.add(built / "kube-bench", "kube-bench")
         archive.add(
             built / "cfg",
             "cfg",
-            filter=lambda one: None if one.name.endswith(f"{parts.CIS_BENCHMARK}/config.yaml") else one,
+            filter=lambda one: None if one.name.endswith(f"{CIS_BENCHMARK}/config.yaml") else one,
         )
-        entry = tarfile.TarInfo(f"cfg/{parts.CIS_BENCHMARK}/config.yaml")
+        entry = tarfile.TarInfo(f"cfg/{CIS_BENCHMARK}/config.yaml")
         entry.size = len(places)
         archive.addfile(entry, io.BytesIO(places))

@@ -1,4 +1,4 @@
-"""Specs of Kubernetes' own end-to-end tests, run against the cluster by the program that is built from its module."""
+"""Runs specs of Kubernetes' own end-to-end tests against the cluster."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 
-from lab import build, parts
-from tests.e2e.api import AGNHOST, Kubectl
+from builder.versions import VERSIONS
+from lab.parts import PAUSE_IMAGE
+from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project
+from tests.tools import programs
+from tests.tools.programs import AGNHOST
 
 SPECS = (
     # pods
@@ -41,37 +44,33 @@ SPECS = (
     "[sig-auth] ServiceAccounts should mount an API token into pods",
 )
 
-
-STAND_INS = {
-    # The same program under the name that these tests have for it.
-    parts.PAUSE_IMAGE.replace(parts.PAUSE, "3.10.2"): parts.PAUSE_IMAGE,
-    # The tests' image has busybox, and dig over the GNU C library.
-    "registry.k8s.io/e2e-test-images/busybox:1.37.0-1": AGNHOST.name,
-    "registry.k8s.io/e2e-test-images/glibc-dns-testing:2.0.0": AGNHOST.name,
-    # Of these the specs above need no more than that they run.
-    "registry.k8s.io/e2e-test-images/agnhost:2.55": AGNHOST.name,
-    "registry.k8s.io/e2e-test-images/nginx:1.15-4": AGNHOST.name,
-    "registry.k8s.io/e2e-test-images/nginx:1.27-0": AGNHOST.name,
+_IMAGES: dict[str, list[str]] = VERSIONS["tests"]["images"]
+REPLACED = {
+    **dict.fromkeys(_IMAGES["pause"], PAUSE_IMAGE),
+    **dict.fromkeys(_IMAGES["agnhost"], AGNHOST.name),
 }
-"""Images that the specs name, and the image that takes their place on nodes that reach no registry."""
+"""The images that the specs use, and the image that replaces them: the nodes reach no registry.
+
+AGNHOST has busybox, and dig with the GNU C library. The other images only have to run.
+"""
 
 
 def specs_pass(project: Project, kubectl: Kubectl, nodes: Sequence[str]) -> str:
-    """Runs the specs one after another; returns what the run printed. Each of them must have run, and passed."""
-    program = build.conformance()
+    """Run the specs one after another and return the output. Each of them must run and pass."""
+    program = programs.e2e_test()
     for name in nodes:
         project.ssh(
             name,
             "".join(
-                f"/opt/bin/ctr -n k8s.io images tag --force {found} {image} >/dev/null 2>&1\n"
+                f"/opt/bin/ctr -n k8s.io images tag --force {replacement} {image} >/dev/null 2>&1\n"
                 f"/opt/bin/ctr -n k8s.io images label {image} io.cri-containerd.pinned=pinned >/dev/null\n"
-                for image, found in STAND_INS.items()
+                for image, replacement in REPLACED.items()
             ),
         )
-    # Each to its end, or to its labels: other specs begin alike.
+    # Match to the end or to the labels: other specs begin with the same words.
     focus = "|".join(rf"{re.escape(spec)}( \[|$)" for spec in SPECS)
     reports = project.path / ".lab" / "conformance"
-    # Written as it goes: a run that hangs says in which spec.
+    # Written during the run, to show in which spec a run hangs.
     log = project.path / ".lab" / "conformance.log"
     with log.open("w") as written:
         status = subprocess.run(

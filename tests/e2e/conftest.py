@@ -1,4 +1,4 @@
-"""Real machines need root, and the machine's lab for themselves."""
+"""Fixtures: real machines need root, and no other lab of this name on the machine."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from tests.e2e.harness import ROOT, SUITE_LOCK
 
 @pytest.fixture(scope="session", autouse=True)
 def alone() -> None:
-    """Fails at once, with what to do, where these tests cannot run."""
+    """Fail at once, with what to do, if these tests cannot run."""
     if os.geteuid() != 0:
         pytest.fail("these tests start machines: run them as root")
     lab = Lab.of(ROOT)
     if lab.owner.exists():
-        _end_what_a_killed_suite_left(Path(lab.owner.read_text().strip()))
+        _stop_lab_of_killed_suite(Path(lab.owner.read_text().strip()))
     if netns.exists(lab):
         pytest.fail(
-            f"a lab named {lab.name} is running on this machine: end it with `make down` in the project that started it, "
-            "or name another in PLUMBLINE_LAB"
+            f"a lab named {lab.name} is running on this machine: stop it with `make down` in its project, "
+            "or set PLUMBLINE_LAB to another name"
         )
 
 
-def _end_what_a_killed_suite_left(project: Path) -> None:
-    """Only of a suite: a user's lab has no such file, and of a suite that runs, the lock is held."""
+def _stop_lab_of_killed_suite(project: Path) -> None:
+    """Stop the lab if a suite started it (a user's lab has no lock file) and has ended (the lock is not held)."""
     if not (project / SUITE_LOCK).exists():
         return
     with (project / SUITE_LOCK).open() as lock:

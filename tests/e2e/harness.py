@@ -1,4 +1,4 @@
-"""A copy of the project with real machines of its own: what a user types, run and recorded."""
+"""A copy of the project with its own machines, on which tests run the commands of a user and record their output."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lab.context import locked
+from builder.cache import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE_LOCK = "suite.lock"
-"""In a copy of the project: held while the tests that made it run, so that what a killed run left can be told."""
+"""A lock file in a copy of the project, held while its tests run: it shows which labs a killed run left."""
 SUMMARY = re.compile(r"^\s+(?:[+\-~]|\+-)?\s*(\d+)\s+(\w+)", re.MULTILINE)
 
 
 @dataclass
 class Project:
-    """The project in a folder of its own with one stack. Everything that commands print is kept in `printed`."""
+    """The project in its own folder with one stack. `printed` has the output of all commands."""
 
     path: Path
     stack: str
-    # Not in a failure's text: the machines hold the keys that the tests log in with.
+    # Not shown when a test fails: `machines` has the SSH keys of the tests.
     printed: list[str] = field(default_factory=list, repr=False)
     variables: dict[str, str] = field(default_factory=dict, repr=False)
     machines: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def copy(cls, path: Path, stack: str) -> Project:
-        """Copies the files that git knows, and borrows this checkout's virtual environment."""
+        """Copy the files that git knows, and link to this checkout's virtual environment."""
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -53,7 +53,7 @@ class Project:
         return cls(path, stack)
 
     def run(self, *command: str, timeout: int = 900, check: bool = True, stdin: str | None = None) -> str:
-        """Runs a command in the project; returns what it printed on both streams. With `check`, it must succeed."""
+        """Run a command in the project and return its output, both streams. With `check`, it must succeed."""
         done = subprocess.run(
             command,
             cwd=self.path,
@@ -66,21 +66,21 @@ class Project:
         )
         self.printed.append(f"$ {' '.join(command)}\n{done.stdout}")
         if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-8000:]}")
+            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout[-8000:]}")
         return done.stdout
 
     def make(self, target: str, timeout: int = 1500) -> str:
-        """One make target for this stack."""
+        """Run a make target for this stack."""
         return self.run("make", "--no-print-directory", target, f"STACK={self.stack}", timeout=timeout)
 
     def pulumi(self, *arguments: str, timeout: int = 900, check: bool = True) -> str:
-        """Plain `pulumi` in the project folder, where it reaches the nodes. Adds the stack's name."""
+        """Run `pulumi` on the stack in the lab's network, where it reaches the nodes."""
         if arguments[0] in ("up", "destroy"):
-            self.machines = {}  # how nodes are reached may be another from then on
+            self.machines = {}  # the connections may change
         return self.run(*self._pulumi(*arguments), timeout=timeout, check=check)
 
     def secret_output(self, *arguments: str) -> str:
-        """What `pulumi` prints with --show-secrets: read, not kept."""
+        """Return the output of `pulumi` with --show-secrets. It is not recorded."""
         done = subprocess.run(
             [*self._pulumi(*arguments), "--show-secrets"],
             cwd=self.path,
@@ -92,7 +92,7 @@ class Project:
         return done.stdout
 
     def steps(self, *arguments: str) -> list[tuple[str, str]]:
-        """The steps of a preview that change something, as (resource name, operation)."""
+        """Return the steps of a preview that change something, as (resource name, operation)."""
         text = self.pulumi(*arguments, "--json")
         return [
             (step["urn"].rpartition("::")[2], step["op"])
@@ -101,27 +101,27 @@ class Project:
         ]
 
     def lab(self, *arguments: str, check: bool = True) -> str:
-        """One command of the lab."""
+        """Run a command of the lab."""
         return self.run(*self._lab(*arguments), check=check)
 
     def set(self, key: str, value: str) -> None:
-        """Sets one configuration value by its path below `plumbline:`."""
+        """Set a configuration value by its path below `plumbline:`."""
         self.pulumi("config", "set", "--path", f"plumbline:{key}", value)
 
     def unset(self, key: str) -> None:
-        """Takes one configuration value back."""
+        """Remove a configuration value."""
         self.pulumi("config", "rm", "--path", f"plumbline:{key}")
 
     def output(self, name: str) -> Any:
-        """A public stack output."""
+        """Return a stack output that is not secret."""
         return json.loads(self.pulumi("stack", "output", name, "--json"))
 
     def exported(self) -> str:
-        """The stack's state as it is stored, secrets encrypted."""
+        """Return the stack's state as it is stored, with encrypted secrets."""
         return self.pulumi("stack", "export")
 
     def ssh(self, node: str, script: str, timeout: int = 120, check: bool = True) -> str:
-        """Runs a script as root on a node, with the stack's own connection and pinned host key."""
+        """Run a script as root on a node, with the stack's connection and pinned host key."""
         if node not in self.machines:
             self.machines = json.loads(self.secret_output("stack", "output", "machines", "--json"))
         machine = self.machines[node]["connection"]
@@ -139,7 +139,7 @@ class Project:
         return self.run(*self._lab("exec", "--", *command), stdin=script, timeout=timeout, check=check)
 
     def started(self, node: str, unit: str = "kubelet.service") -> str:
-        """When the unit last became active: it changes exactly when the unit is restarted."""
+        """Return when the unit last became active; it changes exactly when the unit is restarted."""
         return self.ssh(node, f"systemctl show -p ActiveEnterTimestampMonotonic --value {unit}").strip()
 
     def _lab(self, *arguments: str) -> list[str]:
@@ -158,7 +158,7 @@ class Project:
         ]
 
     def environment(self) -> dict[str, str]:
-        """What `make env` would export in this copy: its own toolchain, state and passphrase."""
+        """Return the environment after `make env` in this copy: its own toolchain, state and passphrase."""
         if not self.variables:
             clean = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
             printed = subprocess.run(
@@ -174,11 +174,11 @@ class Project:
 
     @property
     def trace(self) -> Path:
-        """Where the provider notes each of its remote operations."""
+        """The file in which the provider records its remote operations."""
         return self.path / "trace.jsonl"
 
     def operations(self) -> list[dict[str, Any]]:
-        """The provider's remote operations since the trace was last taken; takes it."""
+        """Return the provider's remote operations since the last call."""
         if not self.trace.exists():
             return []
         lines = self.trace.read_text().splitlines()
@@ -187,8 +187,8 @@ class Project:
 
 
 @contextmanager
-def brought_up(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Project]:
-    """A copy of the project below `folder` with its machines up; they are gone afterwards, whatever happened."""
+def running_project(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Project]:
+    """Yield a copy of the project below `folder` after `make up`; its lab is stopped in any case."""
     project = Project.copy(folder / "plumbline", stack)
     with locked(project.path / SUITE_LOCK):
         try:
@@ -199,13 +199,13 @@ def brought_up(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Projec
 
 
 def counts(printed: str) -> dict[str, int]:
-    """The numbers of a preview's or update's closing summary, by word: created, updated, unchanged, ..."""
+    """Return the numbers in the summary of a preview or update, by word: created, updated, unchanged, ..."""
     _, _, summary = printed.rpartition("Resources:")
     return {word: int(number) for number, word in SUMMARY.findall(summary)}
 
 
 def wait_for(what: str, probe: Any, seconds: int = 120) -> None:
-    """Polls `probe` until it is true; fails naming `what` once the time is over."""
+    """Poll `probe` until it is true; fail with `what` after the time limit."""
     deadline = time.monotonic() + seconds
     while not probe():
         if time.monotonic() > deadline:

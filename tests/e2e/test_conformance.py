@@ -1,4 +1,4 @@
-"""Kubernetes' own specs, and the CIS benchmark, on container hosts: `make test-conformance`."""
+"""Kubernetes' own end-to-end specs and the CIS benchmark on container hosts: `make test-conformance`."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import pytest
 
 from tests.e2e import api, benchmark, conformance
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project, brought_up
+from tests.e2e.harness import Project, running_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.conformance, pytest.mark.timeout(3600)]
-MASTERS = ["m1", "m2", "m3"]
+CONTROL_PLANE = ["m1", "m2", "m3"]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with brought_up(tmp_path_factory.mktemp("conformance"), "hosts") as project:
+    with running_project(tmp_path_factory.mktemp("conformance"), "hosts") as project:
         yield project
 
 
-def test_specs_pass(project: Project) -> None:
-    kubectl = Kubectl(project, MASTERS)
-    nodes = [*MASTERS, "w1"]
-    api.bring_test_image(project, nodes)
+def test_conformance_specs_pass(project: Project) -> None:
+    kubectl = Kubectl(project, CONTROL_PLANE)
+    nodes = [*CONTROL_PLANE, "w1"]
+    api.import_test_image(project, nodes)
     print(conformance.specs_pass(project, kubectl, nodes)[-3000:])
 
 
 @pytest.mark.parametrize(("node", "role"), [("m1", "control-plane"), ("w1", "worker")])
-def test_the_cis_benchmark_fails_nothing_that_is_not_waived(project: Project, node: str, role: str) -> None:
+def test_cis_benchmark_fails_only_waived_items(project: Project, node: str, role: str) -> None:
     result = benchmark.run(project, node, role)
     print({status: sorted(items) for status, items in result.items.items()})
     assert len(result.of("PASS")) > 10, result.items

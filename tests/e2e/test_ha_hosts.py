@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import api, faults, renewal, scenarios
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project, brought_up
+from tests.e2e.harness import Project, running_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.ha, pytest.mark.timeout(1800)]
 MASTERS = ["m1", "m2", "m3"]
@@ -17,14 +17,14 @@ ROLES = {**dict.fromkeys(MASTERS, "control-plane"), "w1": "worker"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with brought_up(tmp_path_factory.mktemp("ha"), "hosts") as project:
+    with running_project(tmp_path_factory.mktemp("ha"), "hosts") as project:
         yield project
 
 
 @pytest.fixture(scope="module")
 def kubectl(project: Project) -> Kubectl:
     kubectl = Kubectl(project, MASTERS)
-    api.bring_test_image(project, list(ROLES))
+    api.import_test_image(project, list(ROLES))
     api.deploy_echo(kubectl, 4)
     return kubectl
 

@@ -1,4 +1,4 @@
-"""The lab's container hosts and mirror, started for real in a lab of another name beside the machine's own."""
+"""The lab's container hosts and mirror, started in a lab with its own name."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lab import parts
+
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "plumbline-test"
 HOSTS = {"m1": "10.78.0.11", "w1": "10.78.0.21"}
@@ -25,19 +27,19 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 @dataclass(frozen=True)
 class TestLab:
-    """A project folder with a stack `hosts`, and the lab's command line for it."""
+    """A project folder with the stack `hosts`, and the lab's commands for it."""
 
     __test__ = False
     path: Path
 
     def configure(self, hosts: dict[str, str]) -> None:
-        """Writes the stack file with these hosts."""
+        """Write the stack file with these hosts."""
         nodes = {name: {"role": "worker", "address": address} for name, address in hosts.items()}
         config = {"plumbline:machines": {"source": "existing"}, "plumbline:nodes": nodes}
         (self.path / "Pulumi.hosts.yaml").write_text(yaml.safe_dump({"config": config}))
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Starts one lab command."""
+        """Start a lab command."""
         return subprocess.Popen(
             [sys.executable, "-m", "lab", "--project", str(self.path), *arguments],
             cwd=ROOT,
@@ -49,18 +51,18 @@ class TestLab:
         )
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """Runs one lab command to its end, which must be `code`; returns what it printed."""
+        """Run a lab command, which must exit with `code`, and return its output."""
         process = self.start(*arguments)
         printed, _ = process.communicate(timeout=1500)
         assert process.returncode == code, printed
         return printed
 
     def ssh(self, host: str, command: str) -> str:
-        """Runs a command on a host, with the pinned key."""
+        """Run a command on a host, with the pinned host key."""
         return self.run("ssh", "hosts", host, "--", command)
 
     def booted(self, host: str) -> str:
-        """When the host's init started, in the machine's clock ticks: another number after a boot."""
+        """Return the start time of the host's init, in clock ticks of the machine; it changes with each boot."""
         return self.ssh(host, "cut -d' ' -f22 /proc/1/stat").strip()
 
 
@@ -76,7 +78,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestLab]:
         assert lab.run("check-clean") == "nothing is left of the lab\n"
 
 
-def test_the_hosts_run_a_whole_systemd_each_under_its_name(lab: TestLab) -> None:
+def test_host_boots_systemd_with_its_name_and_address(lab: TestLab) -> None:
     for name, address in HOSTS.items():
         assert lab.ssh(
             name, "hostname; systemctl is-system-running --wait; systemctl --failed --no-legend"
@@ -89,7 +91,7 @@ def test_the_hosts_run_a_whole_systemd_each_under_its_name(lab: TestLab) -> None
     assert lab.ssh("m1", "cat /etc/machine-id") != lab.ssh("w1", "cat /etc/machine-id")
 
 
-def test_another_host_key_is_refused(lab: TestLab) -> None:
+def test_host_key_mismatch_is_refused(lab: TestLab) -> None:
     known = lab.path / ".lab/ssh/known_hosts"
     pinned = known.read_text()
     lines = pinned.splitlines()
@@ -104,16 +106,16 @@ def test_another_host_key_is_refused(lab: TestLab) -> None:
         known.write_text(pinned)
 
 
-def test_private_keys_are_their_owners_alone(lab: TestLab) -> None:
+def test_private_keys_are_readable_by_owner_only(lab: TestLab) -> None:
     for key in (lab.path / ".lab/ssh/id_ed25519", lab.path / ".lab/hosts/m1/ssh_host_ed25519_key"):
         assert key.stat().st_mode & 0o777 == 0o600
     assert lab.ssh("m1", "stat -c '%a %U' /etc/ssh/ssh_host_ed25519_key") == "600 root\n"
 
 
-def test_every_artifact_comes_from_the_mirror_as_its_sum_says(lab: TestLab) -> None:
+def test_mirror_serves_every_artifact_with_its_checksum(lab: TestLab) -> None:
     sums = (lab.path / ".lab/mirror/SHA256SUMS").read_text()
     names = [line.split("  ")[1] for line in sums.splitlines()]
-    assert "kubernetes/v1.36.3/kubelet" in names
+    assert f"kubernetes/v{parts.KUBERNETES}/kubelet" in names
     assert lab.ssh("w1", "curl -fsS http://10.78.0.1:8080/SHA256SUMS") == sums
     for line in sums.splitlines():
         digest, name = line.split("  ")
@@ -122,38 +124,41 @@ def test_every_artifact_comes_from_the_mirror_as_its_sum_says(lab: TestLab) -> N
         assert hashlib.sha256((lab.path / ".lab/mirror" / name).read_bytes()).hexdigest() == digest
 
 
-def test_the_programs_say_their_versions(lab: TestLab) -> None:
+def test_programs_print_their_versions(lab: TestLab) -> None:
     mirror = lab.path / ".lab/mirror"
     for program, version in (
-        ("kubernetes/v1.36.3/kubelet", "Kubernetes v1.36.3"),
-        ("containerd/v2.2.1/containerd", "containerd github.com/containerd/containerd/v2 2.2.1"),
-        ("runc/v1.3.4/runc", "runc version 1.3.4"),
+        (f"kubernetes/v{parts.KUBERNETES}/kubelet", f"Kubernetes v{parts.KUBERNETES}"),
+        (
+            f"containerd/v{parts.CONTAINERD}/containerd",
+            f"containerd github.com/containerd/containerd/v2 {parts.CONTAINERD}",
+        ),
+        (f"runc/v{parts.RUNC}/runc", f"runc version {parts.RUNC}"),
     ):
         printed = subprocess.run([mirror / program, "--version"], check=True, capture_output=True, text=True).stdout
         assert printed.startswith(version), printed
 
 
-def test_nothing_outside_can_be_reached_from_a_host(lab: TestLab) -> None:
+def test_host_cannot_reach_outside(lab: TestLab) -> None:
     assert "ping-ed" in lab.ssh("m1", "ping -c1 -W2 10.78.0.21 >/dev/null && echo ping-ed")
-    # Refused at once by the namespace, which has no way out: nothing waits for a timeout.
+    # The namespace has no route out and refuses at once, without a timeout.
     assert lab.ssh("m1", "timeout 5 curl -sS -m 5 http://192.0.2.1/ 2>&1; echo $?").endswith("7\n")
     assert lab.ssh("m1", "timeout 5 getent hosts registry.example; echo $?") == "2\n"
 
 
-def test_a_host_cannot_change_the_machines_kernel_settings(lab: TestLab) -> None:
+def test_host_cannot_change_kernel_settings_of_the_machine(lab: TestLab) -> None:
     before = [Path("/proc/sys", name).read_text() for name in KERNEL]
     lab.ssh("m1", "for name in " + " ".join(KERNEL) + "; do echo 1 | sudo tee /proc/sys/$name; done")
     assert [Path("/proc/sys", name).read_text() for name in KERNEL] == before
     assert "ip_forward = 1" in lab.ssh("m1", "sudo sysctl net.ipv4.ip_forward=1")
 
 
-def test_up_again_starts_nothing(lab: TestLab) -> None:
+def test_up_is_idempotent(lab: TestLab) -> None:
     before = {name: lab.booted(name) for name in HOSTS}
     assert lab.run("up", "hosts") == ""
     assert {name: lab.booted(name) for name in HOSTS} == before
 
 
-def test_a_host_reboots_itself(lab: TestLab) -> None:
+def test_host_can_reboot(lab: TestLab) -> None:
     before, other = lab.booted("w1"), lab.booted("m1")
     lab.ssh("w1", "sudo touch /var/lib/kubelet/kept; sudo systemd-run --quiet --on-active=0 systemctl reboot")
     again = f"test $(cut -d' ' -f22 /proc/1/stat) != {before}"
@@ -162,7 +167,7 @@ def test_a_host_reboots_itself(lab: TestLab) -> None:
     assert lab.booted("m1") == other
 
 
-def test_a_host_that_ended_is_started_with_what_it_had(lab: TestLab) -> None:
+def test_up_restarts_a_killed_host_with_its_files(lab: TestLab) -> None:
     lab.ssh("w1", "echo mine | sudo tee /etc/mine")
     before, other = lab.booted("w1"), lab.booted("m1")
     os.kill(int((lab.path / ".lab/hosts/w1/pid").read_text()), signal.SIGKILL)
@@ -172,7 +177,7 @@ def test_a_host_that_ended_is_started_with_what_it_had(lab: TestLab) -> None:
     assert lab.booted("m1") == other
 
 
-def test_a_host_comes_and_goes_with_the_stack(lab: TestLab) -> None:
+def test_up_adds_and_removes_hosts_of_the_stack(lab: TestLab) -> None:
     before = {name: lab.booted(name) for name in HOSTS}
     lab.configure({**HOSTS, "w2": "10.78.0.22"})
     assert "w2: up after" in lab.run("host-add", "hosts")
@@ -184,7 +189,7 @@ def test_a_host_comes_and_goes_with_the_stack(lab: TestLab) -> None:
     assert {name: lab.booted(name) for name in HOSTS} == before
 
 
-def test_another_projects_lab_is_left_alone(lab: TestLab, tmp_path: Path) -> None:
+def test_lab_of_another_project_is_refused(lab: TestLab, tmp_path: Path) -> None:
     other = TestLab(tmp_path)
     other.configure(HOSTS)
     assert f"the lab of {lab.path} is running on this machine" in other.run("up", "hosts", code=1)
@@ -192,14 +197,17 @@ def test_another_projects_lab_is_left_alone(lab: TestLab, tmp_path: Path) -> Non
     assert lab.ssh("m1", "echo still") == "still\n"
 
 
-def test_check_clean_sees_what_is_there_and_down_names_what_it_may_not_end(lab: TestLab) -> None:
+def test_check_clean_lists_leftovers_and_down_names_foreign_processes(lab: TestLab) -> None:
     found = lab.run("check-clean", code=1)
     for kind in ("process ", "control group ", f"network namespace {NAME}", "file "):
         assert kind in found, found
     shell = lab.start("exec", "--", "sleep", "600")
     try:
-        _wait("a command runs inside", lambda: f"process {shell.pid}: sleep 600" in lab.run("check-clean", code=1))
-        assert f"process {shell.pid}: sleep 600. End them" in lab.run("down", code=1)
+        _wait(
+            "a command runs in the namespace",
+            lambda: f"process {shell.pid}: sleep 600" in lab.run("check-clean", code=1),
+        )
+        assert f"process {shell.pid}: sleep 600. Stop them" in lab.run("down", code=1)
         assert shell.poll() is None
     finally:
         shell.kill()
@@ -209,10 +217,10 @@ def test_check_clean_sees_what_is_there_and_down_names_what_it_may_not_end(lab: 
 
 
 @pytest.mark.parametrize("seconds", [0.4, 0.8, 1.2, 2.0, 3.5])
-def test_up_killed_at_any_point_can_be_repeated_or_taken_down(lab: TestLab, seconds: float) -> None:
+def test_killed_up_can_be_repeated_or_stopped(lab: TestLab, seconds: float) -> None:
     for after in ("up", "down"):
         process = lab.start("up", "hosts")
-        # The time of the kill is the case itself, nothing is waited for.
+        # The time of the kill is the parameter of the test, not a wait.
         time.sleep(seconds)
         process.kill()
         process.communicate()

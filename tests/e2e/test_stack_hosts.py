@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import api, pruning, scenarios, store
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import Project, brought_up, counts
+from tests.e2e.harness import Project, counts, running_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 NODES = {"m1", "m2", "m3", "w1"}
@@ -18,7 +18,7 @@ OTHERS = ["m1", "m2", "m3"]
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with brought_up(tmp_path_factory.mktemp("hosts"), "hosts") as project:
+    with running_project(tmp_path_factory.mktemp("hosts"), "hosts") as project:
         yield project
 
 
@@ -74,13 +74,13 @@ def test_every_node_is_ready(kubectl: Kubectl) -> None:
 
 
 def test_pods_find_each_other_by_name_and_service(project: Project, kubectl: Kubectl) -> None:
-    api.bring_test_image(project, sorted(NODES))
+    api.import_test_image(project, sorted(NODES))
     api.deploy_echo(kubectl, 3)
     api.pods_find_each_other(kubectl, "10.3.0.10", "cluster.local", "w1")
 
 
 def test_a_secret_is_not_readable_in_the_store(project: Project, kubectl: Kubectl) -> None:
-    api.a_secret_is_not_readable_in_the_store(kubectl, project, "m2")
+    api.secrets_are_encrypted_in_etcd(kubectl, project, "m2")
 
 
 def test_what_is_no_longer_shipped_is_pruned(project: Project, kubectl: Kubectl) -> None:

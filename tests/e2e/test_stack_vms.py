@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e import api, scenarios, store
 from tests.e2e.api import Kubectl
-from tests.e2e.harness import ROOT, Project, brought_up
+from tests.e2e.harness import ROOT, Project, running_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(2400)]
 NODES = {"m1", "w1"}
@@ -18,7 +18,7 @@ NODES = {"m1", "w1"}
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    with brought_up(tmp_path_factory.mktemp("vms"), "small", timeout=1800) as project:
+    with running_project(tmp_path_factory.mktemp("vms"), "small", timeout=1800) as project:
         yield project
 
 

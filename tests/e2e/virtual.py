@@ -1,4 +1,4 @@
-"""A VM on the lab's libvirt without the program: the image, an Ignition configuration, and nothing else."""
+"""A VM on the lab's libvirt without the Pulumi program: the image and an Ignition configuration only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 
 
 def virsh(*arguments: str, check: bool = True) -> str:
-    """What virsh prints."""
+    """Run virsh and return its output."""
     done = subprocess.run(
         ["virsh", "-q", "-c", libvirtd.URI, *arguments], capture_output=True, text=True, timeout=120, check=False
     )
@@ -30,19 +30,19 @@ def virsh(*arguments: str, check: bool = True) -> str:
 
 
 def key(file: Path) -> str:
-    """Makes a key pair; returns the public half."""
+    """Create a key pair and return the public key."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(file)], check=True)
     return file.with_suffix(".pub").read_text().strip()
 
 
 def file(path: str, text: str, mode: int = 0o644) -> dict[str, Any]:
-    """A file, as Ignition takes it."""
+    """Return a file in the form of Ignition."""
     return {"path": path, "mode": mode, "overwrite": True, "contents": {"source": f"data:,{quote(text)}"}}
 
 
 @dataclass
 class Machine:
-    """One VM `name` of a lab, with its disk, keys and console in `folder`."""
+    """A VM of a lab, with its disk, keys and console in `folder`."""
 
     lab: Lab
     folder: Path
@@ -51,7 +51,7 @@ class Machine:
     disk_gib: int = 6
 
     def ignition(self) -> dict[str, Any]:
-        """Login, host key, name and address: what the program also says, in fewer words."""
+        """Return a minimal configuration: login, host key, name and address."""
         user, host = key(self.folder / "user"), key(self.folder / "host")
         (self.folder / "known").write_text(f"{ADDRESS} {host}\n")
         network = f"[Match]\nMACAddress={MAC}\n\n[Network]\nAddress={ADDRESS}/24\nGateway=10.77.0.1\n"
@@ -70,11 +70,11 @@ class Machine:
 
     @property
     def console(self) -> Path:
-        """What the machine writes to its serial console."""
+        """The output of the machine's serial console."""
         return self.folder / "console.log"
 
     def start(self, ignition: dict[str, Any]) -> None:
-        """Makes disk and network, and starts the machine for the first time."""
+        """Create disk and network, and start the machine for the first time."""
         image, disk = self.lab.state / "image", self.folder / "disk.qcow2"
         base = str((image / "base.qcow2").resolve())
         subprocess.run(
@@ -88,7 +88,7 @@ class Machine:
         self._create("create", self._domain(disk))
 
     def ssh(self, command: str, known: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """One try to run a command as `core`, the host key pinned."""
+        """Try once to run a command as `core`, with the pinned host key."""
         options = [f"UserKnownHostsFile={known or self.folder / 'known'}", "StrictHostKeyChecking=yes", "BatchMode=yes"]
         login = ["ssh", "-F", "/dev/null", "-i", str(self.folder / "user"), "-o", "ConnectTimeout=60"]
         for option in options:
@@ -98,13 +98,13 @@ class Machine:
         )
 
     def run(self, command: str) -> str:
-        """Runs a command that must succeed."""
+        """Run a command that must succeed."""
         done = self.ssh(command)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout.strip()
 
     def wait(self, seconds: int = 400) -> float:
-        """Waits until SSH answers; returns the seconds that it took."""
+        """Wait until SSH answers; return how many seconds it took."""
         begun = time.monotonic()
         while (done := self.ssh("true")).returncode != 0:
             if time.monotonic() - begun > seconds:
@@ -112,8 +112,8 @@ class Machine:
             time.sleep(2)
         return time.monotonic() - begun
 
-    def gone(self, seconds: int = 200) -> None:
-        """Waits until the machine has switched itself off."""
+    def wait_powered_off(self, seconds: int = 200) -> None:
+        """Wait until the machine has powered off."""
         deadline = time.monotonic() + seconds
         while self.name in virsh("list", "--name").split():
             assert time.monotonic() < deadline, f"still runs after {seconds} s:\n{self.console.read_text()[-3000:]}"

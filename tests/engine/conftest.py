@@ -1,4 +1,4 @@
-"""The engine is a real one: found, or built by `make tools`."""
+"""Fixtures for tests with a real engine, which `make tools` found or built."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.engine.project import Project
 
 @pytest.fixture(scope="session", autouse=True)
 def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Fails at once, with what to do, where there is no engine."""
+    """Fail at once, with what to do, if there is no engine."""
     path = toolchain.environment(tmp_path_factory.mktemp("found")).get("PATH")
     if shutil.which("pulumi", path=path) is None:
         pytest.fail("there is no Pulumi engine yet: run `make tools`")
@@ -22,5 +22,5 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., Project]:
-    """Makes the test's project."""
+    """Return a function that creates the test's project."""
     return lambda program, **more: Project(tmp_path / "trial", program, **more)

@@ -1,4 +1,4 @@
-"""A Pulumi project of its own in a temporary folder, run by the engine that `make tools` found or built."""
+"""A Pulumi project in a temporary folder, run by the engine that `make tools` found or built."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ import toolchain
 
 
 class Project:
-    """`pulumi` as a person types it, in a folder with a Python program and the stack `dev`.
-
-    What every command printed is kept in `printed`.
-    """
+    """`pulumi` commands in a folder with a Python program and the stack `dev`. `printed` has their output."""
 
     def __init__(self, folder: Path, program: str, virtualenv: str = sys.prefix) -> None:
         (folder / ".lab/state").mkdir(parents=True)
@@ -29,26 +26,27 @@ class Project:
         }
         self.configure()
         self.program(program)
-        # What the surroundings set for Pulumi is not for this project.
+        # Pulumi settings in the environment are not for this project.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
         own = {name: value for name, value in toolchain.environment(folder).items() if name != "PULUMI_BACKEND_URL"}
         self.variables = {**clean, **own, "PULUMI_BACKEND_URL": f"file://{folder}/.lab/state"}
         self.run("stack", "init", "dev")
 
     def configure(self, **settings: Any) -> None:
-        """Writes Pulumi.yaml with these keys on top."""
+        """Write Pulumi.yaml with these keys added."""
         self.settings |= settings
         (self.folder / "Pulumi.yaml").write_text(json.dumps(self.settings))
 
     def program(self, text: str, folder: str = ".") -> None:
-        """Writes the program of the project, or of a plugin in a folder of it."""
+        """Write the program of the project, or of a plugin in a folder of the project."""
         (self.folder / folder / "__main__.py").write_text(textwrap.dedent(text))
 
     def command(self, *arguments: str) -> list[str]:
+        """Return the command line of `pulumi`."""
         return ["pulumi", "--non-interactive", "--color=never", *arguments]
 
     def run(self, *arguments: str, fails: bool = False) -> str:
-        """Runs a command that must succeed, or must fail; returns all that it printed."""
+        """Run a command that must succeed, or with `fails` must fail, and return its output."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -65,7 +63,7 @@ class Project:
         return done.stdout
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs, secrets in plain text."""
+        """Return the stack's outputs, with secrets in plain text."""
         done = subprocess.run(
             self.command("stack", "output", "--json", "--show-secrets"),
             cwd=self.folder,

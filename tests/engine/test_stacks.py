@@ -1,4 +1,4 @@
-"""The stack that shows how production is written: previewed by a real engine, its machines out of reach."""
+"""The example stack `production`, previewed by a real engine without reaching its hosts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.e2e.harness import Project
 
 
-def test_the_production_stack_previews_without_reaching_its_hosts(tmp_path: Path) -> None:
+def test_production_stack_previews_without_hosts(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / ".ssh").mkdir(parents=True)
     subprocess.run(

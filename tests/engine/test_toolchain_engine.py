@@ -1,4 +1,4 @@
-"""The engine and the language host: every command a person types does in a project folder what it says."""
+"""Engine and language host: the Pulumi commands in a project folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.project import Project
+from toolchain import parts
 
 Make = Callable[..., Project]
 
@@ -32,7 +33,7 @@ KEY = """
 """
 
 
-def test_every_command_in_a_project_folder(project: Make) -> None:
+def test_pulumi_commands_work(project: Make) -> None:
     trial = project(KEY)
     trial.run("config", "set", "plain", "seen")
     trial.run("config", "set", "--secret", "hidden", "s3cret-Marker")
@@ -53,51 +54,51 @@ def test_every_command_in_a_project_folder(project: Make) -> None:
     about = trial.run("about")
     assert f"executable='{sys.prefix}/bin/python'" in about
     assert "pulumi_tls" in about.lower().replace("-", "_")
-    for plugin, version in (("tls", "5.6.2"), ("libvirt", "0.5.4"), ("command", "1.2.1")):
-        assert any(line.split() == ["resource", plugin, version] for line in about.splitlines()), about
+    for part in parts.PLUGINS:
+        assert any(line.split() == ["resource", part.plugin, part.version] for line in about.splitlines()), about
     assert "- 2 deleted" in trial.run("destroy", "--yes")
 
-    # No noise, and no secret, in anything that was printed.
-    said = "".join(trial.printed)
-    assert "warning" not in said.lower()
-    assert "$PATH" not in said
-    assert "s3cret-Marker" not in said
-    assert "PRIVATE KEY" not in said
+    # No warning and no secret in the output of any command.
+    printed = "".join(trial.printed)
+    assert "warning" not in printed.lower()
+    assert "$PATH" not in printed
+    assert "s3cret-Marker" not in printed
+    assert "PRIVATE KEY" not in printed
 
 
-def test_a_program_that_raises_is_shown_with_its_line(project: Make) -> None:
+def test_exception_in_the_program_is_shown_with_its_line(project: Make) -> None:
     trial = project("import pulumi\n\nraise ValueError('out of true')\n")
-    said = trial.run("preview", fails=True)
-    assert 'trial/__main__.py", line 3, in <module>' in said
-    assert "ValueError: out of true" in said
+    printed = trial.run("preview", fails=True)
+    assert 'trial/__main__.py", line 3, in <module>' in printed
+    assert "ValueError: out of true" in printed
 
 
-def test_a_program_that_ends_early_is_an_error(project: Make) -> None:
+def test_exit_code_of_the_program_is_an_error(project: Make) -> None:
     assert "the program ended with exit code 3" in project("raise SystemExit(3)\n").run("preview", fails=True)
 
 
-def test_a_missing_virtual_environment_is_named(project: Make) -> None:
+def test_missing_virtual_environment_is_an_error(project: Make) -> None:
     trial = project("import pulumi\n", virtualenv="nowhere")
-    said = trial.run("preview", fails=True)
-    assert f"there is no virtual environment in {trial.folder.resolve()}/nowhere" in said
-    assert "pulumi install" in said
+    printed = trial.run("preview", fails=True)
+    assert f"there is no virtual environment in {trial.folder.resolve()}/nowhere" in printed
+    assert "pulumi install" in printed
 
 
-def test_what_the_language_host_cannot_do_is_refused(project: Make) -> None:
+def test_unsupported_runtime_option_is_refused(project: Make) -> None:
     trial = project("import pulumi\n")
     trial.configure(runtime={"name": "python", "options": {"toolchain": "poetry"}})
-    assert "no runtime option toolchain: poetry" in trial.run("preview", fails=True)
+    assert "does not support the runtime option toolchain: poetry" in trial.run("preview", fails=True)
 
 
-def test_install_makes_the_virtual_environment(project: Make) -> None:
+def test_install_creates_the_virtual_environment(project: Make) -> None:
     trial = project("import pulumi\n", virtualenv="venv")
     (trial.folder / "requirements.txt").write_text("# none\n")
-    said = trial.run("install")
-    assert (trial.folder / "venv/bin/python").exists(), said
+    printed = trial.run("install")
+    assert (trial.folder / "venv/bin/python").exists(), printed
 
 
 def processes(folder: Path) -> list[str]:
-    """The processes whose command line names a folder."""
+    """Return the processes whose command line has a folder's name."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -110,7 +111,7 @@ def processes(folder: Path) -> list[str]:
 
 
 def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Waits for a condition at most so long; whether it came to hold."""
+    """Wait until a condition holds; return whether it does within the time."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
@@ -120,7 +121,7 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_program_outlives_an_engine_that_is_stopped(project: Make, how: signal.Signals) -> None:
+def test_program_ends_with_the_engine(project: Make, how: signal.Signals) -> None:
     trial = project(
         """
         import pathlib, time
@@ -149,7 +150,7 @@ def test_no_program_outlives_an_engine_that_is_stopped(project: Make, how: signa
         running.wait()
 
 
-def test_a_plugin_written_in_python_runs(project: Make) -> None:
+def test_python_plugin_runs(project: Make) -> None:
     trial = project(
         """
         import pulumi
@@ -182,8 +183,8 @@ def test_a_plugin_written_in_python_runs(project: Make) -> None:
     assert "+ 2 created" in trial.run("up", "--yes")
 
 
-def test_a_policy_pack_is_started_with_the_address_of_the_engine(project: Make) -> None:
-    # What a pack does with it is the package pulumi-policy's business, which this project does not need.
+def test_policy_pack_gets_the_address_of_the_engine(project: Make) -> None:
+    # A real pack uses the package pulumi-policy, which this project does not need.
     trial = project(KEY)
     pack = trial.folder / "policy"
     pack.mkdir()

@@ -1,4 +1,4 @@
-"""The Go programs' own tests, with the compiler and flags that they are built with: what is compiled for both is shared."""
+"""The tests of the Go programs, with the compiler and flags of their builds, so that compiled packages are reused."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import subprocess
 
 import pytest
 
-from toolchain import golang, parts
+from builder import golang
+from toolchain import parts
 
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("folder", ["languagehost", "tls", "libvirt"])
-def test_module(folder: str) -> None:
+def test_go_module_passes_its_tests(folder: str) -> None:
     done = subprocess.run(
-        [golang.compiler(), "test", "-trimpath", "./..."],
+        [golang.find().path, "test", "-trimpath", "./..."],
         cwd=parts.SOURCES / folder,
         env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly -buildvcs=false", "GOWORK": "off"},
         stdin=subprocess.DEVNULL,

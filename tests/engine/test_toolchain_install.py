@@ -1,6 +1,6 @@
-"""`python -m toolchain install`: the user's own Pulumi is used where it will do, else a set is put together, once.
+"""`python -m toolchain install`: it uses the user's own Pulumi if it is suitable, else assembles a set, once.
 
-The programs themselves come from the cache, where `make tools` built them.
+The programs come from the cache, where `make tools` built them.
 """
 
 from __future__ import annotations
@@ -14,38 +14,39 @@ from pathlib import Path
 
 import pytest
 
+from builder import golang
 from tests.engine.project import Project
-from toolchain import golang, parts
+from toolchain import parts
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def surroundings(tmp_path: Path) -> dict[str, str]:
-    """An environment with an empty home and a cache that holds the built programs alone."""
+    """An environment with an empty home, and a cache that contains only the built programs."""
     cache = tmp_path / "cache/toolchain"
     cache.mkdir(parents=True)
-    (cache / "parts").symlink_to(parts.cache() / "toolchain/parts")
+    (cache / "parts").symlink_to(parts.folder() / "parts")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI_")}
-    built = str(parts.cache() / "toolchain")
+    built = str(parts.folder())
     folders = [folder for folder in clean["PATH"].split(":") if not folder.startswith(built)]
     home = tmp_path / "home"
     home.mkdir()
     return {
         **clean,
-        "PATH": ":".join([str(Path(golang.compiler()).parent), *folders]),
+        "PATH": ":".join([str(Path(golang.find().path).parent), *folders]),
         "HOME": str(home),
         "PLUMBLINE_CACHE": str(tmp_path / "cache"),
-        # Where Go keeps its own things is not to be tested here.
-        **{name: goes(name) for name in ("GOMODCACHE", "GOCACHE")},
-        # Nothing is to be had from outside.
+        # Go's own caches are not part of these tests.
+        **{name: go_setting(name) for name in ("GOMODCACHE", "GOCACHE")},
+        # Downloads must fail.
         "HTTPS_PROXY": "http://127.0.0.1:9",
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
 
 
-def goes(name: str) -> str:
-    return subprocess.run([golang.compiler(), "env", name], capture_output=True, text=True, check=True).stdout.strip()
+def go_setting(name: str) -> str:
+    return subprocess.run([golang.find().path, "env", name], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def start(surroundings: dict[str, str], task: str = "install") -> subprocess.Popen[str]:
@@ -61,7 +62,7 @@ def start(surroundings: dict[str, str], task: str = "install") -> subprocess.Pop
 
 
 def run(surroundings: dict[str, str], task: str = "install") -> str:
-    """Runs a task that must succeed; returns what it printed."""
+    """Run a task that must succeed, and return its output."""
     started = start(surroundings, task)
     printed, _ = started.communicate(timeout=200)
     assert started.returncode == 0, printed
@@ -69,41 +70,41 @@ def run(surroundings: dict[str, str], task: str = "install") -> str:
 
 
 def sets(surroundings: dict[str, str]) -> list[Path]:
-    """What lies beside parts and lock in the cache: the sets, and whatever an install may have left."""
+    """Return the sets in the cache, and any files that an install left."""
     folder = Path(surroundings["PLUMBLINE_CACHE"]) / "toolchain"
     return [one for one in folder.iterdir() if one.name not in ("parts", "lock")]
 
 
 def own_pulumi(surroundings: dict[str, str], plugins: bool) -> Path:
-    """A Pulumi that the user has installed: the same programs in another place."""
-    place = Path(surroundings["HOME"]) / ".pulumi"
-    place.mkdir()
-    surroundings["PULUMI_HOME"] = str(place)
-    shutil.copytree(parts.home() / "bin", place / "bin")
+    """Install the same programs in another folder, as a user's own Pulumi."""
+    folder = Path(surroundings["HOME"]) / ".pulumi"
+    folder.mkdir()
+    surroundings["PULUMI_HOME"] = str(folder)
+    shutil.copytree(parts.home() / "bin", folder / "bin")
     if plugins:
-        shutil.copytree(parts.home() / "home/plugins", place / "plugins")
-    surroundings["PATH"] = f"{place}/bin:{surroundings['PATH']}"
-    return place
+        shutil.copytree(parts.home() / "home/plugins", folder / "plugins")
+    surroundings["PATH"] = f"{folder}/bin:{surroundings['PATH']}"
+    return folder
 
 
-def installed(place: Path) -> list[tuple[Path, int]]:
-    """Every file of an installed Pulumi with its time; not the logs, which each of its commands writes."""
+def installed(pulumi: Path) -> list[tuple[Path, int]]:
+    """Return each file of an installed Pulumi with its modification time, except the logs of its commands."""
     return sorted(
-        (file, file.stat().st_mtime_ns) for folder in ("bin", "plugins") for file in place.glob(f"{folder}/**/*")
+        (file, file.stat().st_mtime_ns) for folder in ("bin", "plugins") for file in pulumi.glob(f"{folder}/**/*")
     )
 
 
-def test_the_second_install_prints_nothing_and_takes_a_moment(surroundings: dict[str, str]) -> None:
+def test_second_install_prints_nothing_and_is_fast(surroundings: dict[str, str]) -> None:
     run(surroundings)
     [made] = sets(surroundings)
     before = made.stat().st_mtime_ns
     begun = time.monotonic()
     assert run(surroundings) == ""
-    assert time.monotonic() - begun < 5, "the machine may be busy; alone it takes a fifth of a second"
+    assert time.monotonic() - begun < 5, "it takes a fifth of a second on an idle machine"
     assert made.stat().st_mtime_ns == before
 
 
-def test_an_install_that_was_interrupted_is_made_good(surroundings: dict[str, str]) -> None:
+def test_interrupted_install_is_repaired(surroundings: dict[str, str]) -> None:
     run(surroundings)
     [made] = sets(surroundings)
     (made / "complete").unlink()
@@ -114,56 +115,57 @@ def test_an_install_that_was_interrupted_is_made_good(surroundings: dict[str, st
     assert version.strip() == f"v{parts.ENGINE_VERSION}"
 
 
-def test_of_two_installs_at_once_one_waits(surroundings: dict[str, str]) -> None:
+def test_concurrent_install_waits(surroundings: dict[str, str]) -> None:
     both = [start(surroundings), start(surroundings)]
     printed = [one.communicate(timeout=200)[0] for one in both]
     assert [one.returncode for one in both] == [0, 0], printed
-    assert sum("waiting for another build to end" in text for text in printed) == 1
+    assert sum("waiting for another process that holds" in text for text in printed) == 1
     assert len(sets(surroundings)) == 1
 
 
-def test_the_users_own_pulumi_is_used_untouched(surroundings: dict[str, str]) -> None:
-    place = own_pulumi(surroundings, plugins=True)
-    before = installed(place)
+def test_users_pulumi_is_used_and_not_changed(surroundings: dict[str, str]) -> None:
+    pulumi = own_pulumi(surroundings, plugins=True)
+    before = installed(pulumi)
     assert run(surroundings) == ""
     assert sets(surroundings) == []
     exported = run(surroundings, "env")
     assert "export PATH=" not in exported
     assert "export PULUMI_HOME=" not in exported
-    assert installed(place) == before
+    assert installed(pulumi) == before
 
 
-def test_what_the_users_own_pulumi_cannot_download_is_built(surroundings: dict[str, str]) -> None:
-    place = own_pulumi(surroundings, plugins=False)
+def test_set_is_built_if_a_plugin_download_fails(surroundings: dict[str, str]) -> None:
+    pulumi = own_pulumi(surroundings, plugins=False)
     printed = run(surroundings)
-    assert f"getting plugin tls 5.6.2 for {place}/bin/pulumi" in printed
+    [tls] = [part for part in parts.PLUGINS if part.plugin == "tls"]
+    assert f"installing plugin tls {tls.version} for {pulumi}/bin/pulumi" in printed
     assert "plugin tls cannot be downloaded" in printed
     [made] = sets(surroundings)
     assert f"export PATH={made}/bin:" in run(surroundings, "env")
-    # The next one does not try again.
+    # The next install does not try the download again.
     assert run(surroundings) == ""
 
 
-def test_a_failed_build_says_why_and_leaves_nothing(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_failed_build_shows_the_cause_and_leaves_nothing(surroundings: dict[str, str], tmp_path: Path) -> None:
     cache = Path(surroundings["PLUMBLINE_CACHE"]) / "toolchain"
     (cache / "parts").unlink()
     go = tmp_path / "go/go"
     go.parent.mkdir()
-    real = golang.compiler()
+    real = golang.find().path
     go.write_text(f'#!/bin/sh\n[ "$1" = build ] && echo "no such module" && exit 1\nexec {real} "$@"\n')
     go.chmod(0o755)
     surroundings["PATH"] = f"{go.parent}:{surroundings['PATH']}"
     started = start(surroundings)
     printed, _ = started.communicate(timeout=100)
     assert started.returncode == 1
-    assert "building pulumi failed" in printed
+    assert f"building pulumi v{parts.ENGINE_VERSION} failed" in printed
     assert "no such module" in printed
     assert "Traceback" not in printed
     assert sets(surroundings) == []
-    assert list((cache / "parts").iterdir()) == []
+    assert [file.name for file in (cache / "parts").iterdir()] == [".lock"]
 
 
-def test_a_project_runs_on_the_users_own_pulumi(
+def test_project_runs_with_the_users_pulumi(
     surroundings: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own_pulumi(surroundings, plugins=True)
@@ -171,6 +173,6 @@ def test_a_project_runs_on_the_users_own_pulumi(
     trial.variables = {**surroundings, **{k: v for k, v in trial.variables.items() if k.startswith("PULUMI_CONFIG")}}
     trial.variables["PULUMI_BACKEND_URL"] = f"file://{trial.folder}/.lab/state"
     trial.run("stack", "select", "dev")
-    said = trial.run("up", "--yes")
-    assert "+ 2 created" in said
-    assert "warning" not in said
+    printed = trial.run("up", "--yes")
+    assert "+ 2 created" in printed
+    assert "warning" not in printed

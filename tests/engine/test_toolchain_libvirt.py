@@ -1,4 +1,4 @@
-"""The libvirt plugin's side of the engine's questions that need no libvirt: defaults, names, what replaces what."""
+"""The libvirt plugin without a libvirt: defaults, automatic names, and which changes replace a resource."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ DOMAIN = "urn:pulumi:dev::trial::libvirt:index/domain:Domain::m1"
 
 @pytest.fixture(scope="module")
 def plugin() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    """The installed plugin, started as the engine does."""
+    """The installed plugin, started as the engine does it."""
     folder = (parts.home() / "home" if found.own_engine() is None else found.pulumi_home()) / "plugins"
-    program = folder / "resource-libvirt-v0.5.4/pulumi-resource-libvirt"
+    [part] = [part for part in parts.PLUGINS if part.plugin == "libvirt"]
+    program = folder / f"resource-libvirt-v{part.version}" / part.binary
     with subprocess.Popen([program, "127.0.0.1:9"], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -31,7 +32,7 @@ def plugin() -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
 
 
 def checked(plugin: provider_pb2_grpc.ResourceProviderStub, **inputs: Any) -> struct_pb2.Struct:
-    """A domain's inputs with the defaults filled in."""
+    """Return a domain's inputs with defaults."""
     given = struct_pb2.Struct()
     given.update(inputs)
     request = provider_pb2.CheckRequest(urn=DOMAIN, news=given, randomSeed=b"1" * 32)
@@ -52,20 +53,20 @@ def difference(
     return answer
 
 
-def test_a_domain_without_a_name_gets_one_and_keeps_what_is_given(
+def test_domain_name_is_kept_or_generated(
     plugin: provider_pb2_grpc.ResourceProviderStub,
 ) -> None:
     assert str(checked(plugin, memory=1024)["name"]).startswith("m1-")
     assert checked(plugin, memory=1024, name="cluster-m1")["name"] == "cluster-m1"
 
 
-def test_defaults_are_those_of_the_provider(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_domain_gets_the_providers_defaults(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
     domain = checked(plugin)
     assert (domain["type"], domain["running"], domain["fwCfgName"]) == ("kvm", True, "opt/com.coreos/config")
 
 
 @pytest.mark.parametrize(("name", "first"), [({"name": "cluster-m1"}, True), ({}, False)])
-def test_a_named_domain_is_deleted_before_its_replacement_is_made(
+def test_named_domain_is_deleted_before_its_replacement(
     plugin: provider_pb2_grpc.ResourceProviderStub, name: dict[str, str], first: bool
 ) -> None:
     before, after = checked(plugin, vcpu=2, **name), checked(plugin, vcpu=4, **name)
@@ -74,7 +75,7 @@ def test_a_named_domain_is_deleted_before_its_replacement_is_made(
     assert found.deleteBeforeReplace == first
 
 
-def test_an_update_in_place_replaces_nothing(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_update_in_place_does_not_replace(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
     same = {"name": "cluster-m1", "qemuAgent": False}
     found = difference(plugin, checked(plugin, **same), checked(plugin, autostart=True, **same))
     assert {key: value.kind for key, value in found.detailedDiff.items()} == {
@@ -83,6 +84,6 @@ def test_an_update_in_place_replaces_nothing(plugin: provider_pb2_grpc.ResourceP
     assert not found.deleteBeforeReplace
 
 
-def test_no_difference_is_none(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
+def test_equal_inputs_have_no_difference(plugin: provider_pb2_grpc.ResourceProviderStub) -> None:
     inputs = checked(plugin, name="cluster-m1", vcpu=2, memory=1024)
     assert difference(plugin, inputs, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE

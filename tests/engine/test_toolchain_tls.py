@@ -1,4 +1,4 @@
-"""The tls plugin: what it issues, as another implementation of X.509 reads it; what it keeps secret; how it renews."""
+"""The tls plugin: its certificates, read by another X.509 implementation; its secrets; renewal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ KINDS = {"ECDSA": 'ecdsa_curve="P256"', "RSA": "rsa_bits=2048"}
 
 @pytest.fixture(scope="module", params=list(KINDS))
 def issued(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A stack that is up: an authority and one leaf of it."""
+    """A running stack with a CA and a leaf certificate."""
     program = PROGRAM.format(algorithm=request.param, size=KINDS[request.param])
     made = Project(tmp_path_factory.mktemp("tls") / "trial", program)
     made.run("up", "--yes")
@@ -72,7 +72,7 @@ def outputs(issued: Project) -> dict[str, Any]:
 
 
 def certificates(outputs: dict[str, Any]) -> tuple[x509.Certificate, x509.Certificate]:
-    """Authority and leaf."""
+    """Return CA and leaf certificate."""
     ca, leaf = (x509.load_pem_x509_certificate(outputs[name].encode()) for name in ("ca", "leaf"))
     return ca, leaf
 
@@ -81,7 +81,7 @@ def value(certificate: x509.Certificate, kind: type[Any]) -> Any:
     return certificate.extensions.get_extension_for_class(kind).value
 
 
-def test_the_authority_may_sign_and_nothing_else(outputs: dict[str, Any]) -> None:
+def test_ca_certificate_may_only_sign(outputs: dict[str, Any]) -> None:
     ca, _ = certificates(outputs)
     constraints = ca.extensions.get_extension_for_class(x509.BasicConstraints)
     assert constraints.critical
@@ -95,7 +95,7 @@ def test_the_authority_may_sign_and_nothing_else(outputs: dict[str, Any]) -> Non
     ca.verify_directly_issued_by(ca)
 
 
-def test_the_leaf_names_its_node_and_its_uses(outputs: dict[str, Any]) -> None:
+def test_leaf_certificate_has_subject_names_and_usages(outputs: dict[str, Any]) -> None:
     _, leaf = certificates(outputs)
     names = {one.oid: one.value for one in leaf.subject}
     assert names == {NameOID.COMMON_NAME: "system:node:m1", NameOID.ORGANIZATION_NAME: "system:nodes"}
@@ -107,7 +107,7 @@ def test_the_leaf_names_its_node_and_its_uses(outputs: dict[str, Any]) -> None:
     assert leaf.not_valid_after_utc - leaf.not_valid_before_utc == datetime.timedelta(hours=2)
 
 
-def test_the_chain_verifies_and_another_authority_is_not_in_it(outputs: dict[str, Any]) -> None:
+def test_leaf_certificate_is_issued_by_the_ca_only(outputs: dict[str, Any]) -> None:
     ca, leaf = certificates(outputs)
     leaf.verify_directly_issued_by(ca)
     assert value(leaf, x509.AuthorityKeyIdentifier).key_identifier == value(ca, x509.SubjectKeyIdentifier).digest
@@ -115,7 +115,7 @@ def test_the_chain_verifies_and_another_authority_is_not_in_it(outputs: dict[str
         leaf.verify_directly_issued_by(leaf)
 
 
-def test_the_key_is_the_one_of_the_certificate_in_each_of_its_forms(outputs: dict[str, Any]) -> None:
+def test_private_key_matches_the_certificate_in_each_format(outputs: dict[str, Any]) -> None:
     _, leaf = certificates(outputs)
     keys = [
         serialization.load_pem_private_key(outputs["key"].encode(), None),
@@ -128,7 +128,7 @@ def test_the_key_is_the_one_of_the_certificate_in_each_of_its_forms(outputs: dic
         assert (key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else key.key_size) in ("secp256r1", 2048)
 
 
-def test_no_private_key_is_readable_in_the_state_or_shown(issued: Project, outputs: dict[str, Any]) -> None:
+def test_private_keys_are_not_in_state_or_output(issued: Project, outputs: dict[str, Any]) -> None:
     key = outputs["key"].splitlines()[1]
     stored = "".join(file.read_text() for file in issued.folder.glob(".lab/state/.pulumi/**/*") if file.is_file())
     exported = issued.run("stack", "export")
@@ -136,19 +136,19 @@ def test_no_private_key_is_readable_in_the_state_or_shown(issued: Project, outpu
     for text in (stored, exported, shown, "".join(issued.printed)):
         assert "PRIVATE KEY" not in text
         assert key not in text
-    # The search finds a key where there is one.
+    # Positive control: the search finds a key.
     assert "PRIVATE KEY" in issued.run("stack", "export", "--show-secrets")
     issued.printed.pop()
     assert "BEGIN CERTIFICATE" in exported
 
 
-def test_a_refresh_keeps_private_keys_secret(issued: Project) -> None:
+def test_refresh_keeps_private_keys_secret(issued: Project) -> None:
     issued.run("refresh", "--yes")
     assert "PRIVATE KEY" not in issued.run("stack", "export")
     issued.run("preview", "--expect-no-changes")
 
 
-def test_a_certificate_in_its_renewal_window_is_replaced_in_a_plain_preview(
+def test_certificate_in_renewal_window_is_replaced_without_refresh(
     project: Callable[..., Project],
 ) -> None:
     trial = project(PROGRAM.format(algorithm="ECDSA", size=KINDS["ECDSA"]))
@@ -156,7 +156,7 @@ def test_a_certificate_in_its_renewal_window_is_replaced_in_a_plain_preview(
     before = certificates(trial.outputs())
     trial.run("preview", "--expect-no-changes")
 
-    # The window covers the whole life of the leaf: it is in it from the start.
+    # The renewal window covers the whole lifetime of the leaf certificate.
     trial.run("config", "set", "early", "2")
     steps = json.loads(trial.run("preview", "--json"))["steps"]
     changed = {(step["op"], step["urn"].split("::")[2]) for step in steps if step["op"] != "same"}
@@ -165,20 +165,20 @@ def test_a_certificate_in_its_renewal_window_is_replaced_in_a_plain_preview(
 
     trial.run("up", "--yes", "--skip-preview")
     after = certificates(trial.outputs())
-    assert after[0] == before[0], "the authority is as before"
+    assert after[0] == before[0], "the CA is unchanged"
     assert after[1].serial_number != before[1].serial_number
     assert after[1].public_key() == before[1].public_key()
     after[1].verify_directly_issued_by(after[0])
 
-    # Out of the window again, nothing is to be done.
+    # Outside of the window, nothing is replaced.
     trial.run("config", "set", "early", "1")
     trial.run("up", "--yes", "--skip-preview")
     trial.run("preview", "--expect-no-changes")
 
 
-def test_an_input_of_a_later_release_is_refused_by_name(tmp_path: Path) -> None:
+def test_unknown_input_is_refused(tmp_path: Path) -> None:
     program = PROGRAM.format(algorithm="ECDSA", size=KINDS["ECDSA"])
     trial = Project(
         tmp_path / "trial", program.replace("is_ca_certificate=True", "is_ca_certificate=True, max_path_length=1")
     )
-    assert 'does not know "maxPathLength"' in trial.run("preview", fails=True)
+    assert 'does not support "maxPathLength"' in trial.run("preview", fails=True)

@@ -1,4 +1,4 @@
-// CoreDNS with the plugins that a cluster's DNS takes.
+// CoreDNS with only the plugins that cluster DNS needs.
 module plumbline.lab/coredns
 
 go 1.26.0

@@ -1,4 +1,4 @@
-// CoreDNS with the plugins that a cluster's DNS takes: the full one links every cloud's library.
+// CoreDNS with only the plugins that cluster DNS needs: the full build links the library of every cloud.
 package main
 
 import (

@@ -1,5 +1,5 @@
-/* The sandbox container of a pod: holds its namespaces, and reaps what the pod's processes leave where they share
- * this one's process namespace. Ends at once on SIGINT or SIGTERM. */
+/* The sandbox container of a pod: holds its namespaces, and reaps orphaned processes if the pod shares this process
+ * namespace. Exits at once on SIGINT or SIGTERM. */
 #include <signal.h>
 #include <sys/types.h>
 #include <sys/wait.h>

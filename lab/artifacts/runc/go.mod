@@ -1,4 +1,4 @@
-// runc, the container runtime that containerd 2.2.1 is released with.
+// runc, in the version that the pinned containerd release ships.
 module plumbline.lab/runc
 
 go 1.24.3

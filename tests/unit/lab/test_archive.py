@@ -1,4 +1,4 @@
-"""The pause image's archive: what containerd's importer reads."""
+"""Container image archives, as containerd's importer reads them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def _program(folder: Path, content: bytes = b"\x7fELF a program") -> Path:
     return program
 
 
-def test_the_manifest_names_image_configuration_and_layer(tmp_path: Path) -> None:
-    files = _read(archive.image({"pause": _program(tmp_path)}, "registry.k8s.io/pause:3.10.1", "amd64"))
+def test_image_manifest_names_configuration_and_layer(tmp_path: Path) -> None:
+    files = _read(archive.image({"pause": _program(tmp_path)}, "registry.example/pause:1", "amd64"))
     (manifest,) = json.loads(files["manifest.json"])
-    assert manifest["RepoTags"] == ["registry.k8s.io/pause:3.10.1"]
+    assert manifest["RepoTags"] == ["registry.example/pause:1"]
     config = json.loads(files[manifest["Config"]])
     assert manifest["Config"] == f"{hashlib.sha256(files[manifest['Config']]).hexdigest()}.json"
     assert (config["architecture"], config["os"]) == ("amd64", "linux")
@@ -37,7 +37,7 @@ def test_the_manifest_names_image_configuration_and_layer(tmp_path: Path) -> Non
     assert config["rootfs"] == {"type": "layers", "diff_ids": [f"sha256:{unpacked}"]}
 
 
-def test_the_layer_holds_the_executable_program_alone(tmp_path: Path) -> None:
+def test_image_layer_contains_only_the_program(tmp_path: Path) -> None:
     files = _read(archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64"))
     (manifest,) = json.loads(files["manifest.json"])
     with tarfile.open(fileobj=io.BytesIO(files[manifest["Layers"][0]])) as layer:
@@ -46,7 +46,7 @@ def test_the_layer_holds_the_executable_program_alone(tmp_path: Path) -> None:
         assert layer.extractfile(member).read() == b"\x7fELF a program"  # type: ignore[union-attr]
 
 
-def test_equal_programs_give_equal_bytes_and_others_do_not(tmp_path: Path) -> None:
+def test_image_is_reproducible(tmp_path: Path) -> None:
     first = archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64")
     assert archive.image({"pause": _program(tmp_path)}, "example/pause:1", "amd64") == first
     assert archive.image({"pause": _program(tmp_path, b"another")}, "example/pause:1", "amd64") != first

@@ -1,15 +1,19 @@
-"""The cache and the mirror tree, with small files in place of built ones."""
+"""The mirror's files, with small files in place of built programs, and the list of parts."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from builder.errors import UserError
+from builder.golang import Go
 from lab import build
-from lab.context import Lab, LabError
-from lab.parts import IMAGES, PARTS, PAUSE_PATH
+from lab.context import Lab
+from lab.parts import CONTAINERD, IMAGES, KUBERNETES, PARTS, PAUSE_PATH, Part
+from tests.tools import programs
 
 
 @pytest.fixture(autouse=True)
@@ -25,33 +29,7 @@ def _artifact(folder: Path, name: str, content: bytes) -> Path:
     return folder
 
 
-def test_a_folder_is_made_once() -> None:
-    runs: list[Path] = []
-
-    def make(into: Path) -> None:
-        runs.append(into)
-        (into / "file").write_text("content")
-
-    first = build.made("kind", "name", "making", make)
-    assert build.made("kind", "name", "making", make) == first
-    assert len(runs) == 1
-    assert (first / "file").read_text() == "content"
-
-
-def test_what_fails_half_way_is_not_there_and_is_made_anew() -> None:
-    def fail(into: Path) -> None:
-        (into / "half").write_text("")
-        raise LabError("no")
-
-    with pytest.raises(LabError):
-        build.made("kind", "name", "making", fail)
-    made = build.made("kind", "name", "making", lambda into: (into / "whole").touch())
-    assert [file.name for file in made.iterdir()] == ["whole"]
-
-
-def test_the_mirror_holds_exactly_the_artifacts_with_their_sums(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mirror_contains_exactly_the_artifacts_and_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = _artifact(tmp_path / "one", "kubernetes/v1/kubelet", b"kubelet")
     two = _artifact(tmp_path / "two", "images/pause.tar", b"pause")
     monkeypatch.setattr(build, "artifacts", lambda: [one, two])
@@ -69,7 +47,7 @@ def test_the_mirror_holds_exactly_the_artifacts_with_their_sums(
     assert not stale.exists()
 
 
-def test_the_mirror_follows_an_artifact_of_the_same_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mirror_updates_an_artifact_of_the_same_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = Lab(tmp_path / "project", "test")
     for number, content in enumerate((b"first", b"other")):
         made = _artifact(tmp_path / str(number), "runc/v1/runc", content)
@@ -78,17 +56,44 @@ def test_the_mirror_follows_an_artifact_of_the_same_size(tmp_path: Path, monkeyp
         assert (lab.mirror / "runc/v1/runc").read_bytes() == content
 
 
-def test_the_digest_tells_where_one_input_ends() -> None:
-    assert build.digest("ab", "c") != build.digest("a", "bc")
-
-
-def test_no_two_artifacts_share_a_path() -> None:
+def test_artifact_paths_are_unique_and_versioned() -> None:
     paths = [path for part in PARTS for path in part.programs] + [PAUSE_PATH, *(image.path for image in IMAGES)]
     assert len(paths) == len(set(paths))
-    assert "kubernetes/v1.36.3/kubelet" in paths
-    assert {f"containerd/v2.2.1/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")} <= set(paths)
+    assert f"kubernetes/v{KUBERNETES}/kubelet" in paths
+    assert {f"containerd/v{CONTAINERD}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")} <= set(
+        paths
+    )
 
 
-def test_kubernetes_is_stamped_with_its_version() -> None:
+def test_kubernetes_programs_report_their_version() -> None:
     (kubernetes,) = (part for part in PARTS if part.folder == "kubernetes")
-    assert kubernetes.variables["k8s.io/component-base/version.gitVersion"] == "v1.36.3"
+    assert kubernetes.variables["k8s.io/component-base/version.gitVersion"] == f"v{KUBERNETES}"
+
+
+def test_mirror_has_no_programs_of_the_tests() -> None:
+    """`make up` does not build them."""
+    names = {Path(path).name for part in PARTS for path in part.programs} | {image.name for image in IMAGES}
+    assert names.isdisjoint({"agnhost", programs.AGNHOST.name, "e2e.test", "kube-bench", "ignition-validate"})
+
+
+def test_build_part_is_cached_by_sources_and_compiler(tmp_path: Path) -> None:
+    compiler = tmp_path / "go"
+    compiler.write_text('#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho "built $3" >"$2"\n')
+    compiler.chmod(0o755)
+    module = tmp_path / "module"
+    module.mkdir()
+    (module / "go.mod").write_text("module example\n")
+    part = Part(folder="module", version="1", programs={"example/v1/program": "example.org/program"})
+    go = Go(str(compiler), "go1.0.0", "amd64")
+    built = build.build_part(part, module, go)
+    assert (built / "example/v1/program").read_text() == "built example.org/program\n"
+    digest = hashlib.sha256(b"built example.org/program\n").hexdigest()
+    assert (built / "SHA256SUMS").read_text() == f"{digest}  example/v1/program\n"
+    compiler.write_text("#!/bin/sh\nexit 1\n")
+    assert build.build_part(part, module, go) == built
+    for other in (replace(go, version="go1.0.1"), replace(go, architecture="arm64")):
+        with pytest.raises(UserError, match="building program 1 failed"):
+            build.build_part(part, module, other)
+    (module / "go.mod").write_text("module changed\n")
+    with pytest.raises(UserError, match="building program 1 failed"):
+        build.build_part(part, module, go)

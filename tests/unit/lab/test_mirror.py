@@ -1,4 +1,4 @@
-"""The mirror's server: files by GET and HEAD, nothing else, and nothing outside its folder."""
+"""The mirror's server: GET and HEAD of files in its folder, nothing else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def connection(tmp_path: Path) -> Iterator[http.client.HTTPConnection]:
         ("PUT", "/runc/runc", 501, None),
     ],
 )
-def test_answers(
+def test_handler_serves_files_of_its_folder_only(
     connection: http.client.HTTPConnection, method: str, path: str, status: int, body: bytes | None
 ) -> None:
     connection.request(method, path)

@@ -1,4 +1,4 @@
-"""Background processes: recorded, found and ended by their mark, never by a number alone."""
+"""Background processes: found and stopped by their environment variable, never by a process ID alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _start(pidfile: Path, *command: str) -> int:
     return pid
 
 
-def test_a_process_runs_until_it_is_stopped(tmp_path: Path) -> None:
+def test_start_runs_until_stop(tmp_path: Path) -> None:
     pidfile = tmp_path / "x.pid"
     pid = _start(pidfile, "sleep", "60")
     assert processes.marked(tmp_path) == [pid]
@@ -38,7 +38,7 @@ def test_a_process_runs_until_it_is_stopped(tmp_path: Path) -> None:
     processes.stop(pidfile)
 
 
-def test_one_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
+def test_stop_kills_a_process_that_ignores_sigterm(tmp_path: Path) -> None:
     pidfile, ready = tmp_path / "x.pid", tmp_path / "ready"
     code = f"import signal, time; signal.signal(15, signal.SIG_IGN); open({str(ready)!r}, 'w'); time.sleep(60)"
     pid = _start(pidfile, sys.executable, "-c", code)
@@ -47,7 +47,7 @@ def test_one_that_ignores_the_polite_signal_is_killed(tmp_path: Path) -> None:
     assert not processes.alive(pid)
 
 
-def test_a_number_that_went_to_another_process_is_not_ours(tmp_path: Path) -> None:
+def test_running_ignores_a_reused_process_id(tmp_path: Path) -> None:
     pidfile = tmp_path / "x.pid"
     other = subprocess.Popen(["sleep", "60"])
     try:
@@ -60,7 +60,7 @@ def test_a_number_that_went_to_another_process_is_not_ours(tmp_path: Path) -> No
         other.wait()
 
 
-def test_a_process_without_its_record_is_found_by_its_mark(tmp_path: Path) -> None:
+def test_stop_finds_a_process_without_pidfile(tmp_path: Path) -> None:
     pidfile = tmp_path / "x.pid"
     pid = _start(pidfile, "sleep", "60")
     pidfile.unlink()
@@ -68,7 +68,7 @@ def test_a_process_without_its_record_is_found_by_its_mark(tmp_path: Path) -> No
     assert not processes.alive(pid)
 
 
-def test_a_folder_whose_name_begins_alike_is_another(tmp_path: Path) -> None:
+def test_marked_ignores_a_folder_with_the_same_prefix(tmp_path: Path) -> None:
     (tmp_path / "lab2").mkdir()
     pidfile = tmp_path / "lab2" / "x.pid"
     _start(pidfile, "sleep", "60")
@@ -79,7 +79,7 @@ def test_a_folder_whose_name_begins_alike_is_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "what\n"])
-def test_a_broken_record_is_no_process(tmp_path: Path, text: str) -> None:
+def test_running_ignores_a_broken_pidfile(tmp_path: Path, text: str) -> None:
     pidfile = tmp_path / "x.pid"
     pidfile.write_text(text)
     assert processes.running(pidfile) is None

@@ -1,4 +1,4 @@
-"""A machine of the test's own: nothing on PATH, an empty home and cache."""
+"""A machine for tests: nothing on PATH, an empty home and cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from toolchain import found, parts
 
 @dataclass(frozen=True)
 class Machine:
-    """What the toolchain finds: programs in `programs`, the user's Pulumi in `home`/.pulumi, builds in `cache`."""
+    """`programs` is the only folder on PATH; the user's Pulumi is in `home`/.pulumi, builds are in `cache`."""
 
     programs: Path
     home: Path
@@ -22,14 +22,14 @@ class Machine:
     project: Path
 
     def program(self, name: str, script: str) -> Path:
-        """Puts a shell script on PATH."""
+        """Put a shell script on PATH."""
         file = self.programs / name
         file.write_text(f"#!/bin/sh\n{script}\n")
         file.chmod(0o755)
         return file
 
-    def pulumi(self, version: str = "v3.260.0", language_host: bool = True, plugins: int = 3) -> Path:
-        """Puts a Pulumi on PATH that tells this version, with the first so many plugins installed."""
+    def pulumi(self, version: str = f"v{parts.ENGINE_VERSION}", language_host: bool = True, plugins: int = 3) -> Path:
+        """Put a Pulumi on PATH that prints this version, with this number of plugins installed."""
         if language_host:
             self.program("pulumi-language-python", "exit 1")
         for part in parts.PLUGINS[:plugins]:
@@ -37,7 +37,7 @@ class Machine:
         return self.program("pulumi", f'[ "$1" = version ] && echo {version}')
 
     def built(self) -> Path:
-        """Lets the toolchain's own set be there."""
+        """Create the toolchain's built set."""
         (parts.home() / "bin").mkdir(parents=True)
         (parts.home() / "complete").touch()
         return parts.home()

@@ -1,4 +1,4 @@
-"""What `env` exports, and what it leaves to the user."""
+"""The variables that `env` exports, and those that it leaves to the user."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.unit.toolchain.conftest import Machine
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_with_the_built_engine_everything_is_set(machine: Machine) -> None:
+def test_environment_of_a_built_engine(machine: Machine) -> None:
     built = machine.built()
     assert toolchain.environment(machine.project) == {
         "PATH": f"{built}/bin:{machine.programs}",
@@ -30,14 +30,14 @@ def test_with_the_built_engine_everything_is_set(machine: Machine) -> None:
     assert (machine.project / ".lab/state").is_dir()
 
 
-def test_with_the_users_engine_only_what_it_works_on_is_set(machine: Machine) -> None:
+def test_environment_of_the_users_engine(machine: Machine) -> None:
     machine.pulumi()
     assert sorted(toolchain.environment(machine.project)) == [
         *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_PARALLEL"),
     ]
 
 
-def test_what_the_user_has_set_stays(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_keeps_what_the_user_has_set(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.pulumi()
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
@@ -47,17 +47,13 @@ def test_what_the_user_has_set_stays(machine: Machine, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(("credentials", "used"), [({"current": "https://team"}, True), ({"current": ""}, False)])
-def test_the_backend_that_the_user_has_logged_in_to_is_used(
-    machine: Machine, credentials: dict[str, str], used: bool
-) -> None:
+def test_environment_keeps_the_backend_of_a_login(machine: Machine, credentials: dict[str, str], used: bool) -> None:
     machine.pulumi()
     (machine.home / ".pulumi/credentials.json").write_text(json.dumps(credentials))
     assert ("PULUMI_BACKEND_URL" not in toolchain.environment(machine.project)) == used
 
 
-def test_what_was_exported_for_another_project_does_not_stick(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_replaces_that_of_another_project(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.built()
     other = machine.project.with_name("other")
     for name, value in toolchain.environment(other).items():
@@ -68,7 +64,7 @@ def test_what_was_exported_for_another_project_does_not_stick(
     assert found["PATH"].count("/bin") == 1
 
 
-def test_the_passphrase_is_random_private_and_made_once(machine: Machine) -> None:
+def test_passphrase_is_random_private_and_created_once(machine: Machine) -> None:
     file = Path(toolchain.environment(machine.project)["PULUMI_CONFIG_PASSPHRASE_FILE"])
     text = file.read_text()
     assert len(text.strip()) >= 32
@@ -80,8 +76,8 @@ def test_the_passphrase_is_random_private_and_made_once(machine: Machine) -> Non
     assert Path(toolchain.environment(other)["PULUMI_CONFIG_PASSPHRASE_FILE"]).read_text() != text
 
 
-def test_the_lines_of_env_say_the_same_to_a_shell(machine: Machine) -> None:
-    """Quoting included: the folder's name has a space and a quote."""
+def test_env_quotes_for_the_shell(machine: Machine) -> None:
+    """The folder's name has a space and a quote."""
     machine.built()
     project = machine.project.with_name("a b'c")
     command = f'eval "$({sys.executable} -m toolchain env --project "$1")" && printf %s "$PULUMI_BACKEND_URL"'

@@ -1,4 +1,4 @@
-"""Which engine is used: the user's own where it will do, else the built one."""
+"""Which engine is used: the user's own if it is suitable, else the built one."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ import pytest
 from tests.unit.toolchain.conftest import Machine
 from toolchain import found, parts
 
+MAJOR, MINOR, _ = parts.OLDEST_ENGINE
+OLDEST = f"{MAJOR}.{MINOR}.0"
+NEWER = f"{MAJOR}.{MINOR + 50}.1"
+
 
 @pytest.mark.parametrize(
     ("text", "version"),
     [
-        ("v3.256.0", (3, 256, 0)),
-        ("3.250.1-dev.5", (3, 250, 1)),
-        ("go1.26", (1, 26, 0)),
-        ("go version go1.26.8 linux/amd64", (1, 26, 8)),
+        ("v3.10.0", (3, 10, 0)),
+        ("3.20.1-dev.5", (3, 20, 1)),
+        ("go1.2", (1, 2, 0)),
+        ("go version go1.2.8 linux/amd64", (1, 2, 8)),
         ("unknown", None),
         ("", None),
     ],
 )
-def test_version_of(text: str, version: tuple[int, int, int] | None) -> None:
+def test_version_of_finds_the_first_version(text: str, version: tuple[int, int, int] | None) -> None:
     assert found.version_of(text) == version
 
 
-def test_without_pulumi_there_is_no_own_engine(machine: Machine) -> None:
+def test_own_engine_is_none_without_pulumi(machine: Machine) -> None:
     assert found.engine() is None
     assert found.own_engine() is None
 
 
-@pytest.mark.parametrize("version", ["v3.250.0", "v3.256.0", "v3.300.1", "v4.0.0"])
-def test_a_pulumi_with_all_plugins_is_used(machine: Machine, version: str) -> None:
+@pytest.mark.parametrize("version", [f"v{OLDEST}", f"v{parts.ENGINE_VERSION}", f"v{NEWER}", f"v{MAJOR + 1}.0.0"])
+def test_own_engine_is_a_pulumi_with_all_plugins(machine: Machine, version: str) -> None:
     path = machine.pulumi(version)
     own = found.own_engine()
     assert own is not None
@@ -41,30 +45,30 @@ def test_a_pulumi_with_all_plugins_is_used(machine: Machine, version: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("version", "lacks"),
+    ("version", "problem"),
     [
-        ("v3.249.9", "is older than 3.250.0"),
-        ("v2.99.0", "is older than 3.250.0"),
-        ("oops", "does not tell its version"),
+        (f"v{MAJOR}.{MINOR - 1}.9", f"is older than {OLDEST}"),
+        (f"v{MAJOR - 1}.{MINOR + 9}.0", f"is older than {OLDEST}"),
+        ("oops", "does not print its version"),
     ],
 )
-def test_a_pulumi_that_is_too_old_is_not_used(machine: Machine, version: str, lacks: str) -> None:
+def test_own_engine_is_not_an_old_pulumi(machine: Machine, version: str, problem: str) -> None:
     machine.pulumi(version)
     engine = found.engine()
     assert engine is not None
-    assert engine.lacks == lacks
+    assert engine.problem == problem
     assert found.own_engine() is None
 
 
-def test_a_pulumi_without_a_python_language_host_is_not_used(machine: Machine) -> None:
+def test_own_engine_needs_a_python_language_host(machine: Machine) -> None:
     machine.pulumi(language_host=False)
     engine = found.engine()
     assert engine is not None
-    assert "pulumi-language-python" in engine.lacks
+    assert "pulumi-language-python" in engine.problem
 
 
-def test_a_language_host_beside_a_linked_pulumi_counts(machine: Machine) -> None:
-    installed = machine.home / "pulumi-3.260"
+def test_own_engine_finds_the_language_host_beside_a_linked_pulumi(machine: Machine) -> None:
+    installed = machine.home / "pulumi-installed"
     installed.mkdir()
     machine.pulumi().rename(installed / "pulumi")
     (machine.programs / "pulumi-language-python").rename(installed / "pulumi-language-python")
@@ -72,18 +76,18 @@ def test_a_language_host_beside_a_linked_pulumi_counts(machine: Machine) -> None
     assert found.own_engine() is not None
 
 
-def test_a_pulumi_that_lacks_a_plugin_is_not_used_and_the_plugin_named(machine: Machine) -> None:
+def test_engine_names_missing_plugins(machine: Machine) -> None:
     machine.pulumi(plugins=2)
     engine = found.engine()
     assert engine is not None
-    assert [part.plugin for part in engine.plugins] == ["command"]
+    assert [part.plugin for part in engine.missing_plugins] == ["command"]
     assert found.own_engine() is None
 
 
-def test_a_plugin_of_another_version_or_half_installed_is_not_one(machine: Machine) -> None:
+def test_plugin_installed_needs_the_version_completely(machine: Machine) -> None:
     folder = machine.home / ".pulumi/plugins"
-    (folder / "resource-tls-v5.6.1").mkdir(parents=True)
     tls = next(part for part in parts.PLUGINS if part.plugin == "tls")
+    (folder / f"resource-tls-v{tls.version}0").mkdir(parents=True)
     assert not found.plugin_installed(tls)
     (folder / f"resource-tls-v{tls.version}").mkdir()
     assert found.plugin_installed(tls)
@@ -91,7 +95,7 @@ def test_a_plugin_of_another_version_or_half_installed_is_not_one(machine: Machi
     assert not found.plugin_installed(tls)
 
 
-def test_the_built_engine_is_not_the_users(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_ignores_the_built_engine_on_path(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `eval "$(make env)"`: the built engine is first on PATH, its plugins in PULUMI_HOME."""
     built = machine.built()
     machine.pulumi().rename(built / "bin/pulumi")

@@ -1,4 +1,4 @@
-"""The language host's look into a Python environment."""
+"""What the language host lists as installed in a Python environment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCRIPT = (Path(__file__).resolve().parents[3] / "toolchain/languagehost/installe
 
 
 def installed(folder: Path, what: str) -> list[dict[str, str]]:
-    """What the script prints where nothing but `folder` is on the path of imports."""
+    """Return what the script prints if only `folder` is on the import path."""
     alone = (
         f"import sys; sys.path[:] = [entry for entry in sys.path if 'site-packages' not in entry] + [{str(folder)!r}]\n"
     )
@@ -39,24 +39,24 @@ def distribution(folder: Path, name: str, version: str, *requires: str) -> None:
     (info / "METADATA").write_text("\n".join(lines) + "\n")
 
 
-def test_plugins_are_those_of_the_sdks(tmp_path: Path) -> None:
-    sdk(tmp_path, "pulumi_tls", resource=True, name="tls", version="5.6.2")
+def test_installed_lists_the_plugins_of_sdks(tmp_path: Path) -> None:
+    sdk(tmp_path, "pulumi_tls", resource=True, name="tls", version="1.2.3")
     sdk(tmp_path, "pulumi_my_own", resource=True, server="https://example.org")
     sdk(tmp_path, "pulumi_function", resource=False, name="function")
     (tmp_path / "requests").mkdir()
     assert installed(tmp_path, "plugins") == [
         {"name": "my-own", "version": "", "server": "https://example.org"},
-        {"name": "tls", "version": "5.6.2", "server": ""},
+        {"name": "tls", "version": "1.2.3", "server": ""},
     ]
 
 
-def test_direct_dependencies_are_those_that_nothing_requires(tmp_path: Path) -> None:
-    distribution(tmp_path, "pulumi-tls", "5.6.2", "pulumi (>=3.165.0)", "Typing_Extensions>=4; python_version < '4'")
-    distribution(tmp_path, "pulumi", "3.256.0")
-    distribution(tmp_path, "typing-extensions", "4.16.0")
+def test_installed_lists_direct_dependencies(tmp_path: Path) -> None:
+    distribution(tmp_path, "pulumi-tls", "1.2.3", "pulumi (>=3.1)", "Typing_Extensions>=4; python_version < '4'")
+    distribution(tmp_path, "pulumi", "3.2.1")
+    distribution(tmp_path, "typing-extensions", "4.0.1")
     distribution(tmp_path, "pytest", "9.0", "ruff; extra == 'dev'")
-    distribution(tmp_path, "ruff", "0.17.6")
+    distribution(tmp_path, "ruff", "0.1.2")
     names = [one["name"] for one in installed(tmp_path, "direct")]
     assert names == ["pulumi-tls", "pytest", "ruff"]
-    assert {"name": "pulumi", "version": "3.256.0", "server": ""}.items() >= installed(tmp_path, "all")[0].items()
+    assert {"name": "pulumi", "version": "3.2.1", "server": ""}.items() >= installed(tmp_path, "all")[0].items()
     assert len(installed(tmp_path, "all")) == 5

@@ -1,6 +1,6 @@
-"""What the bridged plugins call their resources and properties is what the Python SDKs call them on the wire.
+"""The bridged plugins use the same resource and property names as the Python SDKs.
 
-Each plugin's own test keeps its testdata/properties.json true; here the same file is compared with the SDK.
+Each plugin's own test compares its testdata/properties.json with the plugin; these tests compare it with the SDK.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pulumi import _types
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# The SDK pulumi-tls 5.6.2 was made for a later terraform-provider-tls than can be had as a Go module. The plugin
-# refuses these by name.
+# The SDK pulumi-tls was made for a later terraform-provider-tls than the latest Go module. The plugin refuses these
+# properties with an error that names them.
 UNKNOWN = {
     "tls:index/certRequest:CertRequest": {"privateKeyPemWo", "privateKeyPemWoVersion"},
     "tls:index/locallySignedCert:LocallySignedCert": {
@@ -33,7 +33,7 @@ UNKNOWN = {
 
 
 def shape(annotated: Any) -> Any:
-    """A type of the SDK's in the form of properties.json: an object's properties, a list of one, or "value"."""
+    """Return a type of the SDK in the form of properties.json: an object's properties, a list of one, or "value"."""
     kind = _types.unwrap_type(annotated)
     origin = typing.get_origin(kind)
     if origin is not None and issubclass(origin, typing.Sequence):
@@ -44,7 +44,7 @@ def shape(annotated: Any) -> Any:
 
 
 def resources(package: str) -> dict[str, dict[str, Any]]:
-    """The SDK's resources: by token, the shape of every property by its name on the wire."""
+    """Return the SDK's resources: by token, the shape of each property by its wire name."""
     module = importlib.import_module(f"pulumi_{package}")
     found = {}
     for resource in vars(module).values():
@@ -53,20 +53,20 @@ def resources(package: str) -> dict[str, dict[str, Any]]:
         if issubclass(resource, pulumi.ProviderResource):
             continue
         token = f"{package}:index/{resource.__name__[0].lower()}{resource.__name__[1:]}:{resource.__name__}"
-        assert token in (Path(inspect.getfile(resource))).read_text(), f"{token} is not how the SDK registers it"
+        assert token in (Path(inspect.getfile(resource))).read_text(), f"the SDK does not register {token}"
         found[token] = {name: shape(kind) for name, kind in _types.resource_types(resource).items()}
     return found
 
 
 def plugins(package: str) -> dict[str, dict[str, Any]]:
-    """The plugin's resources and functions, secrets as the values that they are."""
+    """Return the plugin's resources and functions, with secrets as plain values."""
     text = (ROOT / "toolchain" / package / "testdata/properties.json").read_text()
     described: dict[str, dict[str, Any]] = json.loads(text.replace('"secret"', '"value"'))
     return described
 
 
 def part(described: Any, wanted: Any) -> Any:
-    """A shape without the nested properties that `wanted` does not have: the plugin may know more than the SDK."""
+    """Return a shape without the nested properties that `wanted` lacks: the plugin may have more than the SDK."""
     if isinstance(described, dict) and isinstance(wanted, dict):
         return {name: part(described[name], wanted[name]) for name in described.keys() & wanted.keys()}
     if isinstance(described, list) and isinstance(wanted, list):
@@ -92,7 +92,7 @@ def test_plugin_has_every_resource_of_the_sdk(package: str) -> None:
 @pytest.mark.parametrize(
     ("package", "token"), [(package, token) for package in ("tls", "libvirt") for token in resources(package)]
 )
-def test_properties_have_the_names_and_shapes_of_the_sdk(package: str, token: str) -> None:
+def test_properties_match_the_sdk(package: str, token: str) -> None:
     wanted, described = resources(package)[token], plugins(package)[token]
     assert wanted.keys() - described.keys() == UNKNOWN.get(token, set())
     shared = wanted.keys() & described.keys()

@@ -1,4 +1,4 @@
-"""The Ignition that the program renders, judged by Ignition's own code."""
+"""The rendered Ignition configurations are valid, by Ignition's own validator."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from typing import Any
 
 import pytest
 
-from lab.context import LabError
-from lab.ignition_check import validate
+from tests.tools.ignition_validate import problems
 
-RENDERED = sorted((Path(__file__).resolve().parents[2] / "golden" / "ignition").glob("*.json"))
+RENDERED = sorted((Path(__file__).resolve().parents[3] / "golden").rglob("ignition/*.json"))
 
 
-def test_every_system_is_rendered() -> None:
+def test_ignition_is_rendered_for_every_system() -> None:
     assert [file.stem for file in RENDERED] == ["debian", "fedora-coreos", "flatcar"]
 
 
 @pytest.mark.parametrize("file", RENDERED, ids=lambda file: file.stem)
-def test_what_is_rendered_is_taken(file: Path) -> None:
-    validate(file.read_text())
+def test_rendered_ignition_is_valid(file: Path) -> None:
+    assert problems(file.read_text()) == ""
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "problem"),
     [
         ({"ignition": {"version": "3.3.0"}, "storage": {"files": [{"path": "etc/x"}]}}, "path not absolute"),
         ({"ignition": {"version": "3.3.0"}, "storage": {"fles": []}}, "unused key fles"),
@@ -33,7 +32,5 @@ def test_what_is_rendered_is_taken(file: Path) -> None:
     ],
     ids=["relative-path", "unknown-key", "unknown-version", "same-file-twice"],
 )
-def test_what_ignition_would_refuse_or_skip_is_refused(config: dict[str, Any], said: str) -> None:
-    with pytest.raises(LabError, match="Ignition does not take") as raised:
-        validate(json.dumps(config))
-    assert said in str(raised.value)
+def test_invalid_ignition_is_reported(config: dict[str, Any], problem: str) -> None:
+    assert problem in problems(json.dumps(config))

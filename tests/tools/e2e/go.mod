@@ -1,4 +1,4 @@
-// Kubernetes' own end-to-end tests and the program that their pods run.
+// Kubernetes' own end-to-end tests and the program of their pods.
 module plumbline.lab/e2e
 
 go 1.26.0

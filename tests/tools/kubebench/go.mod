@@ -1,4 +1,4 @@
-// The CIS benchmark's checks, for the lab.
+// The CIS benchmark's program and checks, for the tests.
 module plumbline.lab/kubebench
 
 go 1.26.0

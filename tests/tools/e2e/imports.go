@@ -1,7 +1,7 @@
 //go:build tools
 
-// Package e2e names what the test of k8s.io/kubernetes/test/e2e imports, so that go.sum pins it: a dependency's tests are
-// not looked at otherwise.
+// Package e2e imports what the test of k8s.io/kubernetes/test/e2e imports, so that go.sum pins it: go ignores the
+// imports of a dependency's tests.
 package e2e
 
 import (
