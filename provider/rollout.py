@@ -115,7 +115,7 @@ async def preview_check(node: SshSession, old: NodeStateInputs, wanted: NodeStat
         without = replace(
             PREVIEWED,
             when=f"without {', '.join(leaving)}",
-            consequence="their removal would be refused. First bring back the missing nodes",
+            consequence="the removal would be refused. First bring back the missing nodes",
         )
         await _check(node, wanted.rollout.removal_check, wanted, without, log)
 

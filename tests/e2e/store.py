@@ -193,7 +193,7 @@ def members_leave_and_join(
     project.ssh(stays, "systemctl stop etcd.service")
     refused = project.pulumi("preview", "--refresh=false", check=False)
     leaving = ", ".join(others)
-    assert f"{stays}: rollout group etcd is unhealthy without {leaving}; their removal would be refused." in refused, (
+    assert f"{stays}: rollout group etcd is unhealthy without {leaving}; the removal would be refused." in refused, (
         refused
     )
     assert f"etcd: {stays} of the members that stay do not answer, and 1 of 1 must" in refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.provider.conftest import Bench
 
 
-def test_only_our_lines_of_a_shared_file_are_kept_true(bench: Bench) -> None:
+def test_block_keeps_only_its_own_lines_in_sync(bench: Bench) -> None:
     bench.target.mkdir()
     hosts = bench.file("hosts")
     hosts.write_text("127.0.0.1 localhost\n10.0.0.9 printer")
@@ -36,7 +36,7 @@ def test_only_our_lines_of_a_shared_file_are_kept_true(bench: Bench) -> None:
     assert hosts.read_text() == "10.0.0.8 scanner\n"
 
 
-def test_a_shared_file_survives_destroy(bench: Bench) -> None:
+def test_block_is_removed_and_its_file_survives_destroy(bench: Bench) -> None:
     hosts = bench.file("hosts")
     bench.files[str(hosts)] = {"content": "10.0.0.1 api\n", "block": True}
     bench.up()
@@ -46,6 +46,6 @@ def test_a_shared_file_survives_destroy(bench: Bench) -> None:
     assert hosts.read_text() == "127.0.0.1 localhost\n"
 
 
-def test_a_block_has_no_mode_of_its_own(bench: Bench) -> None:
+def test_block_with_a_mode_is_refused(bench: Bench) -> None:
     bench.files[str(bench.file("hosts"))] = {"content": "x\n", "block": True, "mode": "0644"}
     assert "mode is not for a block" in bench.fails()

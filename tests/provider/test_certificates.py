@@ -55,7 +55,7 @@ def served(systemd: Container) -> str:
 
 
 @pytest.mark.parametrize(("program", "restarts"), [(REREADS, False), (KEEPS, True)], ids=["rereads", "keeps"])
-def test_the_served_certificate_is_looked_at(remote: Bench, systemd: Container, program: str, restarts: bool) -> None:
+def test_self_reload_restarts_only_a_unit_that_serves_the_old_certificate(remote: Bench, systemd: Container, program: str, restarts: bool) -> None:
     wants(remote, 0x1001)
     unit = (
         f"[Service]\nExecStart={program}\nRestart=always\nStandardInput=null\n[Install]\nWantedBy=multi-user.target\n"
@@ -99,7 +99,7 @@ def test_the_served_certificate_is_looked_at(remote: Bench, systemd: Container, 
         assert line not in said + shown + remote.state()
 
 
-def test_what_is_no_certificate_is_named(remote: Bench, systemd: Container) -> None:
+def test_self_reload_without_a_certificate_is_rolled_back(remote: Bench, systemd: Container) -> None:
     wants(remote, 0x1001)
     remote.files[FILE] = {
         "content": "[Service]\nExecStart=/bin/sleep infinity\n",
@@ -114,6 +114,6 @@ def test_what_is_no_certificate_is_named(remote: Bench, systemd: Container) -> N
     good = systemd.run("cat /etc/proof/tls.crt")
     remote.text("tls.crt", "no certificate\n")
     failure = remote.fails()
-    assert "n1: /etc/proof/tls.crt is to be served, and is no certificate in PEM" in failure
+    assert "n1: /etc/proof/tls.crt is no certificate in PEM, and tls.service has to serve it" in failure
     assert "n1: the previous files were put back and tls.service restarted" in failure
     assert systemd.run("cat /etc/proof/tls.crt") == good

@@ -37,7 +37,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, systemd: Container) -> Iter
     ],
     ids=["stopped", "disabled", "masked", "masked-runtime", "unit-removed", "modes", "edited", "directory"],
 )
-def test_drift_is_shown_and_put_right(
+def test_drift_is_shown_and_repaired(
     served: Bench, systemd: Container, hand: str, shown: list[str], restarts: bool
 ) -> None:
     before = systemd.started(UNIT), systemd.started(OTHER)

@@ -81,7 +81,7 @@ def traced(bench: Bench, operation: str) -> Callable[[], bool]:
 
 
 @pytest.mark.parametrize("operation", ["stage", "commit", "restart", "ready"])
-def test_the_next_run_ends_in_the_same_state(served: Bench, systemd: Container, operation: str) -> None:
+def test_killed_run_is_completed_by_the_next(served: Bench, systemd: Container, operation: str) -> None:
     before = systemd.started(UNIT)
     served.text("server.conf", "WORD=two\n")
     served.text("more.conf", "more\n")
@@ -98,7 +98,7 @@ def test_the_next_run_ends_in_the_same_state(served: Bench, systemd: Container, 
     assert served.writes() == 0
 
 
-def test_what_a_killed_run_left_is_shown_and_done(served: Bench, systemd: Container) -> None:
+def test_journal_of_a_killed_run_is_shown_and_completed(served: Bench, systemd: Container) -> None:
     """Killed between the files' swap and the restart: the files are as they should be, the unit is not."""
     before = systemd.started(UNIT)
     systemd.run(
@@ -114,7 +114,7 @@ def test_what_a_killed_run_left_is_shown_and_done(served: Bench, systemd: Contai
     assert systemd.run("find /var/lib/plumbline -type f; find /etc/proof -name '.*' -type f").strip() == ""
 
 
-def test_a_broken_change_of_a_killed_run_is_put_back_by_the_next(served: Bench, systemd: Container) -> None:
+def test_broken_change_of_a_killed_run_is_rolled_back_by_the_next(served: Bench, systemd: Container) -> None:
     """What was proven before the killed run comes back, not what that run wrote."""
     served.text("server.conf", "WORD=broken\n")
     served.operations()
@@ -126,7 +126,7 @@ def test_a_broken_change_of_a_killed_run_is_put_back_by_the_next(served: Bench, 
     assert systemd.run("cat /etc/proof/server.conf") == "WORD=one\n"
 
 
-def test_two_runs_do_not_work_on_a_node_at_once(served: Bench, systemd: Container) -> None:
+def test_lock_keeps_two_runs_apart(served: Bench, systemd: Container) -> None:
     """A killed run's script may still be at work on the node: the next one waits for it."""
     holder = subprocess.Popen(
         systemd.command(

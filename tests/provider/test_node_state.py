@@ -11,7 +11,7 @@ from tests.provider import sshd as server
 from tests.provider.conftest import MARKER, Bench, Later, Secret
 
 
-def test_creates_then_changes_nothing(bench: Bench) -> None:
+def test_up_creates_and_a_second_up_changes_nothing(bench: Bench) -> None:
     bench.text("a.conf", "one\ntwo\n", mode="0600")
     assert bench.up()["create"] == 2  # the stack and the NodeState
     assert bench.file("a.conf").read_text() == "one\ntwo\n"
@@ -24,7 +24,7 @@ def test_creates_then_changes_nothing(bench: Bench) -> None:
     assert sum(one["writes"] for one in operations) == 0
 
 
-def test_a_hand_edit_shows_by_line_and_is_put_back(bench: Bench) -> None:
+def test_hand_edit_shows_by_line_and_is_repaired(bench: Bench) -> None:
     bench.text("a.conf", "one\ntwo\nthree\n")
     bench.text("b.conf", "other\n")
     bench.up()
@@ -56,14 +56,14 @@ def test_mode_and_missing_file_are_drift(bench: Bench) -> None:
     assert bench.file("b.conf").read_text() == "two\n"
 
 
-def test_a_directory_in_the_way_is_named(bench: Bench) -> None:
+def test_directory_at_the_path_of_a_file_is_refused(bench: Bench) -> None:
     bench.text("a.conf", "one\n")
     bench.file("a.conf").mkdir(parents=True)
     said = bench.fails()
     assert f"n1: staging files failed, nothing was changed: {bench.file('a.conf')} is a directory: move it away" in said
 
 
-def test_secrets_show_nowhere(bench: Bench, sshd: server.Sshd) -> None:
+def test_secret_shows_nowhere(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("key", Secret(f"{MARKER}-1\n"), mode="0600")
     bench.up()
     bench.text("key", Secret(f"{MARKER}-2\n"), mode="0600")
@@ -82,7 +82,7 @@ def test_secrets_show_nowhere(bench: Bench, sshd: server.Sshd) -> None:
         assert private not in place
 
 
-def test_a_removed_file_goes_and_destroy_removes_the_rest(bench: Bench) -> None:
+def test_removed_file_is_deleted_and_destroy_removes_the_rest(bench: Bench) -> None:
     bench.text("a.conf", "one\n")
     bench.text("b.conf", "two\n")
     bench.up()
@@ -94,7 +94,7 @@ def test_a_removed_file_goes_and_destroy_removes_the_rest(bench: Bench) -> None:
     assert os.listdir(bench.target) == ["mine"]
 
 
-def test_an_unreachable_node_keeps_its_state(bench: Bench, sshd: server.Sshd) -> None:
+def test_unreachable_node_keeps_its_state(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("a.conf", "one\n")
     bench.up()
     before = bench.state()
@@ -108,7 +108,7 @@ def test_an_unreachable_node_keeps_its_state(bench: Bench, sshd: server.Sshd) ->
     sshd.process = server.start(sshd.folder).process
 
 
-def test_another_host_key_is_refused(bench: Bench, tmp_path: Path) -> None:
+def test_host_key_mismatch_is_refused(bench: Bench, tmp_path: Path) -> None:
     bench.text("a.conf", "one\n")
     server.keys(tmp_path, "other")
     bench.connection["hostKey"] = " ".join((tmp_path / "other.pub").read_text().split()[:2])
@@ -118,16 +118,16 @@ def test_another_host_key_is_refused(bench: Bench, tmp_path: Path) -> None:
     assert not bench.file("a.conf").exists()
 
 
-def test_a_key_that_is_not_let_in(bench: Bench, tmp_path: Path) -> None:
+def test_login_key_that_is_refused_is_named(bench: Bench, tmp_path: Path) -> None:
     bench.text("a.conf", "one\n")
-    server.keys(tmp_path, "stranger")
-    bench.connection["privateKey"] = (tmp_path / "stranger").read_text()
+    server.keys(tmp_path, "other")
+    bench.connection["privateKey"] = (tmp_path / "other").read_text()
     said = bench.fails()
-    assert "does not let root in with this key" in said
+    assert "refuses user root with this key" in said
     assert "PRIVATE KEY" not in said
 
 
-def test_downloads_are_checked_before_they_are_installed(bench: Bench, tmp_path: Path) -> None:
+def test_download_is_checked_before_it_is_installed(bench: Bench, tmp_path: Path) -> None:
     member = tmp_path / "tool"
     member.write_text("#!/bin/sh\n")
     archive = tmp_path / "tool.tar.gz"
@@ -148,7 +148,7 @@ def test_downloads_are_checked_before_they_are_installed(bench: Bench, tmp_path:
     assert bench.file("tool").read_text() == "#!/bin/sh\n"
 
 
-def test_bad_input_is_refused_before_anything_is_touched(bench: Bench) -> None:
+def test_invalid_inputs_are_refused_before_anything_is_touched(bench: Bench) -> None:
     bench.text("a.conf", "one\n", mode="rw-r--r--")
     bench.files["relative"] = {"content": "x", "mode": "0644", "owner": "root", "group": "root"}
     bench.extra["reactions"] = [{"unit": "kubelet", "action": "reboot", "files": ["/absent"]}]
@@ -167,7 +167,7 @@ def test_bad_input_is_refused_before_anything_is_touched(bench: Bench) -> None:
     assert bench.operations() == []
 
 
-def test_a_changed_connection_touches_nothing(bench: Bench, sshd: server.Sshd) -> None:
+def test_connection_change_touches_nothing(bench: Bench, sshd: server.Sshd) -> None:
     bench.text("a.conf", "one\n")
     bench.up()
     bench.operations()
@@ -181,7 +181,7 @@ def test_a_changed_connection_touches_nothing(bench: Bench, sshd: server.Sshd) -
         moved.stop()
 
 
-def test_a_comment_in_yaml_shows_by_its_line(bench: Bench) -> None:
+def test_comment_in_yaml_shows_by_line(bench: Bench) -> None:
     bench.text("settings.yaml", "# ours\nmaxPods: 110\nlist: [1, 2]\n")
     bench.text("hidden.yaml", Secret(f"# {MARKER}\nkey: value\n"))
     bench.up()
@@ -196,10 +196,10 @@ def test_a_comment_in_yaml_shows_by_its_line(bench: Bench) -> None:
     settings.write_text("# ours\n# and more\nmaxPods: 13\nlist: [1, 2]\n")
     preview = bench.preview()
     assert f"n1: {settings}: - # and more" in preview
-    assert f"n1: {settings}: - maxPods" not in preview, "what the engine shows by its keys is not said twice"
+    assert f"n1: {settings}: - maxPods" not in preview, "the engine shows this line itself"
 
 
-def test_what_is_not_known_yet_is_let_through_the_preview(bench: Bench) -> None:
+def test_unknown_values_pass_the_preview(bench: Bench) -> None:
     host_key = bench.connection["hostKey"]
     bench.connection["hostKey"] = Later(host_key)
     bench.connection["port"] = Later(bench.connection["port"])
@@ -211,6 +211,6 @@ def test_what_is_not_known_yet_is_let_through_the_preview(bench: Bench) -> None:
     bench.text("a.conf", Later("two\n"), mode="0600")
     preview = bench.preview()
     assert "~ 1 to update" in preview
-    assert "- one" not in preview, "of what is not known nothing is claimed"
+    assert "- one" not in preview, "no change of an unknown content is claimed"
     bench.up()
     assert bench.file("a.conf").read_text() == "two\n"

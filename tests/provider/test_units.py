@@ -18,7 +18,7 @@ def served(remote: Bench) -> Bench:
     return remote
 
 
-def test_creates_enables_starts_and_then_changes_nothing(served: Bench, systemd: Container) -> None:
+def test_up_creates_and_starts_and_a_second_up_changes_nothing(served: Bench, systemd: Container) -> None:
     assert said(systemd) == "one"
     assert systemd.run(f"systemctl is-enabled {UNIT} {OTHER}").split() == ["enabled", "enabled"]
     before = systemd.started(UNIT), systemd.started(OTHER)
@@ -30,7 +30,7 @@ def test_creates_enables_starts_and_then_changes_nothing(served: Bench, systemd:
     assert (systemd.started(UNIT), systemd.started(OTHER)) == before
 
 
-def test_the_restart_that_is_forecast_happens_and_no_other(served: Bench, systemd: Container) -> None:
+def test_restart_happens_as_forecast_and_no_other(served: Bench, systemd: Container) -> None:
     before = systemd.started(UNIT), systemd.started(OTHER)
     served.text("server.conf", "WORD=two\n")
     shown = served.preview(refresh=False)
@@ -47,7 +47,7 @@ def test_the_restart_that_is_forecast_happens_and_no_other(served: Bench, system
     assert written == ["/etc/proof/server.conf"]
 
 
-def test_a_reload_is_no_restart_and_a_restart_includes_it(served: Bench, systemd: Container) -> None:
+def test_reload_does_not_restart_and_a_restart_replaces_it(served: Bench, systemd: Container) -> None:
     before = systemd.started(UNIT)
     served.text("reread.conf", "2\n")
     assert "n1: proof.service will reload because /etc/proof/reread.conf changes" in served.preview(refresh=False)
@@ -64,7 +64,7 @@ def test_a_reload_is_no_restart_and_a_restart_includes_it(served: Bench, systemd
     assert systemd.started(UNIT) != before
 
 
-def test_what_does_not_come_up_is_put_back(served: Bench, systemd: Container) -> None:
+def test_unit_that_is_not_ready_is_rolled_back(served: Bench, systemd: Container) -> None:
     before = systemd.started(OTHER)
     served.text("server.conf", "WORD=broken\n")
     served.text("new.conf", "new\n")
@@ -89,7 +89,7 @@ def test_what_does_not_come_up_is_put_back(served: Bench, systemd: Container) ->
     assert served.writes() == 0
 
 
-def test_a_program_in_use_is_replaced_and_put_back(served: Bench, systemd: Container) -> None:
+def test_program_in_use_is_replaced_and_rolled_back(served: Bench, systemd: Container) -> None:
     served.text("server", PROGRAM.replace("18080", "18081"), mode="0755")
     served.extra["readiness"] = [{"unit": UNIT, "http": URL, "timeout": 3}]
     failure = served.fails()
@@ -97,7 +97,7 @@ def test_a_program_in_use_is_replaced_and_put_back(served: Bench, systemd: Conta
     assert said(systemd) == "one"
 
 
-def test_a_unit_that_systemd_refuses_is_never_loaded(served: Bench, systemd: Container) -> None:
+def test_unit_file_that_systemd_refuses_is_never_loaded(served: Bench, systemd: Container) -> None:
     before = systemd.started(UNIT)
     served.files[FILE]["content"] = SERVICE.replace("Restart=always", "Restrat=always")
     failure = served.fails()
@@ -108,7 +108,7 @@ def test_a_unit_that_systemd_refuses_is_never_loaded(served: Bench, systemd: Con
     assert systemd.run(f"systemctl show --property NeedDaemonReload --value {UNIT}").strip() == "no"
 
 
-def test_a_first_creation_that_fails_leaves_nothing(remote: Bench, systemd: Container) -> None:
+def test_creation_that_fails_leaves_nothing(remote: Bench, systemd: Container) -> None:
     before = systemd.left()
     remote.files[FILE] = {
         "content": "[Service]\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n",
@@ -124,17 +124,17 @@ def test_a_first_creation_that_fails_leaves_nothing(remote: Bench, systemd: Cont
     remote.extra = {}
 
 
-def test_what_is_there_already_is_named_and_replaced(remote: Bench, systemd: Container) -> None:
+def test_existing_file_is_named_and_replaced(remote: Bench, systemd: Container) -> None:
     systemd.run("mkdir -p /etc/proof; echo mine >/etc/proof/a.conf; echo same >/etc/proof/b.conf")
     remote.text("a.conf", "ours\n")
     remote.text("b.conf", "same\n")
     remote.up()
     said = "\n".join(remote.printed)
-    assert "n1: /etc/proof/a.conf is there already: it is replaced" in said
-    assert "b.conf is there already" not in said
+    assert "n1: /etc/proof/a.conf exists already: it is replaced" in said
+    assert "b.conf exists already" not in said
 
 
-def test_a_unit_taken_out_is_stopped_disabled_and_removed(served: Bench, systemd: Container) -> None:
+def test_unit_that_is_removed_is_stopped_and_disabled(served: Bench, systemd: Container) -> None:
     before = systemd.started(UNIT)
     del served.files[f"/etc/systemd/system/{OTHER}"]
     del served.extra["units"][OTHER]
@@ -149,7 +149,7 @@ def test_a_unit_taken_out_is_stopped_disabled_and_removed(served: Bench, systemd
     assert systemd.started(UNIT) == before
 
 
-def test_a_unit_that_should_not_run_is_not_restarted(served: Bench, systemd: Container) -> None:
+def test_inactive_unit_is_not_restarted(served: Bench, systemd: Container) -> None:
     served.extra["units"][UNIT] = {"enabled": False, "active": False}
     assert "n1: proof.service will stop because it should not run" in served.preview(refresh=False)
     served.up()
@@ -160,7 +160,7 @@ def test_a_unit_that_should_not_run_is_not_restarted(served: Bench, systemd: Con
     assert systemd.state(UNIT) in ("inactive", "failed")
 
 
-def test_an_alias_is_the_same_unit(remote: Bench) -> None:
+def test_unit_alias_is_the_same_unit(remote: Bench) -> None:
     """Debian's sshd.service is another name of ssh.service, which is there and runs."""
     remote.text("a.conf", "one\n")
     remote.extra = {"units": {"sshd.service": {"enabled": True, "active": True}}}
@@ -170,7 +170,7 @@ def test_an_alias_is_the_same_unit(remote: Bench) -> None:
     assert remote.writes() == 0
 
 
-def test_units_of_others_stay_when_we_go(remote: Bench, systemd: Container) -> None:
+def test_unit_without_a_managed_file_keeps_running(remote: Bench, systemd: Container) -> None:
     remote.extra = {"units": {"systemd-resolved.service": {"enabled": True, "active": True}}}
     remote.up()
     remote.extra = {}
@@ -178,7 +178,7 @@ def test_units_of_others_stay_when_we_go(remote: Bench, systemd: Container) -> N
     assert systemd.state("systemd-resolved.service") == "active"
 
 
-def test_sudo_that_asks_for_a_password(remote: Bench, systemd: Container) -> None:
+def test_sudo_with_a_password_is_refused(remote: Bench, systemd: Container) -> None:
     systemd.run(
         "id -u plain >/dev/null 2>&1 || useradd --create-home --shell /bin/sh plain\n"
         "install -d -o plain -m 0700 ~plain/.ssh\n"
