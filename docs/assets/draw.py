@@ -92,17 +92,17 @@ def overview(palette: Palette) -> Picture:
     p = palette
     picture.box(10, 10, 600, 118, p.panel)
     picture.text(28, 38, "Your computer", bold=True, anchor="start")
-    picture.box(26, 54, 168, 58, p.operator, "configuration", "Pulumi.<stack>.yaml")
-    picture.box(226, 54, 168, 58, p.operator, "pulumi", "preview, then up")
+    picture.box(26, 54, 150, 58, p.operator, "configuration", "one YAML file")
+    picture.box(226, 54, 150, 58, p.operator, "pulumi", "preview, then up")
     picture.box(426, 54, 168, 58, p.operator, "encrypted state", "CA keys, only here")
-    picture.arrow("M194 83H222")
-    picture.arrow("M398 83H422", both=True)
+    picture.arrow("M176 83H222")
+    picture.arrow("M380 83H422", both=True)
     # One bundle of SSH connections from the program to every node.
-    picture.arrow("M310 112V156", head=False)
+    picture.arrow("M301 112V156", head=False)
     picture.arrow("M75 156H545", head=False)
     for x in (75, 188, 301, 433, 545):
         picture.arrow(f"M{x} 156V193")
-    picture.text(324, 148, "SSH, pinned host keys", faint=True, anchor="start")
+    picture.text(316, 148, "SSH, pinned host keys", faint=True, anchor="start")
     picture.box(10, 184, 364, 112, "none", dashed=True)
     for x, name in ((24, "m1"), (137, "m2"), (250, "m3")):
         picture.box(x, 198, 104, 58, p.control, name, "etcd, API")
