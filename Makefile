@@ -92,7 +92,7 @@ test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, a
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
-	.venv-docs/bin/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
 
 .venv-docs/installed: requirements-docs.txt
 	python3 -m venv .venv-docs

@@ -33,7 +33,7 @@ DARK = Palette("dark", "#e8edf3", "#a5b2c1", "#8695a8", "#2c3769", "#1f4a38", "#
 
 
 class Picture:
-    """An SVG under construction. Coordinates are pixels of its own viewBox, text is centred."""
+    """An SVG under construction. Coordinates are pixels of its viewBox, text is centred."""
 
     def __init__(self, palette: Palette, width: int, height: int, title: str) -> None:
         self.palette = palette
