@@ -9,7 +9,7 @@ from cluster.model import Pinned
 
 
 class Action(StrEnum):
-    """What a unit needs after one of its files changed (docs/reference/reactions.md).
+    """What a unit needs after one of its files changed (docs/reactions.md).
 
     `self-reload`: the program rereads the file by itself; restart only if it still serves the old certificate afterwards.
     """

@@ -1,4 +1,4 @@
-"""The CIS Kubernetes Benchmark on a node, as kube-bench checks it, held against the waivers in docs/reference/cis-benchmark.md."""
+"""The CIS Kubernetes Benchmark on a node, as kube-bench checks it. docs/reference/cis-benchmark.md lists the waivers."""
 
 from __future__ import annotations
 
