@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
 CHECKED := __main__.py cluster components provider lab toolchain tests
 
-.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance clean
+.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance docs clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,14 @@ test-ha: packages tools ## three control-plane nodes on container hosts: each lo
 
 test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+docs: .venv-docs/installed ## build the documentation site into site/, strictly
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
+
+.venv-docs/installed: requirements-docs.txt
+	python3 -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
+	@touch $@
 
 clean: ## remove what this checkout made (not the build cache)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
