@@ -83,7 +83,7 @@ HABITS = (
     Habit(r"\brights\b", "applies the rights", "RBAC"),
     Habit(r"\bthe store\b|\bstore's\b", "the store of the cluster", "etcd"),
     Habit(r"(?<!certificate[ -])\bauthorit(?:y|ies)\b", "the authority's key", "CA"),
-    Habit(rf"{_literal('administrators?')}(?!-)", "the administrator's kubeconfig", "admin"),
+    Habit(rf"{_literal('administrators?')}(?!-)", "an administrator may", "admin"),
     Habit(rf"(?<!role: ){_literal('masters?')}", "the third master", "control-plane node", ("cluster/classic/", "templates/classic/", "tests/golden/classic/")),
     # Former names.
     Habit(_literal("atOnce"), "rollout.atOnce: 2", "maxUnavailable", ("CHANGELOG.md",)),
