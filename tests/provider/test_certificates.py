@@ -55,7 +55,9 @@ def served(systemd: Container) -> str:
 
 
 @pytest.mark.parametrize(("program", "restarts"), [(REREADS, False), (KEEPS, True)], ids=["rereads", "keeps"])
-def test_self_reload_restarts_only_a_unit_that_serves_the_old_certificate(remote: Bench, systemd: Container, program: str, restarts: bool) -> None:
+def test_self_reload_restarts_only_a_unit_that_serves_the_old_certificate(
+    remote: Bench, systemd: Container, program: str, restarts: bool
+) -> None:
     wants(remote, 0x1001)
     unit = (
         f"[Service]\nExecStart={program}\nRestart=always\nStandardInput=null\n[Install]\nWantedBy=multi-user.target\n"

@@ -27,7 +27,9 @@ def test_health_check_refuses_a_change_of_an_unhealthy_group(served: Bench, syst
     served.text("server.conf", "WORD=two\n")
     with pytest.raises(automation.CommandError) as refused:
         served.preview(refresh=False)
-    assert "n1: rollout group proof is unhealthy ahead of the change; the update would be refused." in str(refused.value)
+    assert "n1: rollout group proof is unhealthy ahead of the change; the update would be refused." in str(
+        refused.value
+    )
     assert "half of it" in str(refused.value)
     failure = served.fails()
     assert "n1: rollout group proof is unhealthy before the change; nothing was changed on this node" in failure
