@@ -55,7 +55,8 @@ def _value(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem
             yield from _nested(field, one, at, inputs)
     elif field.shape == "list":
         if not isinstance(value, list | tuple) or (field.key.needs_one and not value):
-            yield Problem(key, f"{_shown(value)} is not a list of {_form(field)}")
+            each = f"maps of {_keys(field)}" if field.record else f"values, each {field.check.form}"
+            yield Problem(key, f"{_shown(value)} is not a list of {each}")
             return
         for index, one in enumerate(value):
             if field.record:
@@ -81,7 +82,7 @@ def _leaf(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem]
     known = revealed(field, value)
     if known is UNKNOWN:
         return
-    if not (isinstance(known, str) or field.check.fits is not None) or not _fits(field.check, known):
+    if not _fits(field.check, known):
         yield Problem(key, f"{_shown(value)} is not {field.check.form}")
     elif field.key.among is not None:
         section = inputs.get(field.key.among)
@@ -109,10 +110,11 @@ def _shown(value: Any, plain: bool = False) -> str:
 
 
 def _form(field: Field) -> str:
-    if field.record:
-        known = ", ".join(one.wire for one in fields_of(field.of))
-        return f"maps of {known}" if field.shape == "list" else f"a map of {known}"
-    return field.check.form
+    return f"a map of {_keys(field)}" if field.record else field.check.form
+
+
+def _keys(field: Field) -> str:
+    return ", ".join(one.wire for one in fields_of(field.of))
 
 
 def _unknown_keys(kind: type, data: Iterable[str], at: str) -> Iterator[Problem]:
