@@ -102,5 +102,5 @@ class _RoutesUnit:
 
 @dataclass(frozen=True)
 class _Nftables:
-    share: str
-    pods: str
+    pod_cidr: str
+    cluster_cidr: str

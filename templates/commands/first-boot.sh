@@ -1,4 +1,4 @@
-# Waits until the machine has booted for the first time and can be worked on; prints what it is as JSON.
+# Waits until the machine has finished its first boot and has all that later steps need; prints its system as JSON.
 set -eu
 fail() { echo "$node: $1" >&2; exit 1; }
 
@@ -6,7 +6,7 @@ fail() { echo "$node: $1" >&2; exit 1; }
 state=$(timeout 300 systemctl is-system-running --wait) || true
 case "$state" in
 running | degraded) ;;
-*) fail "the first boot has not finished within 300 s (systemd says '$state'): look at its console, then run pulumi up again" ;;
+*) fail "the first boot has not finished within 300 s (systemd says '$state'): see the console and 'systemctl list-jobs', then run pulumi up again" ;;
 esac
 
 [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null ||

@@ -1,4 +1,5 @@
-# How every script here speaks to the API: as the identity on standard input, which stays in memory and ends with the script.
+# Shared by the scripts that use the API: kubectl with the kubeconfig from standard input, which is kept in memory only and
+# removed when the script ends.
 set -eu
 if [ "$(id -u)" != 0 ]; then as_root="sudo -n"; else as_root=; fi
 umask 077
@@ -7,16 +8,16 @@ trap 'rm -rf "$identity"' EXIT
 cat >"$identity/config"
 kubectl() { $as_root "$kubectl" --kubeconfig "$identity/config" --request-timeout 30s "$@"; }
 
-# again SECONDS COMMAND...: until it succeeds; then says why not
+# again SECONDS COMMAND...: repeats the command until it succeeds; prints its last output if the time is over
 again() {
   end=$(($(date +%s) + $1))
   shift
-  until said=$("$@" 2>&1); do
+  until output=$("$@" 2>&1); do
     [ "$(date +%s)" -lt "$end" ] || {
-      printf '%s\n' "$said" | tail -n 5 >&2
+      printf '%s\n' "$output" | tail -n 5 >&2
       return 1
     }
     sleep 2
   done
-  [ -z "$said" ] || printf '%s\n' "$said"
+  [ -z "$output" ] || printf '%s\n' "$output"
 }

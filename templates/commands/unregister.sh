@@ -1,5 +1,4 @@
-# Moves the node's pods elsewhere, for a minute at most and while there is a node that takes them, and takes it out of
-# the cluster.
+# Drains the node, for at most a minute and only while another node is schedulable, and deletes it from the API.
 kubectl get node "$name" --output name >/dev/null 2>&1 || exit 0
 kubectl cordon "$name"
 end=$(($(date +%s) + 60))

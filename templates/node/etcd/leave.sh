@@ -1,5 +1,5 @@
-# Before a member goes for good: the others are told, so that they count a quorum of those that are left. Its data is
-# set aside. Where no other member serves, the whole cluster goes, and nobody needs to be told.
+# Runs before a member is removed. The other members remove it from their list, so that quorum counts the remaining ones.
+# Its data is moved aside, not deleted. If no other member serves, the whole cluster is removed and there is no list to change.
 forget() { rm -f "$data/join.env" "$founded"; }
 if [ ! -d "$data/member/wal" ]; then
   forget
@@ -8,13 +8,13 @@ fi
 end=$(($(date +%s) + 90))
 while known=$(serving) && [ -n "$known" ]; do
   if listed=$(ask member list 2>&1); then
-    set -- $(own "$listed")
+    set -- $(find_self "$listed")
     [ $# -gt 0 ] || break
-    said=$(ask member remove "$1" 2>&1) && break
+    output=$(ask member remove "$1" 2>&1) && break
   else
-    said=$listed
+    output=$listed
   fi
-  again "the other members do not let $name go"
+  again "the other members do not remove $name"
 done
 systemctl stop etcd.service
 forget

@@ -1,22 +1,22 @@
-# What join.sh and leave.sh share. Set before: etcdctl (the command without endpoints), others (`name=client-url`, by
-# spaces), name, peer (this member's peer URL), data (its folder),
-# founded (the note that it was a member once).
+# Shared by join.sh and leave.sh. Variables: etcdctl (the command without endpoints), others (`name=client-url`, separated by
+# spaces), name, peer (this member's peer URL), data (its folder), founded (a file that exists once it was a member).
 set -eu
 
-# The other members that have taken part in a quorum since they started: only then do they serve clients.
+# Prints the client URLs of the other members that serve. A member serves clients once it has been part of a quorum.
 serving() {
   found=
-  for one in $others; do
-    $etcdctl --endpoints "${one#*=}" --command-timeout 5s endpoint status >/dev/null 2>&1 &&
-      found="$found,${one#*=}"
+  for member in $others; do
+    $etcdctl --endpoints "${member#*=}" --command-timeout 5s endpoint status >/dev/null 2>&1 &&
+      found="$found,${member#*=}"
   done
   printf %s "${found#,}"
 }
 
-# Waits a moment for another try; ends the script with $1 and the last words in `said` once $end is over.
+# again MESSAGE: waits a second before the next try; after $end, fails with MESSAGE and the last line of $output.
 again() {
   [ "$(date +%s)" -lt "$end" ] || {
-    echo "etcd: $1: $(printf %s "$said" | tail -n 1)" >&2
+    echo "etcd: $1: $(printf %s "$output" | tail -n 1)." \
+      "See 'journalctl -u etcd.service' on the other members, then run pulumi up again" >&2
     exit 1
   }
   sleep 1
@@ -24,7 +24,7 @@ again() {
 
 ask() { $etcdctl --endpoints "$known" --command-timeout 10s "$@"; }
 
-# A line `<id> <started|unstarted>` for this member, nothing where the others do not know it. `$1`: their list.
-own() {
+# find_self LIST: prints `<id> <started|unstarted>` for this member; nothing if it is not in the other members' list.
+find_self() {
   printf '%s\n' "$1" | awk -F', ' -v peer="$peer" '$4 == peer { print $1, $2 }'
 }

@@ -1,15 +1,15 @@
 #!/bin/sh
 # plumbline-routes ROUTES NFTABLES
 #
-# Makes the node route to the pods of other nodes: a line of ROUTES is a share of the pod network and its node's address.
-# Routes of ours are known by their protocol's number; those no longer listed go, the others are not interrupted.
+# Adds a route to the pods of each other node. A line of ROUTES is a node's podCIDR and its address. These routes have their
+# own protocol number; those that are no longer listed are deleted, the others are not interrupted.
 set -eu
 protocol=112
-command -v nft >/dev/null || { echo "there is no nft on this node: install nftables" >&2; exit 1; }
+command -v nft >/dev/null || { echo "nft is missing on this node: install nftables, then run pulumi up again" >&2; exit 1; }
 nft --file "$2"
-while read -r share address; do
-  ip route replace "$share" via "$address" proto "$protocol"
+while read -r cidr address; do
+  ip route replace "$cidr" via "$address" proto "$protocol"
 done <"$1"
-ip -4 route show proto "$protocol" | while read -r share _; do
-  grep -q "^$share " "$1" || ip route del "$share" proto "$protocol"
+ip -4 route show proto "$protocol" | while read -r cidr _; do
+  grep -q "^$cidr " "$1" || ip route del "$cidr" proto "$protocol"
 done
