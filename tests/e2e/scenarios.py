@@ -11,15 +11,16 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
+from lab import parts
 from tests.e2e.harness import Project, counts, wait_for
 
-POD = """
+POD = f"""
 apiVersion: v1
 kind: Pod
-metadata: {name: proof, namespace: default}
+metadata: {{name: proof, namespace: default}}
 spec:
   hostNetwork: true
-  containers: [{name: pause, image: registry.k8s.io/pause:3.10.1, imagePullPolicy: Never}]
+  containers: [{{name: pause, image: {parts.PAUSE_IMAGE}, imagePullPolicy: Never}}]
 """
 
 
@@ -28,7 +29,7 @@ def every_kubelet_runs(project: Project, names: set[str]) -> None:
     rows = {row["name"]: row for row in project.output("nodes")}
     assert set(rows) == names
     for name, row in rows.items():
-        assert (row["state"], row["version"], row["ready"]) == ("active", "v1.36.3", True), row
+        assert (row["state"], row["version"], row["ready"]) == ("active", f"v{parts.KUBERNETES}", True), row
         seen = project.ssh(name, "systemctl is-active kubelet containerd; curl -fsS http://127.0.0.1:10248/healthz")
         assert seen.split() == ["active", "active", "ok"], (name, seen)
 

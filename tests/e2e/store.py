@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from cluster.node import etcd
 from cluster.node.binaries import Binaries
+from lab import parts
 from tests.e2e.harness import Project, wait_for
 from tests.e2e.scenarios import a_second_up_writes_nothing
 
@@ -44,7 +45,7 @@ def members_serve(project: Project, masters: Sequence[str]) -> None:
     found = json.loads(project.ssh(masters[0], f"{client} endpoint status --write-out json"))
     assert len(found) == len(masters)
     assert len({one["Status"]["leader"] for one in found}) == 1
-    assert {one["Status"]["version"] for one in found} == {"3.6.8"}
+    assert {one["Status"]["version"] for one in found} == {parts.ETCD}
     first, last = (
         etcd.etcdctl(Binaries(), f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (masters[0], masters[-1])
     )

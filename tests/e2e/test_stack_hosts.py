@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab import parts
 from tests.e2e import api, pruning, scenarios, store
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project, counts, running_project
@@ -33,7 +34,7 @@ def test_up_ends_with_four_running_kubelets(project: Project) -> None:
     for name in NODES:
         [row] = [line for line in table.splitlines() if line.split()[:1] == [name]]
         assert "active" in row
-        assert "v1.36.3" in row
+        assert f"v{parts.KUBERNETES}" in row
         assert ("revision" in row) == (name != "w1"), "control-plane nodes show their etcd member"
     assert table.count("leader, ") == 1
 
