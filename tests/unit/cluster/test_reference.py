@@ -3,5 +3,5 @@
 from cluster import reference
 
 
-def test_files_and_order_page_is_current() -> None:
+def test_reference_page_is_current() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run python -m cluster.reference"
