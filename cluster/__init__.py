@@ -1,1 +1,1 @@
-"""The cluster as pure data: configuration in, certificates, files and units out. No resource is declared here."""
+"""The cluster as pure data: configuration in, certificates, files and units out. Registers no Pulumi resource."""

@@ -1,4 +1,4 @@
-"""The one-off steps: scripts that run on a node when it is made, or when what they wait for changes."""
+"""The one-off steps: scripts that run on a node once, and again when a step that they wait for changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REGISTRATION = "registration"
 
 
 def first_boot(node: Node) -> CommandStep:
-    """Waits until a machine has booted and can be worked on."""
+    """Waits until a machine has finished its first boot and has all that later steps need."""
     return CommandStep(
         name=step_name(node.name, FIRST_BOOT),
         node=node.name,
@@ -30,20 +30,20 @@ def first_boot(node: Node) -> CommandStep:
 
 
 def etcd_quorum(cluster: Cluster) -> CommandStep:
-    """Waits until all members of etcd are healthy together; prints their status as etcdctl's JSON."""
+    """Waits until every etcd member is healthy; prints their status as etcdctl's JSON."""
     members = [step_name(node.name, etcd.COMPONENT) for node in cluster.control_plane_nodes()]
     return CommandStep(
         name=f"{cluster.name}-etcd-quorum",
         node=cluster.control_plane_nodes()[0].name,
         component="etcd quorum",
         script=_script("quorum.sh", {"client": etcd.etcdctl(binaries(cluster), etcd.endpoints(cluster))}),
-        after=tuple(After(member, "it asks every member") for member in members),
+        after=tuple(After(member, "every member must be healthy") for member in members),
         reruns_on=tuple(members),
     )
 
 
 def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandStep:
-    """Applies a set of manifests by server-side apply, waits for it, and prunes what an earlier version of it had."""
+    """Applies a set of manifests with server-side apply, waits for its workloads, and prunes the objects of earlier versions."""
     values = {
         "set": planned.name,
         "revision": planned.revision,
@@ -63,7 +63,7 @@ def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandS
 
 
 def registration(cluster: Cluster, node: Node, rbac: str) -> CommandStep:
-    """Waits until a node is Ready, and labels it by its role; a node that leaves the plan is drained and removed."""
+    """Waits until a node is Ready, and sets its role label. A node that leaves the plan is drained and deleted."""
     values = {"name": node.name, "role": str(node.role), "version": cluster.kubernetes.version}
     return _through_api(
         cluster,
@@ -73,11 +73,11 @@ def registration(cluster: Cluster, node: Node, rbac: str) -> CommandStep:
         values,
         undo="unregister.sh",
         owner=node.name,
-        # A new kubelet is verified again: it must come back Ready, with the version it should have.
+        # After a change of the kubelet: the node must become Ready again, with the planned version.
         reruns_on=(step_name(node.name, kubelet.COMPONENT),),
         after=(
-            After(rbac, "the API server reads kubelets' logs by this right"),
-            After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pods have a network"),
+            After(rbac, "the API server needs this role to reach kubelets"),
+            After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pod network works"),
         ),
     )
 
@@ -86,7 +86,9 @@ def control_plane_ready(cluster: Cluster, rbac: str) -> CommandStep:
     """Waits until every control-plane pod is Ready in the API; prints one line per pod: node, component, image."""
     names = [node.name for node in cluster.control_plane_nodes()]
     states = tuple(step_name(name, control_plane.COMPONENT) for name in names)
-    registered = (After(step_name(name, REGISTRATION), "the pods of a node are listed under it") for name in names)
+    registered = (
+        After(step_name(name, REGISTRATION), "the API lists the static pods of registered nodes only") for name in names
+    )
     return _through_api(
         cluster,
         f"{cluster.name}-control-plane-ready",
@@ -94,7 +96,7 @@ def control_plane_ready(cluster: Cluster, rbac: str) -> CommandStep:
         "control-plane.sh",
         {"number": str(len(names) * len(control_plane.NAMES)), "nodes": " ".join(names)},
         reruns_on=states,
-        after=(After(rbac, "it reads the API as an admin"), *registered),
+        after=(After(rbac, "the API answers once this is applied"), *registered),
     )
 
 
@@ -122,7 +124,7 @@ def _through_api(
 
 
 def _script(name: str, values: dict[str, str], text: str = "", before: str | None = None) -> str:
-    """A script of templates/commands, with its values set as shell variables."""
+    """A script of templates/commands after the script `before`, its values as shell variables, and `text`."""
     lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
     shared = read_template(f"commands/{before}") if before else ""
     return "".join([shared, lines, text, read_template(f"commands/{name}")])

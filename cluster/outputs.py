@@ -1,4 +1,4 @@
-"""The stack's outputs, from what the one-off steps printed."""
+"""The stack's outputs, parsed from the output of the one-off steps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cluster.step import step_name
 def nodes(
     cluster: Cluster, leaves: Iterable[Leaf], printed: Mapping[str, str | None], days_left: Mapping[str, int]
 ) -> list[dict[str, Any]]:
-    """One row per node. `version` is the kubelet's when the node was last seen Ready, "" if it has not been.
+    """One row per node. `version` is the kubelet's version when the node was last Ready, "" if it was never.
 
-    `certificateDaysLeft` is that of the node's certificate that expires first.
+    `certificateDaysLeft` is the number of whole days until the first of the node's certificates expires.
     """
     held: dict[str, list[int]] = {node.name: [] for node in cluster.nodes}
     for leaf in leaves:
@@ -43,7 +43,7 @@ def etcd_members(cluster: Cluster, printed: str | None) -> list[dict[str, Any]]:
 
     `bytes` is the size of the member's database.
     """
-    found = {one["Endpoint"]: one["Status"] for one in (json.loads(printed) if printed else [])}
+    found = {member["Endpoint"]: member["Status"] for member in (json.loads(printed) if printed else [])}
     return [
         {
             "name": node.name,
@@ -59,6 +59,6 @@ def etcd_members(cluster: Cluster, printed: str | None) -> list[dict[str, Any]]:
 
 
 def control_plane_pods(printed: str | None) -> list[dict[str, str]]:
-    """The control-plane pods, each Ready when it last changed: node, component and image; empty if nothing was printed."""
+    """The control-plane pods as of their last change: node, component and image; empty if nothing was printed."""
     rows = [line.split() for line in (printed or "").splitlines()]
     return [{"node": node, "name": name, "image": image} for node, name, image in rows]

@@ -1,6 +1,7 @@
-"""The plan of a cluster: its certificates, and every step with what it needs, where it runs and what it waits for.
+"""The plan of a cluster: its certificates, and every step with its node, its files and the steps that it waits for.
 
-The one place that says which file goes where, in which order and why. `python -m cluster.reference` prints it.
+The only place that combines the components: which file goes to which node and path, in which order and why.
+`python -m cluster.reference` prints it.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from cluster.step import CA, After, NodeStateStep, Part, SharedKey, Step, step_n
 
 
 class PlanError(Exception):
-    """A plan that contradicts itself: a mistake in this program, not in a configuration."""
+    """A plan that contradicts itself: a bug in this program, not an error in a configuration."""
 
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """Everything that the program brings about, as data.
+    """Everything that the program registers, as data.
 
-    `authorities` maps each CA to its subject; `leaves` are all leaf certificates. `steps` are in an order in which each
-    comes after those it waits for. `etcd_quorum` and `control_plane_ready` name the steps whose output is exported.
+    `cas` maps each CA to its subject; `leaves` are all leaf certificates. Each of `steps` comes after the steps that it
+    waits for. `etcd_quorum` and `control_plane_ready` are the names of the steps whose output is exported.
     """
 
-    authorities: dict[CA, Subject]
+    cas: dict[CA, Subject]
     leaves: tuple[Leaf, ...]
     steps: tuple[Step, ...]
     etcd_quorum: str
@@ -41,7 +42,7 @@ class ClusterPlan:
         return tuple(step for step in self.steps if isinstance(step, NodeStateStep) and step.node == node)
 
     def edges(self) -> Iterator[tuple[Step, Step, str]]:
-        """Every ordering edge: the step that waits, the step it waits for, and the reason."""
+        """Every ordering edge: the waiting step, the step that it waits for, and the reason."""
         by_name = {step.name: step for step in self.steps}
         for step in self.steps:
             for edge in step.after:
@@ -55,7 +56,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
         cluster,
         add_on("rbac", rbac.manifests()),
         [
-            After(step_name(node.name, control_plane.COMPONENT), "the API serves once its pods do")
+            After(step_name(node.name, control_plane.COMPONENT), "the API server runs in these static pods")
             for node in cluster.control_plane_nodes()
         ],
     )
@@ -64,7 +65,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
         cluster,
         add_on("dns", coredns.manifests(cluster)),
         [
-            After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that take them")
+            After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that accept them")
             for node in cluster.nodes
         ],
     )
@@ -72,7 +73,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
     for node in cluster.nodes:
         steps += _node_steps(cluster, node, quorum.name, rbac_step.name)
     planned = ClusterPlan(
-        authorities={
+        cas={
             CA.KUBERNETES: cluster.certificates.ca_subject,
             CA.ETCD: Subject("etcd-ca"),
             CA.FRONT_PROXY: Subject("front-proxy-ca"),
@@ -98,7 +99,7 @@ def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> It
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """The steps, each after those it waits for. Raises PlanError for two of one name, or an edge to none."""
+    """The steps, each after those that it waits for. Raises PlanError for a duplicate name or an edge to an unknown step."""
     by_name: dict[str, Step] = {}
     for step in steps:
         if step.name in by_name:
@@ -106,13 +107,16 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
         by_name[step.name] = step
     for step in by_name.values():
         if missing := {edge.step for edge in step.after} - by_name.keys():
-            raise PlanError(f"{step.name} waits for {', '.join(sorted(missing))}, which is no step")
+            raise PlanError(f"{step.name} waits for {', '.join(sorted(missing))}, which is not a step of the plan")
     graph = {name: [edge.step for edge in step.after] for name, step in by_name.items()}
     return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
 
 
 def check_issued(planned: ClusterPlan) -> None:
-    """Each leaf of a node goes to that node, certificate and key, and to no other; nothing unknown is placed."""
+    """Checks that each leaf of a node, certificate and key, goes to a file of that node and of no other, and no CA key to any.
+
+    Raises PlanError.
+    """
     owners = {leaf.name: leaf.node for leaf in planned.leaves}
     if len(owners) != len(planned.leaves):
         raise PlanError("two leaves have the same name")
@@ -134,4 +138,4 @@ def check_issued(planned: ClusterPlan) -> None:
     for leaf in planned.leaves:
         for part in (Part.CERTIFICATE, Part.PRIVATE_KEY):
             if leaf.node is not None and (leaf.name, part) not in placed:
-                raise PlanError(f"the {part} of {leaf.name} goes to no file")
+                raise PlanError(f"the {part} of {leaf.name} goes to no file of {leaf.node}")

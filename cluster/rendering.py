@@ -1,4 +1,4 @@
-"""Text from data: templates below templates/ (a missing parameter is an error), and YAML."""
+"""Renders text from data: templates below templates/, and YAML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def render(template: str, parameters: object) -> str:
-    """The text of one template. `parameters` is a frozen dataclass; its fields are the template's names."""
+    """The text of one template. `parameters` is a dataclass; its fields are the template's variables.
+
+    Raises jinja2.UndefinedError for a variable without a field, TypeError if `parameters` is no dataclass.
+    """
     if not dataclasses.is_dataclass(parameters) or isinstance(parameters, type):
         raise TypeError(f"{template}: parameters must be a dataclass, not {type(parameters).__name__}")
     values = {field.name: getattr(parameters, field.name) for field in dataclasses.fields(parameters)}
@@ -27,12 +30,12 @@ def read_template(name: str) -> str:
 
 
 def dump_yaml(*documents: Any) -> str:
-    """YAML of one or more documents. A text of several lines is written line by line, so that a diff names the line."""
+    """YAML of one or more documents. A text of several lines is a block scalar, so a diff shows the line that changed."""
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes an object that occurs twice twice: anchors are for no reader."""
+    """Repeats an object that occurs twice instead of writing an anchor and an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The steps of a plan as data: what is brought about where, from what, and after which other steps."""
+"""The steps of a plan as data: a NodeState or a script, its node, and the steps that it waits for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nodestate import NodeState
 
 
 class CA(StrEnum):
-    """A certificate authority. etcd's is separate: any of its client certificates reads and writes the whole store."""
+    """A certificate authority. etcd's is separate: any client certificate of it reads and writes all data in etcd."""
 
     KUBERNETES = "ca"
     ETCD = "etcd-ca"
@@ -24,7 +24,7 @@ class SharedKey(StrEnum):
 
 
 class Part(StrEnum):
-    """Which text of an issued thing goes into a file."""
+    """The part of a CA, leaf or shared key that goes into a file."""
 
     CERTIFICATE = "certificate"
     PRIVATE_KEY = "private key"
@@ -33,13 +33,13 @@ class Part(StrEnum):
 
     @property
     def secret(self) -> bool:
-        """Whether the text may be shown to nobody."""
+        """Whether the text must never be shown or logged."""
         return self in (Part.PRIVATE_KEY, Part.ENCRYPTION_CONFIGURATION)
 
 
 @dataclass(frozen=True)
 class Issued:
-    """A text that is made during the run: one part of a CA, of a leaf (by its name) or of a shared key."""
+    """A text that is created during the run: one part of a CA, of a leaf (by its name) or of a shared key."""
 
     of: str
     part: Part
@@ -47,30 +47,30 @@ class Issued:
 
 @dataclass(frozen=True)
 class IssuedFile:
-    """Which issued text goes to which absolute path of a node. Secrets are readable by root only."""
+    """An issued text and its absolute path on a node. Only root can read a secret one."""
 
     path: str
     text: Issued
 
     @property
     def mode(self) -> str:
-        """Octal digits."""
+        """Permissions, in octal digits."""
         return "0600" if self.text.part.secret else "0644"
 
 
 def certificate(of: str, path: str) -> IssuedFile:
-    """The certificate of a CA or leaf at a path."""
+    """The file at `path` with the certificate of a CA or leaf."""
     return IssuedFile(path, Issued(of, Part.CERTIFICATE))
 
 
 def key_pair(leaf: str, certificate_path: str, key_path: str) -> tuple[IssuedFile, IssuedFile]:
-    """A leaf's certificate and private key at their paths."""
+    """The files with a leaf's certificate and private key."""
     return certificate(leaf, certificate_path), IssuedFile(key_path, Issued(leaf, Part.PRIVATE_KEY))
 
 
 @dataclass(frozen=True)
 class After:
-    """An ordering edge: a step begins when the step named here has finished. `reason` is printed in the reference."""
+    """An ordering edge to the step that must finish first. `reason` is printed in docs/reference/files-and-order.md."""
 
     step: str
     reason: str
@@ -78,10 +78,7 @@ class After:
 
 @dataclass(frozen=True)
 class NodeStateStep:
-    """One NodeState of one node. `name` is unique in the cluster and begins with the node's name.
-
-    `issued` are added to the files of `state`; `component` is the part of the node, as the reference names it.
-    """
+    """One NodeState of one node. `issued` is added to the files of `state`; `component` names the part of the node."""
 
     node: str
     component: str
@@ -91,17 +88,17 @@ class NodeStateStep:
 
     @property
     def name(self) -> str:
-        """The step's name, which is the resource's."""
+        """The step's name, unique in the cluster. The Pulumi resource has the same name."""
         return step_name(self.node, self.component)
 
 
 @dataclass(frozen=True)
 class CommandStep:
-    """An event: a script that runs on `node` once, and again when its text, or the revision of a step in `reruns_on`, changes.
+    """A script that runs on `node` once, and again if its text or the revision of a step in `reruns_on` changes.
 
-    `undo` runs when the step is deleted. `admin`: the script is given the bootstrap identity's kubeconfig on standard
-    input. `owner` is the node that the step belongs to, None for the cluster. `first_contact` waits for a machine that is
-    still booting, and runs again on another machine.
+    `undo` runs when the step is deleted. With `admin`, the script reads the bootstrap kubeconfig on standard input.
+    `owner` is the node that the step belongs to, None for the cluster. With `first_contact`, the step waits for a machine
+    that is still booting, and runs again if the machine is replaced.
     """
 
     name: str

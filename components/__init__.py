@@ -1,1 +1,1 @@
-"""The cluster as Pulumi resources: one component a file, over the pure data of `cluster`."""
+"""The cluster as Pulumi resources: one component per module, registering the plan of `cluster`."""

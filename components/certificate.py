@@ -1,4 +1,4 @@
-"""A leaf certificate, signed by a certificate authority."""
+"""A leaf certificate, signed by a CA."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from components.certificate_authority import CertificateAuthority, private_key, 
 class Certificate:
     """A leaf's certificate and private key. `private_key_pem` is a secret.
 
-    `summary` holds name, subject, SANs, serial, expiry and days left.
+    `summary` has name, subject, SANs, serial number, expiry and days left.
     """
 
     leaf: Leaf
@@ -30,7 +30,7 @@ class Certificate:
 
 
 def issue(leaf: Leaf, ca: CertificateAuthority, settings: Certificates, parent: pulumi.Resource) -> Certificate:
-    """Registers a private key, a request and a certificate, which is replaced once its renewal window has begun."""
+    """Registers private key, request and certificate. The certificate is replaced once its renewal window has begun."""
 
     def options(kind: str, name: str) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=parent, aliases=[former.urn(former.CERTIFICATE, kind, name=name)])
@@ -65,7 +65,7 @@ def issue(leaf: Leaf, ca: CertificateAuthority, settings: Certificates, parent: 
 
 
 def describe(name: str, pem: str) -> dict[str, Any]:
-    """One row of `pulumi stack output certificates`; days are counted from now."""
+    """One row of `pulumi stack output certificates`. `daysLeft` are whole days from now."""
     info = x509.describe(name, pem, datetime.now(UTC))
     return {
         "name": info.name,

@@ -13,7 +13,7 @@ from components.component import Component
 
 @dataclass(frozen=True)
 class CertificateAuthorityArgs:
-    """`settings` gives algorithm, validity and whether the key is protected; `subject` whose authority it is."""
+    """`settings` has algorithm, validity and whether the key is protected. `subject` is the CA's own."""
 
     settings: Certificates
     subject: Subject
@@ -22,7 +22,7 @@ class CertificateAuthorityArgs:
 class CertificateAuthority(Component, token="plumbline:index:CertificateAuthority"):
     """A CA key and its self-signed certificate.
 
-    The key lives in the encrypted state only and goes to no node. `certificate_pem` is public, `private_key_pem` secret.
+    The key is only in the encrypted state, and on no node. `certificate_pem` is public, `private_key_pem` is a secret.
     """
 
     certificate_pem: pulumi.Output[str]
@@ -31,7 +31,7 @@ class CertificateAuthority(Component, token="plumbline:index:CertificateAuthorit
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
         settings = args.settings
-        # A deleted CA key orphans every certificate of the cluster.
+        # Without the CA key every certificate of the cluster must be replaced.
         key = private_key(f"{name}-key", settings.algorithm, self.child(protect=settings.protect_ca))
         certificate = tls.SelfSignedCert(
             f"{name}-certificate",
@@ -48,7 +48,7 @@ class CertificateAuthority(Component, token="plumbline:index:CertificateAuthorit
 
 
 def private_key(name: str, algorithm: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
-    """A new private key: ECDSA on P-256 (the provider's own default is P-224), RSA of 2048 bits, or ED25519."""
+    """A new private key: ECDSA P-256 (the provider's default is P-224), RSA 2048 or ED25519."""
     return tls.PrivateKey(
         name,
         algorithm=algorithm,
@@ -59,7 +59,7 @@ def private_key(name: str, algorithm: str, opts: pulumi.ResourceOptions) -> tls.
 
 
 def subject(parts: Subject) -> dict[str, str]:
-    """A subject's non-empty parts, by the argument names of pulumi-tls."""
+    """A subject's non-empty parts, by pulumi-tls's argument names."""
     named = {
         "common_name": parts.common_name,
         "organization": parts.organization,

@@ -8,10 +8,10 @@ import pulumi
 
 
 class Component(pulumi.ComponentResource):
-    """A ComponentResource whose type token is given as a class keyword, so that a class can be renamed:
+    """A ComponentResource with its type token as a class keyword, so renaming the class does not change any URN.
 
-    `class Node(Component, token="plumbline:index:Node")`; `formerly` are earlier tokens of the same component.
-    Children take `opts=self.child(...)`; `register_outputs` comes last in each constructor.
+    Example: `class Node(Component, token="plumbline:index:Node")`. `formerly` lists earlier tokens of the component.
+    Create children with `opts=self.child(...)`, and call `register_outputs` last in each constructor.
     """
 
     token: ClassVar[str]
@@ -26,5 +26,5 @@ class Component(pulumi.ComponentResource):
         super().__init__(self.token, name, None, pulumi.ResourceOptions.merge(opts, aliases))
 
     def child(self, **options: Any) -> pulumi.ResourceOptions:
-        """Options for a child resource: parent=self, and what is given."""
+        """Options for a child resource: parent=self and `options`."""
         return pulumi.ResourceOptions(parent=self, **options)

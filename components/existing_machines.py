@@ -1,4 +1,4 @@
-"""Machines that are there already and answer by SSH."""
+"""Existing hosts, reached by SSH."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from components.machine import Connection, Machine
 
 
 def existing_machines(existing: ExistingHosts, nodes: Sequence[Node]) -> Mapping[str, Machine]:
-    """The configured hosts by node name. No resource is made: nothing of them is this program's to delete.
+    """The configured hosts by node name. Registers no resource: the program does not create or delete these machines.
 
-    A host's pinned key is its identity: a host installed anew has a new one, and gets everything anew.
+    The pinned host key is the machine's identity. A reinstalled host has another one, so its NodeStates are replaced.
     """
     machines = {}
     for node in nodes:

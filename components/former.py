@@ -1,6 +1,6 @@
-"""Where resources were in earlier versions of this program, so that an upgrade keeps them.
+"""Former URNs of resources, as aliases: an upgrade of this program then keeps them.
 
-A resource that is renamed or moved without an alias is replaced: a key is made again, a node is undone.
+Without an alias, a renamed or moved resource is replaced: keys are created again and nodes are cleaned up.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ COMMAND = "command:remote:Command"
 
 
 def urn(*types: str, name: str) -> str:
-    """The former URN of a resource: the types below the root component, its own last, and its name."""
+    """The former URN of a resource: `types` are those of its parents below the root component and its own, last."""
     chain = "$".join((ROOT, *types))
     return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{chain}::{name}"
 
 
 def command(cluster: str, name: str) -> str:
-    """The former URN of a one-off step that is now a child of the cluster or of its node. Unchanged names give themselves."""
+    """The former URN of a one-off step, from its present name. It is now a child of the cluster or of a node."""
     node, _, step = name.rpartition("-")
     if step == "registration":
         return urn(ADD_ONS, COMMAND, name=f"{cluster}-add-ons-node-{node}")

@@ -1,4 +1,4 @@
-"""The texts that a run makes: certificates and keys, by what the plan calls them."""
+"""Texts that are created during the run, by their names in the plan: certificates and keys."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from components.shared_keys import SharedKeys
 
 @dataclass(frozen=True)
 class IssuedTexts:
-    """Looks issued texts up. `certificates` are all leaves by name."""
+    """Looks up issued texts. `certificates` has all leaves by name."""
 
-    authorities: Mapping[CA, CertificateAuthority]
+    cas: Mapping[CA, CertificateAuthority]
     certificates: Mapping[str, Certificate]
     shared: SharedKeys
 
     def text(self, issued: Issued) -> pulumi.Output[str]:
-        """The text as an Output, a secret where the plan says so. A CA gives its certificate only."""
+        """The text as an Output; private keys and the EncryptionConfiguration are secrets. Raises KeyError for a CA's key."""
         match issued.of, issued.part:
             case SharedKey.SERVICE_ACCOUNT, Part.PUBLIC_KEY:
                 return self.shared.service_account.public_key_pem
@@ -31,8 +31,8 @@ class IssuedTexts:
                 return pulumi.Output.secret(self.shared.service_account.private_key_pem)
             case SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION:
                 return pulumi.Output.secret(self.shared.encryption.private_key_pem.apply(encryption_configuration))
-            case of, Part.CERTIFICATE if of in self.authorities:
-                return self.authorities[CA(of)].certificate_pem
+            case of, Part.CERTIFICATE if of in self.cas:
+                return self.cas[CA(of)].certificate_pem
             case of, Part.CERTIFICATE:
                 return self.certificates[of].certificate_pem
             case of, Part.PRIVATE_KEY:

@@ -1,4 +1,4 @@
-"""The cluster as one component: registers what the plan holds."""
+"""The cluster as one component: registers the plan."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class KubernetesClusterArgs:
 class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", formerly=(former.ROOT,)):
     """A cluster from its configuration.
 
-    `certificates` lists every leaf, `nodes` every node; `etcd` its members and `control_plane` its pods, as they were
-    when they last changed. `kubeconfig` (the admin's) and `machines` (how each node is reached) are secrets.
+    `certificates` lists the leaf certificates, `nodes` the nodes, `etcd` the etcd members and `control_plane` the
+    control-plane pods, as of their last change. `kubeconfig` (the admin's) and `machines` (the SSH connections) are secrets.
     """
 
     certificates: pulumi.Output[list[dict[str, Any]]]
@@ -53,24 +53,24 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
         super().__init__(name, opts)
         cluster, planned = args.cluster, plan(args.cluster)
         settings = cluster.certificates
-        authorities = {
+        cas = {
             ca: CertificateAuthority(f"{name}-{ca}", CertificateAuthorityArgs(settings, subject), opts=self.child())
-            for ca, subject in planned.authorities.items()
+            for ca, subject in planned.cas.items()
         }
         machines = self._machines(name, cluster)
         nodes = {node: Node(node, NodeArgs(machine), opts=self.child()) for node, machine in machines.items()}
         certificates = {
-            leaf.name: issue(leaf, authorities[leaf.ca], settings, nodes[leaf.node] if leaf.node else self)
+            leaf.name: issue(leaf, cas[leaf.ca], settings, nodes[leaf.node] if leaf.node else self)
             for leaf in planned.leaves
         }
-        texts = IssuedTexts(authorities, certificates, SharedKeys(name, settings, self))
+        texts = IssuedTexts(cas, certificates, SharedKeys(name, settings, self))
 
         def identity(leaf: str, host: Host) -> pulumi.Output[str]:
-            held = certificates[leaf]
+            certificate = certificates[leaf]
             pems = pulumi.Output.all(
-                authorities[CA.KUBERNETES].certificate_pem, held.certificate_pem, held.private_key_pem
+                cas[CA.KUBERNETES].certificate_pem, certificate.certificate_pem, certificate.private_key_pem
             )
-            user = held.leaf.common_name
+            user = certificate.leaf.common_name
             return pulumi.Output.secret(pems.apply(lambda pems: kubeconfig.embedded(cluster, host, user, *pems)))
 
         api = cluster.kubernetes
@@ -81,13 +81,13 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
         days = {leaf: certificate.summary["daysLeft"] for leaf, certificate in certificates.items()}
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in certificates.values()])
         self.nodes = pulumi.Output.all(printed=printed, days=days).apply(
-            lambda found: outputs.nodes(cluster, planned.leaves, found["printed"], found["days"])
+            lambda known: outputs.nodes(cluster, planned.leaves, known["printed"], known["days"])
         )
         self.etcd = printed[planned.etcd_quorum].apply(lambda text: outputs.etcd_members(cluster, text))
         self.control_plane = printed[planned.control_plane_ready].apply(outputs.control_plane_pods)
         self.kubeconfig = identity(ADMIN, api.control_plane_endpoint)
         roles = {node.name: node.role for node in cluster.nodes}
-        self.machines = pulumi.Output.secret({one: machine.record(roles[one]) for one, machine in machines.items()})
+        self.machines = pulumi.Output.secret({node: machine.record(roles[node]) for node, machine in machines.items()})
         self.register_outputs(
             {
                 "nodes": self.nodes,

@@ -17,8 +17,8 @@ from components.component import Component
 from components.machine import COMMANDS, Connection, Machine
 
 GIB = 1 << 30
-# A direct kernel boot names its root, and tells Ignition that it is wanted and where its configuration is. Arguments
-# without a value are a map of their own, under the name that the provider gives them.
+# Kernel arguments of a direct kernel boot: the root file system, and for Ignition the first boot and the platform.
+# pulumi-libvirt takes arguments without a value under the key "_", in a separate map.
 KERNEL_ARGUMENTS = [
     {
         "root": "/dev/vda",
@@ -33,7 +33,7 @@ KERNEL_ARGUMENTS = [
 
 @dataclass(frozen=True)
 class LibvirtMachinesArgs:
-    """`cluster` is the cluster's name: it names network, pool and domains. `settings` are the VMs'."""
+    """`cluster` is the cluster's name, from which network, pool and domains are named. `settings` are those of the VMs."""
 
     cluster: str
     nodes: Sequence[model.Node]
@@ -41,10 +41,10 @@ class LibvirtMachinesArgs:
 
 
 class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
-    """A network, a pool, the base image, and for each node a disk over it, an Ignition configuration and a domain.
+    """A network, a pool, the base image, and per node a disk on top of it, an Ignition configuration and a domain.
 
-    `machines` by node name: logged in to with a key of this stack's own, each with a pinned host key made here.
-    A change that only a first boot can bring about replaces disk and domain.
+    `machines` are by node name. The stack's own key logs in; each machine's host key is created here and pinned.
+    A change of the Ignition configuration replaces disk and domain, because Ignition runs on the first boot only.
     """
 
     machines: Mapping[str, Machine]
@@ -54,7 +54,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
         cluster, settings = args.cluster, args.settings
         self._name, self._cluster, self._settings = name, cluster, settings
         provider = libvirt.Provider(f"{name}-provider", uri=settings.uri, opts=self.child())
-        # Names on a hypervisor are given, so the old one must go before the new one comes.
+        # Names on the hypervisor are fixed, so the old resource must be deleted before the new one is created.
         self._options = {"provider": provider, "delete_before_replace": True}
         self._login = private_key(f"{name}-login", "ED25519", self.child())
         self._network = libvirt.Network(
@@ -75,14 +75,14 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             opts=self.child(**self._options),
         )
         self._base = self._base_volume()
-        # The hypervisor reads them from its own pool: it may be another machine, and not let in where they were built.
+        # Uploaded to the pool: the hypervisor may be another machine, or have no permission to read the files where they are.
         self._kernel = self._boot_volume("kernel", settings.image.kernel)
         self._initrd = self._boot_volume("initrd", settings.image.initrd)
         self.machines = {node.name: self._machine(node) for node in args.nodes}
         self.register_outputs({})
 
     def _base_volume(self) -> libvirt.Volume:
-        """The image, uploaded once; its checksum is in its name, so that another image is another volume."""
+        """The image, uploaded once. Its checksum is in the name, so another image is another volume."""
         image = self._settings.image
         checked = command.local.Command(
             f"{self._name}-image",
@@ -102,7 +102,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
         )
 
     def _boot_volume(self, name: str, file: str | None) -> libvirt.Volume | None:
-        """A file of direct kernel boot, uploaded once with the image that it belongs to; None where there is none."""
+        """A file of direct kernel boot, uploaded once per image; None if it is not configured."""
         if file is None:
             return None
         return libvirt.Volume(
@@ -126,7 +126,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             base_volume_id=self._base.id,
             format="qcow2",
             size=size.disk * GIB,
-            # Ignition acts on a first boot only: another configuration takes a disk that has never booted.
+            # Ignition runs on the first boot only: another configuration needs a new disk.
             opts=self.child(**self._options, replace_with=[configuration]),
         )
         domain = libvirt.Domain(
@@ -174,6 +174,6 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             f"{name}-ignition",
             name=f"{node.name}.ign",
             pool=self._pool.name,
-            content=rendered,  # secret, as the keys in it are; and so in the state
+            content=rendered,  # contains private keys: secret, also in the state
             opts=self.child(**self._options, additional_secret_outputs=["content"]),
         )

@@ -1,4 +1,4 @@
-"""The seam between where machines come from and everything after: one record, the same for VMs and existing hosts."""
+"""One machine and its SSH connection: the same record for VMs and existing hosts."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import nodestate
 from nodestate import to_wire
 
 COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
-"""The scripts of pulumi-command's steps."""
+"""The scripts of pulumi-command steps."""
 
 DIALS = 10
-"""Of a machine that has booted."""
+"""Attempts to connect to a machine that has booted."""
 
 PER_DIAL_SECONDS = 60
-"""Connect and handshake together: an emulated machine that shares its cores with others takes half a minute."""
+"""The limit for connect and handshake together. A busy emulated machine needs half a minute."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How a machine is reached by SSH. `private_key` is a secret; `host_key` is pinned, `<type> <base64>`."""
+    """The SSH connection to a machine. `private_key` is a secret. `host_key` is pinned, in the form `<type> <base64>`."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class Connection:
     host_key: pulumi.Input[str]
 
     def for_command(self, dial_error_limit: int) -> command.remote.ConnectionArgs:
-        """The same for pulumi-command. A refused dial is tried `dial_error_limit` times, 5 s apart in the end."""
+        """The connection for pulumi-command, which dials up to `dial_error_limit` times, at most 5 s apart."""
         return command.remote.ConnectionArgs(
             host=self.host,
             port=self.port,
@@ -45,15 +45,16 @@ class Connection:
         )
 
     def record(self) -> dict[str, Any]:
-        """The connection as data; secret, since it holds the key."""
+        """The connection as data, with the private key: a secret."""
         return to_wire(self, nodestate.Connection)
 
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine. `machine_id` changes when it becomes another machine under the same name.
+    """One machine. `machine_id` changes if another machine takes its name.
 
-    `resource` is what makes the machine, where this program makes it: when that goes, nothing on it needs undoing.
+    `resource` is the resource that creates the machine, None for an existing host. If it is deleted, nothing on the
+    machine needs cleaning up.
     """
 
     name: str
@@ -63,13 +64,13 @@ class Machine:
     resource: pulumi.Resource | None = None
 
     def record(self, role: str) -> dict[str, Any]:
-        """How the machine is reached, as data for `make status`; secret, since it holds the key."""
+        """Role, address and connection as data for `make status`, with the private key: a secret."""
         return {"role": role, "address": self.address, "connection": self.connection.record()}
 
     def command(
         self, name: str, create: str, opts: pulumi.ResourceOptions, dials: int = DIALS, **more: Any
     ) -> command.remote.Command:
-        """A step of pulumi-command on this machine, its output kept and not shown. `more` are further inputs of it."""
+        """A pulumi-command step on this machine. Its output is stored and not shown. `more` are further inputs."""
         return command.remote.Command(
             name,
             connection=self.connection.for_command(dials),

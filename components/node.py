@@ -1,4 +1,4 @@
-"""One node: groups its certificates, NodeStates and one-off steps."""
+"""A component that groups the certificates, NodeStates and one-off steps of a node."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.machine import Machine
 
 @dataclass(frozen=True)
 class NodeArgs:
-    """The machine that becomes the node."""
+    """The node's machine."""
 
     machine: Machine
 

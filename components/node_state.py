@@ -14,7 +14,7 @@ from nodestate import File, NodeState, NodeStateInputs, Secret, map_leaves, to_w
 
 @dataclass(frozen=True)
 class IssuedText:
-    """A file whose content is an Output, secret or not: a certificate or key that the same run makes."""
+    """A file whose content is an Output, secret or not: a certificate or key that is created in the same run."""
 
     content: pulumi.Input[str]
     mode: str = "0600"
@@ -24,7 +24,7 @@ class IssuedText:
 
 @dataclass(frozen=True)
 class NodeStateArgs:
-    """`state` as rendered; `issued_files`, by absolute path, are added to its files."""
+    """`state` is the rendered state. `issued_files`, by absolute path, are added to its files."""
 
     machine: Machine
     state: NodeState
@@ -33,7 +33,7 @@ class NodeStateArgs:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """The attributes of NodeStateInputs that are not the state's own, with Outputs in them."""
+    """The inputs of NodeStateInputs that are not part of NodeState; they may be Outputs."""
 
     node: str
     machine_id: pulumi.Input[str]
@@ -43,7 +43,7 @@ class _Inputs:
 class NodeStateResource(pulumi.CustomResource):
     """Files, directories and units of one node and component, kept in sync over SSH by the provider in provider/.
 
-    `revision` changes when what is written to the node does (nodestate/revision.py): use it as a trigger.
+    `revision` changes when the text written to the node changes (nodestate/revision.py). Use it as a trigger.
     """
 
     revision: pulumi.Output[str]

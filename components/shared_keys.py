@@ -11,8 +11,10 @@ from components.certificate_authority import private_key
 
 
 class SharedKeys:
-    """The key that signs service accounts' tokens, and the one that secrets in etcd are encrypted with. Both protected as
-    the CA keys are: without the second, no secret in etcd can be read again."""
+    """The key that signs service account tokens, and the key that encrypts Secrets in etcd.
+
+    Both are protected like the CA keys: without the encryption key, no Secret in etcd can be decrypted.
+    """
 
     service_account: tls.PrivateKey
     encryption: tls.PrivateKey

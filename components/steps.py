@@ -1,4 +1,4 @@
-"""Registers the steps of a plan, each after those it waits for."""
+"""Registers the steps of a plan as resources, with their ordering edges."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from components.node import Node
 from components.node_state import IssuedText, NodeStateArgs, NodeStateResource
 
 FIRST_CONTACT_DIALS = 120
-"""About ten minutes: an emulated machine among others takes several to answer."""
+"""About ten minutes. A busy emulated machine needs several to answer for the first time."""
 
 
 class Steps:
-    """Registers steps one by one, in the plan's order. `resources` are those registered so far, by step name.
+    """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far, by step name.
 
-    A node's steps are children of its component, the cluster's of `cluster`.
+    Steps of a node are children of its Node component, the others of `cluster`.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Steps:
         self.commands: dict[str, command.remote.Command] = {}
 
     def register(self, step: Step) -> None:
-        """Registers one step; every step it waits for must be registered already."""
+        """Registers one step. Raises KeyError if a step that it waits for is not registered yet."""
         registered = {**self.states, **self.commands}
         after = [registered[edge.step] for edge in step.after]
         if isinstance(step, NodeStateStep):
@@ -70,9 +70,12 @@ class Steps:
         )
 
     def _input(self, step: CommandStep, revisions: list[pulumi.Output[str]]) -> pulumi.Output[str] | None:
-        """The admin kubeconfig. A step with `undo` has its revisions here, as YAML comments: a changed trigger would
-        replace the command, and so run `undo`; changed input runs the script again."""
+        """The bootstrap kubeconfig for standard input, None for a step without `admin`.
+
+        A step with `undo` gets its revisions here, as YAML comments: changed input runs the script again, whereas a changed
+        trigger would replace the command and run `undo`.
+        """
         if not step.admin:
             return None
-        comments = [pulumi.Output.concat("# ", one, "\n") for one in revisions] if step.undo else []
+        comments = [pulumi.Output.concat("# ", revision, "\n") for revision in revisions] if step.undo else []
         return pulumi.Output.secret(pulumi.Output.concat(*comments, self._admin))

@@ -1,4 +1,4 @@
-"""A cluster as the tests render it: three control-plane nodes and a worker on libvirt, artifacts from a mirror."""
+"""The cluster that tests render: three control-plane nodes and a worker on libvirt, artifacts from a mirror."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ ARTIFACTS = (
 
 
 def values() -> dict[str, Any]:
-    """The configuration, to change as a test likes."""
+    """A copy of the configuration, for a test to change."""
     return copy.deepcopy(VALUES)
 
 
 def load(folder: Path, configured: dict[str, Any] | None = None) -> Cluster:
-    """The cluster of a configuration, VALUES by default; `folder` gets the files that it names."""
+    """The cluster of a configuration, VALUES by default. Writes the files that it names to `folder`."""
     (folder / "SHA256SUMS").write_text("".join(f"{SHA}  {name}\n" for name in ARTIFACTS))
     return load_config(VALUES if configured is None else configured, folder)

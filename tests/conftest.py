@@ -1,4 +1,4 @@
-"""Options and environment that all layers share."""
+"""Options that all tests share."""
 
 from __future__ import annotations
 

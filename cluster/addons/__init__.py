@@ -1,1 +1,1 @@
-"""What is applied through the Kubernetes API: RBAC, CoreDNS."""
+"""The add-ons, applied through the Kubernetes API: RBAC, CoreDNS."""

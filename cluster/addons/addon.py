@@ -1,4 +1,4 @@
-"""A set of manifests that is applied, and pruned, as a whole."""
+"""An add-on: a set of manifests that is applied and pruned as a whole."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ KINDS = (
     *("serviceaccount", "configmap", "service", "deployment", "daemonset", "poddisruptionbudget"),
     *("role", "rolebinding", "clusterrole", "clusterrolebinding"),
 )
-"""The kinds a set may contain: pruning looks for former objects among these."""
+"""The kinds that a set may contain. Pruning looks for former objects of these kinds only."""
 
 
 @dataclass(frozen=True)
 class AddOn:
-    """One set. `text` is its manifests as YAML; `rollouts` must be available before the set is:
-    `<namespace>/<kind>/<name>`."""
+    """One set. `text` is its manifests as YAML. `rollouts` are the workloads that must be available before the set counts
+    as applied, each as `<namespace>/<kind>/<name>`."""
 
     name: str
     revision: str
@@ -28,22 +28,25 @@ class AddOn:
 
 
 def add_on(name: str, manifests: list[Manifest]) -> AddOn:
-    """The set under its name. Each object is labelled with the set and its revision, by which former objects are pruned.
+    """The add-on of these manifests. Each object is labelled with set and revision; pruning selects former objects by them.
 
     Raises ValueError for a kind that pruning would not find.
     """
-    for one in manifests:
-        if one["kind"].lower() not in KINDS:
-            raise ValueError(f"add-on {name}: kind {one['kind']} is not one of {', '.join(KINDS)}")
+    for manifest in manifests:
+        if manifest["kind"].lower() not in KINDS:
+            raise ValueError(f"add-on {name}: kind {manifest['kind']} is not one of {', '.join(KINDS)}")
     revision = hashlib.sha256(dump_yaml(*manifests).encode()).hexdigest()[:16]
     labels = {"plumbline/set": name, "plumbline/revision": revision}
     labelled = [
-        {**one, "metadata": {**one["metadata"], "labels": {**one["metadata"].get("labels", {}), **labels}}}
-        for one in manifests
+        {
+            **manifest,
+            "metadata": {**manifest["metadata"], "labels": {**manifest["metadata"].get("labels", {}), **labels}},
+        }
+        for manifest in manifests
     ]
     rollouts = tuple(
-        f"{one['metadata']['namespace']}/{one['kind'].lower()}/{one['metadata']['name']}"
-        for one in manifests
-        if one["kind"] in ("Deployment", "DaemonSet")
+        f"{manifest['metadata']['namespace']}/{manifest['kind'].lower()}/{manifest['metadata']['name']}"
+        for manifest in manifests
+        if manifest["kind"] in ("Deployment", "DaemonSet")
     )
     return AddOn(name, revision, dump_yaml(*labelled), rollouts)

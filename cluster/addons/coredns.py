@@ -12,7 +12,7 @@ LABELS = {"k8s-app": "kube-dns"}
 
 
 def manifests(cluster: Cluster) -> list[Manifest]:
-    """CoreDNS at the cluster's DNS address: two replicas, on different nodes if there are two that take them."""
+    """CoreDNS at the cluster's DNS address: two replicas, on different nodes if two nodes accept them."""
     return [
         _account(),
         _role(),
@@ -78,12 +78,12 @@ def _config_map(cluster: Cluster) -> Manifest:
 
 
 def _forward(cluster: Cluster) -> str:
-    """The upstream resolvers for names outside the cluster: those of CoreDNS's own node, configured ones, or none."""
+    """The upstream resolvers for names outside the cluster: the configured ones, else those of the pod's node; or none."""
     resolvers = cluster.network.resolvers
     if resolvers == ():
         return ""
-    asked = " ".join(str(one) for one in resolvers) if resolvers else "/etc/resolv.conf"
-    return f"    forward . {asked} {{\n        max_concurrent 1000\n    }}\n"
+    upstream = " ".join(str(address) for address in resolvers) if resolvers else "/etc/resolv.conf"
+    return f"    forward . {upstream} {{\n        max_concurrent 1000\n    }}\n"
 
 
 def _deployment(cluster: Cluster) -> Manifest:

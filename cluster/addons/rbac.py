@@ -7,7 +7,7 @@ from cluster.pki.leaves import ADMINS
 
 
 def manifests() -> list[Manifest]:
-    """The rights of the admins, and of the API server on kubelets: bindings, so that they can be unbound."""
+    """ClusterRoleBindings of the admins, and of the API server as a client of kubelets."""
     return [
         _binding(ADMINS, "cluster-admin", {"kind": "Group", "name": ADMINS}),
         _binding(

@@ -1,1 +1,1 @@
-"""What a virtual machine is given before its first boot: MAC address and Ignition configuration."""
+"""A virtual machine before its first boot: MAC address and Ignition configuration."""

@@ -1,4 +1,4 @@
-"""The Ignition configuration of a VM's first boot: login, host key, name and address. Nothing of the cluster's secrets."""
+"""The Ignition configuration of a VM's first boot: login, host key, name and address. No secret of the cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cluster.config.model import Libvirt, Node, OperatingSystem
 from cluster.machine.addresses import mac as mac_address
 
 LOGIN_USER = "core"
-"""What CoreOS-style systems call their first user; Ignition makes it on the others."""
+"""The first user of CoreOS-style systems; on other systems Ignition creates it."""
 
 SPEC = "3.3.0"
 """The newest specification that Debian's Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too."""
@@ -30,7 +30,7 @@ ADMIN_GROUPS = {
 
 
 def fw_cfg_name(system: OperatingSystem) -> str:
-    """The name under which QEMU hands the configuration to this system's Ignition."""
+    """The fw_cfg name from which this system's Ignition reads its configuration."""
     return FW_CFG_NAMES[system]
 
 
@@ -42,7 +42,7 @@ def render(
     host_key: str,
     host_public_key: str,
 ) -> str:
-    """The configuration as JSON. `host_key` is the machine's private SSH host key, made by the plan to be pinned."""
+    """The configuration as JSON. `host_key` is the machine's private SSH host key, created by the plan so that it can be pinned."""
     files = [
         _file("/etc/hostname", f"{node.name}\n"),
         _file("/etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600),

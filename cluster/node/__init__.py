@@ -1,1 +1,1 @@
-"""What a node holds: one module per component, each from the configuration to a NodeState."""
+"""The state of a node: one module per component, each from the configuration to a NodeState."""

@@ -1,4 +1,4 @@
-"""Where a node's programs are. Most operating systems have a writable /opt; one that has not gets a folder of its own here."""
+"""The folder of a node's programs: /opt/bin, unless the operating system has a read-only /opt."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cluster.config.model import Cluster, Libvirt, OperatingSystem
 
 DEFAULT_FOLDER = "/opt/bin"
 FOLDERS: dict[OperatingSystem, str] = {}
-"""The folder per operating system, where it is not the default."""
+"""Operating systems whose folder is not the default."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Binaries:
 
 
 def binaries(cluster: Cluster) -> Binaries:
-    """Where the programs of this cluster's nodes are."""
+    """The paths of the programs on this cluster's nodes."""
     if isinstance(cluster.machines, Libvirt):
         return Binaries(FOLDERS.get(cluster.machines.operating_system, DEFAULT_FOLDER))
     return Binaries()

@@ -1,4 +1,4 @@
-"""The container runtime of a node: containerd with runc, images that are imported from files, and kernel settings."""
+"""The container runtime of a node: containerd with runc, images imported from archives, and kernel settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KERNEL = {
     "vm.overcommit_memory": 1,
     "vm.panic_on_oom": 0,
 }
-"""The settings that the kubelet requires with protectKernelDefaults, and forwarding for pods."""
+"""The settings that the kubelet requires with protectKernelDefaults, and IP forwarding for pods."""
 
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
@@ -53,7 +53,7 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
     return NodeState(
         files={
             programs.containerd: File(source=artifacts.containerd, mode="0755"),
-            # Executed for each container: a new version restarts nothing.
+            # Started for each new container: a new version restarts nothing.
             programs.path("containerd-shim-runc-v2"): File(source=artifacts.containerd_shim, mode="0755"),
             programs.ctr: File(source=artifacts.ctr, mode="0755"),
             programs.runc: File(source=artifacts.runc, mode="0755"),
@@ -71,16 +71,16 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
             Reaction(CONTAINERD, Action.RESTART, (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
         ),
         readiness=(Readiness(CONTAINERD, timeout=120),),
-        pre_delete=(Hook(CONTAINERD, _end_containers(programs)),),
+        pre_delete=(Hook(CONTAINERD, _kill_containers(programs)),),
     )
 
 
-def _end_containers(programs: Binaries) -> str:
-    """Containers outlive containerd: when a node is given up, those that still run are killed first."""
+def _kill_containers(programs: Binaries) -> str:
+    """A pre-delete script: containers outlive containerd, so those that still run are killed first."""
     ctr = f"{programs.ctr} --namespace k8s.io"
     return f"""
-for one in $({ctr} tasks list --quiet); do
-  {ctr} tasks kill --signal SIGKILL "$one" || true
+for task in $({ctr} tasks list --quiet); do
+  {ctr} tasks kill --signal SIGKILL "$task" || true
 done
 """
 
@@ -94,7 +94,7 @@ def _kernel() -> NodeState:
 
 
 def _images(programs: Binaries, images: Sequence[ContainerImage]) -> NodeState:
-    """Archives that containerd imports, where nodes do not pull from registries."""
+    """Image archives that containerd imports, for nodes that do not pull from registries."""
     files = {f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}": image for image in images}
     unit = _ImagesUnit(programs.ctr, tuple(_ImageFile(image.name, file) for file, image in files.items()))
     return NodeState(

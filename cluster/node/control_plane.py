@@ -1,4 +1,4 @@
-"""API server, controller manager and scheduler of a control-plane node: three static pods that change together."""
+"""API server, controller manager and scheduler of a control-plane node: three static pods in one NodeState, so one slot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READY_SECONDS = 600
 
 
 def plan(cluster: Cluster, node: Node, etcd_quorum: str) -> NodeStateStep:
-    """The control plane of one node, and kubectl. `etcd_quorum` is the step after which etcd serves."""
+    """The control plane of one node, and kubectl. `etcd_quorum` is the name of the step after which etcd serves."""
     programs, pods = binaries(cluster), static_pods(cluster, node)
     state = static_pod.node_state(pods, programs, READY_SECONDS)
     kubectl = {programs.kubectl: File(source=cluster.kubernetes.artifacts.kubectl, mode="0755")}
@@ -41,7 +41,7 @@ def plan(cluster: Cluster, node: Node, etcd_quorum: str) -> NodeStateStep:
 
 
 def static_pods(cluster: Cluster, node: Node) -> tuple[StaticPod, ...]:
-    """The three components, one module each."""
+    """The three static pods."""
     return (
         kube_apiserver.static_pod(cluster, node),
         kube_controller_manager.static_pod(cluster, node),

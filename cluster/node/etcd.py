@@ -24,8 +24,8 @@ PEER_PORT = 2380
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The etcd member of one control-plane node.
 
-    etcd rereads its certificates for each connection, and its CA only at its start. The list of first members is read by
-    a member without data only, so a change of it restarts nothing.
+    etcd rereads its certificates for each connection, and its CA at its start only. The list of first members is read by a
+    member without data only, so a change of it restarts nothing.
     """
     programs = binaries(cluster)
     restarts_on = (programs.etcd, paths.ETCD_SETTINGS, paths.ETCD_UNIT, paths.ETCD_CA_CERTIFICATE)
@@ -75,23 +75,23 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
             *key_pair(f"{node.name}-etcd-peer", paths.ETCD_PEER_CERTIFICATE, paths.ETCD_PEER_KEY),
             *key_pair(f"{node.name}-etcd-health-client", paths.ETCD_CLIENT_CERTIFICATE, paths.ETCD_CLIENT_KEY),
         ),
-        # Members come up together: each waits for the others' quorum by itself.
+        # Members start in parallel: each of them waits for quorum.
         after=(After(step_name(node.name, "first-boot"), "nothing is written before Ignition has finished"),),
     )
 
 
 def client_url(node: Node) -> str:
-    """The URL by which clients reach a member."""
+    """A member's URL for clients."""
     return url(node.address, CLIENT_PORT)
 
 
 def peer_url(node: Node) -> str:
-    """The URL by which the other members reach it."""
+    """A member's URL for the other members."""
     return url(node.address, PEER_PORT)
 
 
 def settings(cluster: Cluster, node: Node) -> dict[str, str]:
-    """A member's settings by the name of etcd's environment variable."""
+    """A member's settings, by etcd's environment variables."""
     client, peer = client_url(node), peer_url(node)
     return {
         "ETCD_NAME": node.name,
@@ -122,7 +122,7 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
 
 
 def initial(cluster: Cluster) -> dict[str, str]:
-    """The first members: read by a member without data only."""
+    """The list of first members, read by a member without data only."""
     members = [f"{node.name}={peer_url(node)}" for node in cluster.control_plane_nodes()]
     return {
         "ETCD_INITIAL_CLUSTER": ",".join(members),
@@ -132,48 +132,48 @@ def initial(cluster: Cluster) -> dict[str, str]:
 
 
 def endpoints(cluster: Cluster) -> str:
-    """All members' client URLs, as etcdctl takes them."""
+    """All members' client URLs, in the form of etcdctl's --endpoints."""
     return ",".join(client_url(node) for node in cluster.control_plane_nodes())
 
 
 def etcdctl(programs: Binaries, endpoints: str = "") -> str:
-    """The start of an etcdctl command on a control-plane node, as the health client."""
-    asked = f" --endpoints {endpoints}" if endpoints else ""
+    """The beginning of an etcdctl command line on a control-plane node, with the health client's certificate."""
+    option = f" --endpoints {endpoints}" if endpoints else ""
     return (
         f"{programs.etcdctl} --cacert {paths.ETCD_CA_CERTIFICATE} "
-        f"--cert {paths.ETCD_CLIENT_CERTIFICATE} --key {paths.ETCD_CLIENT_KEY}{asked}"
+        f"--cert {paths.ETCD_CLIENT_CERTIFICATE} --key {paths.ETCD_CLIENT_KEY}{option}"
     )
 
 
 def health_check(cluster: Cluster, node: Node) -> str | None:
-    """A script that succeeds while the other members have quorum without this one. None for a single member."""
+    """A script that succeeds if the other members have quorum without this one. None for a single member."""
     others = _others(cluster, node)
     return _quorum(cluster, others, "the other members") if others else None
 
 
 def removal_check(cluster: Cluster) -> str:
-    """A script that succeeds while the members of this plan have quorum: etcd refuses a removal that would lose it."""
+    """A script that succeeds if the members of this plan have quorum: etcd refuses a removal that would lose it."""
     return _quorum(cluster, _members(cluster), "the remaining members")
 
 
-def _quorum(cluster: Cluster, asked: list[str], called: str) -> str:
-    """Succeeds while as many of these members are healthy as etcd needs of all."""
-    members = len(cluster.control_plane_nodes())
-    quorum = members // 2 + 1
+def _quorum(cluster: Cluster, members: list[str], called: str) -> str:
+    """A script that succeeds if enough of these members are healthy for quorum of all members of the plan."""
+    total = len(cluster.control_plane_nodes())
+    quorum = total // 2 + 1
     return (
         "healthy=0 silent=\n"
-        f"for one in {' '.join(asked)}; do\n"
-        f"  if {etcdctl(binaries(cluster), '${one#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
-        '  else silent="$silent ${one%%=*}"; fi\n'
+        f"for member in {' '.join(members)}; do\n"
+        f"  if {etcdctl(binaries(cluster), '${member#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
+        '  else silent="$silent ${member%%=*}"; fi\n'
         "done\n"
         f'[ "$healthy" -ge {quorum} ] || '
-        f'{{ echo "etcd:$silent of {called} do not answer, and {quorum} of {members} must"; exit 1; }}\n'
+        f'{{ echo "etcd: no answer from$silent ({called}); {quorum} of {total} members must be healthy"; exit 1; }}\n'
     )
 
 
 def _members(cluster: Cluster) -> list[str]:
     """The members, each as `<name>=<client URL>`: names, addresses and ports contain only shell-safe characters."""
-    return [f"{one.name}={client_url(one)}" for one in cluster.control_plane_nodes()]
+    return [f"{node.name}={client_url(node)}" for node in cluster.control_plane_nodes()]
 
 
 def _others(cluster: Cluster, node: Node) -> list[str]:

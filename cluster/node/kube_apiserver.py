@@ -20,7 +20,7 @@ AUDIT_LOG = "/var/log/kubernetes/audit"
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
-    """The API server: CIS 1.2; anonymous requests are limited to the health endpoints."""
+    """The API server, with the flags of CIS 1.2. Anonymous requests are limited to the health endpoints."""
 
     def own(name: str) -> str:
         return path(NAME, name)
@@ -51,7 +51,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             "etcd-cafile": own("etcd-ca.crt"),
             "etcd-certfile": own("etcd-client.crt"),
             "etcd-keyfile": own("etcd-client.key"),
-            # The node's own member first, the others only while that is down.
+            # The node's own etcd member first. The others are used only while it is down.
             "etcd-servers": ",".join(etcd.client_url(member) for member in kubeconfig.own_first(cluster, node)),
             **_goaway(cluster),
             "kubelet-certificate-authority": own("ca.crt"),
@@ -78,7 +78,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             **SERVING_FLAGS,
         },
         files=[
-            # Read at the start only. The API server would reread ca.crt for clients, but not for kubelets.
+            # Read at the start only. (The API server rereads ca.crt to verify clients, but not to verify kubelets.)
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
             PodFile("etcd-ca.crt", Issued(CA.ETCD, Part.CERTIFICATE)),
             PodFile("audit-policy.yaml", dump_yaml(audit_policy())),
@@ -107,29 +107,29 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
 
 
 def _goaway(cluster: Cluster) -> dict[str, str]:
-    """Clients keep one connection for good: now and then one is asked to reconnect, so that they spread again."""
+    """Clients keep one connection. HTTP/2 GOAWAY makes a few of them reconnect, which spreads them over the API servers."""
     return {"goaway-chance": "0.001"} if len(cluster.control_plane_nodes()) > 1 else {}
 
 
 def health_check(cluster: Cluster, node: Node) -> str | None:
-    """A script that succeeds while another API server is ready. None where there is no other."""
+    """A script that succeeds if another API server is ready. None if there is no other."""
     others = [
-        f"{url(one.address, kubeconfig.API_PORT)}/readyz"
-        for one in cluster.control_plane_nodes()
-        if one.name != node.name
+        f"{url(other.address, kubeconfig.API_PORT)}/readyz"
+        for other in cluster.control_plane_nodes()
+        if other.name != node.name
     ]
     if not others:
         return None
     return (
-        f"for one in {' '.join(others)}; do\n"
-        '  if curl --silent --fail --insecure --max-time 5 --output /dev/null "$one"; then exit 0; fi\n'
+        f"for endpoint in {' '.join(others)}; do\n"
+        '  if curl --silent --fail --insecure --max-time 5 --output /dev/null "$endpoint"; then exit 0; fi\n'
         "done\n"
-        'echo "no other API server answers"; exit 1\n'
+        f'echo "no other API server is ready: {" ".join(others)}"; exit 1\n'
     )
 
 
 def authentication() -> dict[str, Any]:
-    """Anonymous requests are limited to the health endpoints."""
+    """The AuthenticationConfiguration: anonymous requests are limited to the health endpoints."""
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
@@ -138,7 +138,7 @@ def authentication() -> dict[str, Any]:
 
 
 def audit_policy() -> dict[str, Any]:
-    """Metadata of requests, never the contents of secrets; health checks, leases and the nodes' own reads are left out."""
+    """The audit policy: metadata of requests, never their bodies; without health checks, leases and the nodes' own reads."""
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",

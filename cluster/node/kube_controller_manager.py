@@ -43,7 +43,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             "service-cluster-ip-range": str(cluster.network.service_cidr),
             "terminated-pod-gc-threshold": "1000",
             "use-service-account-credentials": "true",
-            # Metrics are served to 127.0.0.1 only, with a certificate that it makes for itself in memory.
+            # Metrics are served to 127.0.0.1 only, with a self-signed certificate in memory.
             **SERVING_FLAGS,
         },
         files=[
@@ -62,7 +62,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
 
 
 def _node_cidrs(cluster: Cluster) -> dict[str, str]:
-    """With cni routed, a node's podCIDR comes from the plan; else the controller manager gives each node one."""
+    """With `network.cni: routed` the plan assigns the podCIDRs; otherwise the controller manager does."""
     if cluster.network.cni is Cni.ROUTED:
         return {"allocate-node-cidrs": "false"}
     return {"allocate-node-cidrs": "true", "cluster-cidr": str(cluster.network.pod_cidr)}

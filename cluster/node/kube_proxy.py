@@ -17,7 +17,7 @@ PROBE = Probe(10256, "/livez", "/healthz", scheme="http")
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
-    """kube-proxy in nftables mode. Kubernetes itself binds its identity to what it may read."""
+    """kube-proxy in nftables mode. Its RBAC binding is built into Kubernetes."""
 
     def own(name: str) -> str:
         return path(NAME, name)
@@ -43,7 +43,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeProxyConfiguration. Metrics and health are served to the node itself."""
+    """The node's KubeProxyConfiguration. Metrics and health are served on 127.0.0.1 only."""
     settings: dict[str, Any] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",

@@ -34,7 +34,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             "kubeconfig": own("kubeconfig"),
             **leader_election(cluster.control_plane),
             "profiling": "false",
-            # Metrics are served to 127.0.0.1 only, with a certificate that it makes for itself in memory.
+            # Metrics are served to 127.0.0.1 only, with a self-signed certificate in memory.
             **SERVING_FLAGS,
         },
         files=[

@@ -1,4 +1,4 @@
-"""Kubeconfigs, and how clients on a node find the API servers."""
+"""Kubeconfigs, and the lines of /etc/hosts by which clients on a node find the API servers."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ API_PORT = 6443
 
 
 def kubelet(cluster: Cluster) -> str:
-    """The kubelet's kubeconfig. Certificates are named by path, so that the kubelet rereads a renewed one."""
+    """The kubelet's kubeconfig. It refers to certificates by path, so the kubelet rereads a renewed one."""
     user = {"client-certificate": paths.KUBELET_CLIENT_CERTIFICATE, "client-key": paths.KUBELET_CLIENT_KEY}
     return _by_path(cluster, paths.CA_CERTIFICATE, "kubelet", user)
 
 
 def component(cluster: Cluster, user: str, name: str) -> str:
-    """The kubeconfig of a static pod by its name, for the files in its own folder."""
+    """The kubeconfig of the static pod `name`. It refers to the files in the pod's own folder."""
     folder = f"{paths.KUBERNETES}/{name}"
     credentials = {"client-certificate": f"{folder}/client.crt", "client-key": f"{folder}/client.key"}
     return _by_path(cluster, f"{folder}/ca.crt", user, credentials)
 
 
 def hosts(cluster: Cluster, node: Node) -> str:
-    """The lines of /etc/hosts by which clients on a node find the API servers, its own first if it has one.
+    """The lines of /etc/hosts for the internal endpoint: all API servers, the node's own first if it has one.
 
-    A client whose connection is refused or times out tries the next address.
+    If a connection is refused or times out, a client tries the next address.
     """
     name = cluster.kubernetes.internal_endpoint
-    return "".join(f"{one.address} {name}\n" for one in own_first(cluster, node))
+    return "".join(f"{server.address} {name}\n" for server in own_first(cluster, node))
 
 
 def host_aliases(cluster: Cluster, node: Node) -> list[dict[str, Any]]:
-    """The same for a pod, whose /etc/hosts is written once, when it starts."""
+    """The same as `hostAliases` of a pod, whose /etc/hosts is written when it starts."""
     name = cluster.kubernetes.internal_endpoint
-    return [{"ip": str(one.address), "hostnames": [name]} for one in own_first(cluster, node)]
+    return [{"ip": str(server.address), "hostnames": [name]} for server in own_first(cluster, node)]
 
 
 def own_first(cluster: Cluster, node: Node) -> list[Node]:
     """The control-plane nodes; `node` comes first if it is one."""
-    return sorted(cluster.control_plane_nodes(), key=lambda one: one.name != node.name)
+    return sorted(cluster.control_plane_nodes(), key=lambda other: other.name != node.name)
 
 
 def embedded(cluster: Cluster, host: Host, user: str, ca_pem: str, certificate_pem: str, key_pem: str) -> str:
-    """A kubeconfig that contains its certificates and key: a secret.
+    """A kubeconfig that contains its certificates and key. The text is a secret.
 
-    The first context uses `host`, which may not resolve where the file is used. So each control-plane node has a
-    context of its own, `<cluster>-<node>`, which uses the node's address.
+    The first context uses `host`, which may not resolve on the computer that uses the file. So there is also a context
+    per control-plane node, `<cluster>-<node>`, which uses the node's address.
     """
     ca = {"certificate-authority-data": _base64(ca_pem)}
     credentials = {"client-certificate-data": _base64(certificate_pem), "client-key-data": _base64(key_pem)}

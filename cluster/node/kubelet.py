@@ -1,4 +1,4 @@
-"""The kubelet of a node: its configuration, kubeconfig and unit, and what a change of each needs."""
+"""The kubelet of a node: configuration, kubeconfig and unit, and the reaction to a change of each."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ UNIT = "kubelet.service"
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The kubelet of one node.
 
-    It rereads its serving certificate; its client certificate also, within minutes and unobservable from outside, so
-    nothing waits for that. A new CA takes a restart.
+    It rereads its serving certificate, and its client certificate within minutes. The latter cannot be observed from
+    outside, so nothing waits for it. A new CA needs a restart.
     """
     programs = binaries(cluster)
     restarts_on = (programs.kubelet, paths.KUBELET_CONFIG, paths.KUBECONFIG, paths.KUBELET_UNIT, paths.CA_CERTIFICATE)
@@ -68,8 +68,8 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeletConfiguration: the program's, then the cluster's overrides, then the node's, merged by key."""
-    ours: dict[str, Any] = {
+    """The node's KubeletConfiguration: the program's defaults, the cluster's overrides and the node's, merged by key in this order."""
+    defaults: dict[str, Any] = {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {
@@ -106,7 +106,7 @@ def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
         "tlsCipherSuites": list(CIPHERS),
         "volumePluginDir": paths.VOLUME_PLUGINS,
     }
-    return merge(merge(ours, cluster.kubelet), node.kubelet)
+    return merge(merge(defaults, cluster.kubelet), node.kubelet)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

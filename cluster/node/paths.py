@@ -1,4 +1,4 @@
-"""Where files are on a node, the same on every operating system. Programs: cluster/node/binaries.py."""
+"""Paths of files on a node, the same on every operating system. Paths of programs: cluster/node/binaries.py."""
 
 UNITS = "/etc/systemd/system"
 CONTAINERD_UNIT = f"{UNITS}/containerd.service"

@@ -1,4 +1,4 @@
-"""A node's part of the pod and service networks: CNI configuration, routes to the other nodes' pods, and kube-proxy."""
+"""The pod and service networks of a node: CNI configuration, routes to the other nodes' pods, and kube-proxy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ READY_SECONDS = 300
 
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
-    """The networks of one node. Another node's arrival changes this node's list of routes, and no pod notices."""
+    """The networks of one node. A node that joins changes the other nodes' routes and does not interrupt their pods."""
     pods = (kube_proxy.static_pod(cluster, node),)
     parts = [static_pod.node_state(pods, binaries(cluster), READY_SECONDS)]
     if cluster.network.cni is Cni.ROUTED:
@@ -32,8 +32,10 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
         after=(
             After(step_name(node.name, "kubelet"), "the kubelet runs kube-proxy"),
             *(
-                After(step_name(one.name, control_plane.COMPONENT), "kube-proxy is ready once the API lists services")
-                for one in cluster.control_plane_nodes()
+                After(
+                    step_name(server.name, control_plane.COMPONENT), "kube-proxy is ready once the API lists services"
+                )
+                for server in cluster.control_plane_nodes()
             ),
         ),
     )
@@ -41,8 +43,8 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 def _routed(cluster: Cluster, node: Node) -> NodeState:
     plugins = {
-        f"{paths.CNI_BIN}/{name}": File(source=one, mode="0755")
-        for name, one in cluster.kubernetes.artifacts.cni.items()
+        f"{paths.CNI_BIN}/{name}": File(source=download, mode="0755")
+        for name, download in cluster.kubernetes.artifacts.cni.items()
     }
     script = binaries(cluster).routes
     nftables = render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
@@ -72,10 +74,10 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
 
 
 def conflist(node: Node) -> dict[str, Any]:
-    """The CNI configuration: a point-to-point link from each pod to the node, with an address of the node's podCIDR.
+    """The CNI configuration: a point-to-point link between each pod and the node, with an address from the node's podCIDR.
 
-    Not a bridge: a pod's packets to a service on its own node are then routed by the node, where kube-proxy translates
-    them, without the kernel's br_netfilter.
+    Not a bridge: the node routes a pod's packets to a Service, so kube-proxy translates them without the kernel module
+    br_netfilter.
     """
     ranges = [[{"subnet": str(node.pod_cidr)}]]
     return {
@@ -90,7 +92,7 @@ def conflist(node: Node) -> dict[str, Any]:
 
 def routes(cluster: Cluster, node: Node) -> str:
     """One line per other node: its podCIDR and its address."""
-    return "".join(f"{one.pod_cidr} {one.address}\n" for one in cluster.nodes if one.name != node.name)
+    return "".join(f"{other.pod_cidr} {other.address}\n" for other in cluster.nodes if other.name != node.name)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Static pods: the manifest of one, and the systemd unit by which the plan names its restarts.
+"""Static pods: manifest, files, and the systemd unit that represents each pod in plans and readiness checks.
 
-The unit is active once the pod runs with its files as they are now (templates/node/static_pod/static-pod.sh.j2).
+The unit becomes active once the pod runs with its current files (templates/node/static_pod/static-pod.sh.j2).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from cluster.step import Issued, IssuedFile
 from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
 
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
-"""A dead control-plane node is noticed in seconds, not in TCP's minutes."""
+"""HTTP/2 pings: a client notices a dead control-plane node in seconds; TCP alone takes minutes."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The health endpoints of a component on its node, asked every `period` seconds."""
+    """The health endpoints of a component on its node, probed every `period` seconds."""
 
     port: int
     live: str = "/livez"
@@ -36,9 +36,9 @@ class Probe:
 
 @dataclass(frozen=True)
 class PodFile:
-    """One file in the component's own folder: rendered text, or an issued one.
+    """One file in the component's own folder: rendered or issued text.
 
-    `reread`: the program notices a change by itself. Any other file is read at the start only: a change restarts the pod.
+    With `reread`, the program notices a change by itself. Any other file is read at the start only: a change restarts the pod.
     """
 
     name: str
@@ -48,9 +48,9 @@ class PodFile:
 
 @dataclass(frozen=True)
 class StaticPod:
-    """One component of one container. Its container sees the component's own folder, and `writes`, which it may write to.
+    """A static pod with one container, which sees the component's own folder and the folders in `writes` (writable).
 
-    `serves`: the file of `files` that holds its serving certificate, where it rereads that (key: same name, `.key`).
+    `serves` is the name of the serving certificate in `files` if the program rereads it; its key has the suffix `.key`.
     """
 
     name: str
@@ -68,21 +68,21 @@ class StaticPod:
 
     @property
     def unit(self) -> str:
-        """The systemd unit that represents it."""
+        """The systemd unit that represents the pod."""
         return f"{self.name}.service"
 
     @property
     def manifest_path(self) -> str:
-        """Where the kubelet reads it."""
+        """The path of the manifest, read by the kubelet."""
         return f"{paths.MANIFESTS}/{self.name}.yaml"
 
     @property
     def folder(self) -> str:
-        """The only folder of /etc that its container sees."""
+        """The only folder below /etc that the container sees."""
         return f"{paths.KUBERNETES}/{self.name}"
 
     def path(self, name: str) -> str:
-        """The absolute path of one of its files."""
+        """The absolute path of one of the pod's files."""
         return f"{self.folder}/{name}"
 
 
@@ -92,9 +92,9 @@ def path(component: str, name: str) -> str:
 
 
 def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> NodeState:
-    """Manifests, units, folders and rendered files of static pods, with the reactions to all their files.
+    """Manifests, units, directories and rendered files of static pods, with the reactions to all their files.
 
-    Each must be ready within `timeout` seconds. Issued files: see `issued`.
+    Each pod must be ready within `timeout` seconds. Issued files are in `issued`.
     """
     files: dict[str, File] = {}
     directories: dict[str, Directory] = {}
@@ -132,7 +132,7 @@ def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> N
 
 
 def issued(pods: Sequence[StaticPod]) -> tuple[IssuedFile, ...]:
-    """The files of static pods whose text is made during the run."""
+    """The files of static pods whose text is created during the run."""
     return tuple(
         IssuedFile(pod.path(file.name), file.content)
         for pod in pods
@@ -142,14 +142,14 @@ def issued(pods: Sequence[StaticPod]) -> tuple[IssuedFile, ...]:
 
 
 def merged(*states: NodeState) -> NodeState:
-    """One NodeState of several that share no path and no unit. Rollout and preStart hooks are the caller's to add."""
+    """One NodeState from several that share no path and no unit, without their rollout and pre-start hooks."""
     return NodeState(
-        files={path: one for each in states for path, one in each.files.items()},
-        directories={path: one for each in states for path, one in each.directories.items()},
-        units={name: one for each in states for name, one in each.units.items()},
-        reactions=tuple(one for each in states for one in each.reactions),
-        readiness=tuple(one for each in states for one in each.readiness),
-        pre_delete=tuple(one for each in states for one in each.pre_delete),
+        files={path: file for state in states for path, file in state.files.items()},
+        directories={path: directory for state in states for path, directory in state.directories.items()},
+        units={name: unit for state in states for name, unit in state.units.items()},
+        reactions=tuple(reaction for state in states for reaction in state.reactions),
+        readiness=tuple(check for state in states for check in state.readiness),
+        pre_delete=tuple(hook for state in states for hook in state.pre_delete),
     )
 
 
@@ -159,7 +159,7 @@ class _ScriptParameters:
 
 
 def script(programs: Binaries) -> str:
-    """The script behind the units, the same for all static pods."""
+    """The script that the units of all static pods run."""
     return render("node/static_pod/static-pod.sh.j2", _ScriptParameters(programs.folder))
 
 
@@ -196,7 +196,7 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "hostNetwork": True,
         "priorityClassName": "system-node-critical",
-        # Its files belong to root; it keeps none of root's capabilities unless it configures the node's network.
+        # The files belong to root. The container has none of root's capabilities, unless it configures the node's network.
         "securityContext": {"runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [
             {

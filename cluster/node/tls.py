@@ -8,9 +8,9 @@ CIPHERS = (
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
 )
-"""The cipher suites that the CIS benchmark (4.2.12) accepts and Go still offers for TLS 1.2, in Kubernetes' names."""
+"""The TLS 1.2 cipher suites that the CIS benchmark (4.2.12) accepts and Go still offers, by Kubernetes' names."""
 
 ETCD_CIPHERS = tuple(name for name in CIPHERS if "CHACHA20" not in name)
-"""Those that etcd knows by the same names."""
+"""The suites that etcd knows by the same names."""
 
 SERVING_FLAGS = {"tls-cipher-suites": ",".join(CIPHERS), "tls-min-version": "VersionTLS12"}

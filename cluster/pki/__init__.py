@@ -1,1 +1,1 @@
-"""The cluster's certificate authorities and certificates: who each is for and what it may do."""
+"""The cluster's CAs and leaf certificates: subject, names, usage and node of each."""

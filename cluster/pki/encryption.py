@@ -9,9 +9,9 @@ from cluster.rendering import dump_yaml
 
 
 def encryption_configuration(key_pem: str) -> str:
-    """The EncryptionConfiguration whose key is derived from a private key of the plan. The text is a secret.
+    """The EncryptionConfiguration with a key derived from a private key of the plan. The text is a secret.
 
-    Secrets stored before in the clear can still be read, and are encrypted when they are next written.
+    Secrets that were stored in plain text can still be read, and are encrypted when they are next written.
     """
     key = hashlib.sha256(b"plumbline encryption at rest\0" + key_pem.encode()).digest()
     providers = [

@@ -1,4 +1,4 @@
-"""Which leaf certificates a cluster has: who each is for and what it may do. Where they go: the modules of cluster.node."""
+"""The leaf certificates of a cluster: subject, names and usage. The modules of cluster.node say which file each goes to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cluster.step import CA
 
 ADMIN = "administrator"
 BOOTSTRAP = "bootstrap"
-"""Leaves that are on no node: the admin's, and the one that applies RBAC before any binding exists."""
+"""Leaves that are on no node: the admin's, and the one that applies the RBAC bindings before any exist."""
 
 ADMINS = "plumbline:cluster-admins"
 """The admins' group, bound to cluster-admin by RBAC: unlike system:masters, it can be unbound."""
@@ -21,7 +21,7 @@ class Leaf:
     """One leaf certificate.
 
     `name` is unique in the cluster. `node` is the node that holds it, None for a leaf that is on no node.
-    `allowed_uses` are pulumi-tls's words.
+    `allowed_uses` has the values of pulumi-tls.
     """
 
     name: str
@@ -35,9 +35,9 @@ class Leaf:
 
 
 def leaves(cluster: Cluster) -> tuple[Leaf, ...]:
-    """All leaf certificates: first those that are on no node, then each node's."""
-    # Before the first binding only the group that Kubernetes itself knows has any rights.
-    found = [_person(cluster, ADMIN, ADMINS), _person(cluster, BOOTSTRAP, "system:masters")]
+    """All leaf certificates: first those on no node, then those of each node."""
+    # Before the first binding exists only the built-in group system:masters is authorized.
+    found = [_off_node(cluster, ADMIN, ADMINS), _off_node(cluster, BOOTSTRAP, "system:masters")]
     for node in cluster.nodes:
         found += _kubelet(cluster, node)
         if node.role is Role.CONTROL_PLANE:
@@ -47,7 +47,7 @@ def leaves(cluster: Cluster) -> tuple[Leaf, ...]:
     return tuple(found)
 
 
-def _person(cluster: Cluster, name: str, group: str) -> Leaf:
+def _off_node(cluster: Cluster, name: str, group: str) -> Leaf:
     return Leaf(name, None, f"{cluster.name}-{name}", _uses(cluster, "client_auth"), organization=group)
 
 
@@ -73,7 +73,7 @@ def _kubelet(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf]:
 
 
 def _etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
-    """A member's two certificates, each for both ends of a connection as etcd uses them, and one to ask for health."""
+    """A member's server and peer certificates, each for both ends of a connection as etcd requires, and a health client's."""
 
     def member(name: str, common_name: str) -> Leaf:
         return Leaf(
@@ -91,7 +91,7 @@ def _etcd(cluster: Cluster, node: Node) -> tuple[Leaf, Leaf, Leaf]:
 
 
 def _control_plane(cluster: Cluster, node: Node) -> tuple[Leaf, ...]:
-    """The API server's serving certificate, and an identity for each connection that the control plane opens."""
+    """The API server's serving certificate, and a client certificate for each connection that the control plane opens."""
     api = cluster.kubernetes
     endpoint = api.control_plane_endpoint
     other = (endpoint,) if endpoint != api.internal_endpoint else ()
@@ -127,7 +127,7 @@ def _client(cluster: Cluster, node: Node, name: str, common_name: str, ca: CA = 
 
 
 def _uses(cluster: Cluster, *extended: str) -> tuple[str, ...]:
-    """RSA keys may also be used to encipher a session key; ECDSA keys cannot."""
+    """The key usages. RSA keys may also encipher a session key; ECDSA keys cannot."""
     if cluster.certificates.algorithm == "RSA":
         return ("digital_signature", "key_encipherment", *extended)
     return ("digital_signature", *extended)

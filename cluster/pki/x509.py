@@ -1,4 +1,4 @@
-"""What a certificate says, for people."""
+"""A readable summary of a certificate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography import x509
 
 @dataclass(frozen=True)
 class CertificateInfo:
-    """A certificate in words: subject as in RFC 4514, serial in hex, expiry in ISO 8601 (UTC), whole days left."""
+    """A certificate: subject as in RFC 4514, serial number in hex, expiry in ISO 8601 (UTC), whole days left."""
 
     name: str
     subject: str
@@ -21,7 +21,7 @@ class CertificateInfo:
 
 
 def describe(name: str, pem: str, now: datetime) -> CertificateInfo:
-    """Reads one PEM certificate. `now` must carry a time zone; days left are negative once it has expired."""
+    """Parses a PEM certificate. `now` must have a time zone. `days_left` is negative after the expiry."""
     certificate = x509.load_pem_x509_certificate(pem.encode())
     expires = certificate.not_valid_after_utc
     return CertificateInfo(

@@ -1,4 +1,4 @@
-"""Golden files: what is rendered must be what is committed. `--update-golden` writes them."""
+"""Golden files: rendered text must equal the committed file. `--update-golden` writes the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Compares a text with the golden file of that name."""
+    """Compares a text with the golden file of this name."""
 
     def check(name: str, text: str) -> None:
         file = HERE / name
@@ -20,6 +20,8 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         assert file.exists(), f"{name} is missing: run pytest tests/golden --update-golden"
-        assert text == file.read_text(), f"{name} differs: if that is meant, run pytest tests/golden --update-golden"
+        assert text == file.read_text(), (
+            f"{name} differs: if the change is intended, run pytest tests/golden --update-golden"
+        )
 
     return check

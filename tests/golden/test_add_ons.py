@@ -13,6 +13,6 @@ from tests import clusters
 
 
 @pytest.mark.parametrize("name", ["rbac", "dns"])
-def test_manifests(tmp_path: Path, golden: Callable[[str, str], None], name: str) -> None:
+def test_add_on_manifests(tmp_path: Path, golden: Callable[[str, str], None], name: str) -> None:
     manifests: list[Manifest] = rbac.manifests() if name == "rbac" else coredns.manifests(clusters.load(tmp_path))
     golden(f"add-ons/{name}.yaml", add_on(name, manifests).text)

@@ -15,7 +15,7 @@ from tests import clusters
 
 
 @pytest.mark.parametrize("system", list(OperatingSystem))
-def test_ignition(tmp_path: Path, golden: Callable[[str, str], None], system: OperatingSystem) -> None:
+def test_ignition_configuration(tmp_path: Path, golden: Callable[[str, str], None], system: OperatingSystem) -> None:
     cluster = clusters.load(tmp_path)
     assert isinstance(cluster.machines, Libvirt)
     text = ignition.render(

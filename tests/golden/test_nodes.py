@@ -1,4 +1,4 @@
-"""The files of a node per role, as a tree: tests/golden/nodes/<role>/<path on the node>, and an index of all of them."""
+"""The files of a node per role: tests/golden/nodes/<role>/<path on the node>, and an index of all paths."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_node_files(planned: ClusterPlan, golden: Golden, role: str) -> None:
     kept = {
         f"/{file.relative_to(HERE / 'nodes' / role)}" for file in (HERE / "nodes" / role).rglob("*") if file.is_file()
     }
-    assert kept == rendered.keys(), "golden files of paths that no node has any more"
+    assert kept == rendered.keys(), "golden files of paths that nodes no longer have"
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_node_index(planned: ClusterPlan, golden: Golden, role: str) -> None:
-    """Every path of a node: mode, where its text comes from, and what a change of it does."""
+    """Every path of a node: mode, source of its text, and the reactions to a change."""
     golden(f"nodes/{role}.txt", "".join(_index(step) for step in planned.of_node(ROLES[role])))
 
 

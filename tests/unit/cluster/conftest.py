@@ -1,4 +1,4 @@
-"""The cluster that the tests of the plan are about."""
+"""The cluster of the tests of the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan as a whole: every issued file, every edge, and what another node changes."""
+"""The plan as a whole: issued files, ordering edges, and the changes by an added node."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def steps(planned: ClusterPlan) -> dict[str, Step]:
     return {step.name: step for step in planned.steps}
 
 
-def test_plan_orders_every_step_after_those_it_waits_for(cluster: Cluster) -> None:
+def test_plan_steps_are_in_order(cluster: Cluster) -> None:
     planned = plan(cluster)
     seen: set[str] = set()
     for step in planned.steps:
@@ -28,7 +28,7 @@ def test_plan_orders_every_step_after_those_it_waits_for(cluster: Cluster) -> No
     assert all(reason for _, _, reason in planned.edges())
 
 
-def test_plan_order_of_a_node(cluster: Cluster) -> None:
+def test_plan_edges_of_a_node(cluster: Cluster) -> None:
     """First boot, runtime, kubelet, network, registration; the control plane waits for kubelet and etcd's quorum."""
     by_name = steps(plan(cluster))
 
@@ -45,7 +45,7 @@ def test_plan_order_of_a_node(cluster: Cluster) -> None:
     assert waits("golden-add-on-dns", *(f"{node.name}-registration" for node in cluster.nodes))
 
 
-def test_plan_nodes_do_not_wait_for_each_other_before_the_network(cluster: Cluster) -> None:
+def test_plan_nodes_start_in_parallel(cluster: Cluster) -> None:
     by_name = steps(plan(cluster))
     for component in ("first-boot", "runtime", "kubelet", "etcd"):
         for node in ("m1", "m2", "w1"):
@@ -53,7 +53,7 @@ def test_plan_nodes_do_not_wait_for_each_other_before_the_network(cluster: Clust
             assert step is None or all(edge.step.startswith(f"{node}-") for edge in step.after)
 
 
-def test_plan_puts_no_ca_key_on_any_node(cluster: Cluster) -> None:
+def test_plan_has_no_ca_key_on_nodes(cluster: Cluster) -> None:
     issued = [file for step in plan(cluster).steps if isinstance(step, NodeStateStep) for file in step.issued]
     assert {file.text.part for file in issued if file.text.of in {*CA}} == {Part.CERTIFICATE}
     secret = [file for file in issued if file.text.part.secret]
@@ -61,7 +61,7 @@ def test_plan_puts_no_ca_key_on_any_node(cluster: Cluster) -> None:
     assert {file.mode for file in secret} == {"0600"}
 
 
-def test_plan_leaves_belong_to_their_node(cluster: Cluster) -> None:
+def test_plan_places_leaves_on_their_own_node(cluster: Cluster) -> None:
     planned = plan(cluster)
     owners = {leaf.name: leaf.node for leaf in planned.leaves}
     placed = set()
@@ -73,7 +73,7 @@ def test_plan_leaves_belong_to_their_node(cluster: Cluster) -> None:
     assert placed == {name for name, node in owners.items() if node is not None}
 
 
-def test_plan_authorities_of_etcd_and_front_proxy(cluster: Cluster) -> None:
+def test_plan_cas_of_etcd_and_front_proxy_leaves(cluster: Cluster) -> None:
     signed = {leaf.name.partition("-")[2]: leaf.ca for leaf in plan(cluster).leaves if leaf.node == "m1"}
     assert {name for name, ca in signed.items() if ca is CA.ETCD} == {
         *("etcd-server", "etcd-peer", "etcd-health-client", "apiserver-etcd-client")
@@ -81,7 +81,7 @@ def test_plan_authorities_of_etcd_and_front_proxy(cluster: Cluster) -> None:
     assert signed["front-proxy-client"] is CA.FRONT_PROXY
 
 
-def test_plan_without_a_worker_changes_no_step_but_routes(cluster: Cluster, tmp_path: Path) -> None:
+def test_plan_removed_worker_changes_routes_only(cluster: Cluster, tmp_path: Path) -> None:
     values = clusters.values()
     del values["nodes"]["w1"]
     fewer, all_steps = steps(plan(clusters.load(tmp_path, values))), steps(plan(cluster))
@@ -95,7 +95,7 @@ def test_plan_without_a_worker_changes_no_step_but_routes(cluster: Cluster, tmp_
     assert changed == {(f"m{number}-network", paths.ROUTES) for number in (1, 2, 3)}
 
 
-def test_plan_with_cni_none_has_no_routes(cluster: Cluster) -> None:
+def test_plan_cni_none_has_no_routes(cluster: Cluster) -> None:
     own = replace(cluster, network=replace(cluster.network, cni=Cni.NONE))
     files = {path for step in plan(own).of_node("m1") for path in step.state.files}
     assert not {paths.ROUTES, paths.CNI_CONFLIST} & files
@@ -104,24 +104,27 @@ def test_plan_with_cni_none_has_no_routes(cluster: Cluster) -> None:
     assert "--allocate-node-cidrs=true" in (text or "")
 
 
-def test_plan_commands_hold_no_identity(cluster: Cluster) -> None:
+def test_plan_commands_contain_no_key(cluster: Cluster) -> None:
     commands = [step for step in plan(cluster).steps if isinstance(step, CommandStep)]
     assert {step.name for step in commands if step.undo} == {f"{node.name}-registration" for node in cluster.nodes}
     assert not any("client-key-data" in step.script or "PRIVATE KEY" in step.script for step in commands)
 
 
 def state_step(**changes: object) -> NodeStateStep:
-    return replace(NodeStateStep("w1", "one", NodeState()), **changes)  # type: ignore[arg-type]
+    return replace(NodeStateStep("w1", "first", NodeState()), **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("planned", "message"),
     [
-        ([state_step(), state_step()], "two steps are named w1-one"),
-        ([state_step(after=(After("w1-two", "a reason"),))], "w1-one waits for w1-two, which is no step"),
+        ([state_step(), state_step()], "two steps are named w1-first"),
+        (
+            [state_step(after=(After("w1-second", "a reason"),))],
+            "w1-first waits for w1-second, which is not a step of the plan",
+        ),
     ],
 )
-def test_ordered_refuses(planned: list[Step], message: str) -> None:
+def test_ordered_refuses_bad_edges(planned: list[Step], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         ordered(planned)
 
@@ -130,16 +133,16 @@ def test_ordered_refuses(planned: list[Step], message: str) -> None:
     ("step", "message"),
     [
         (state_step(issued=(certificate("m1-etcd-server", "/a"),)), "which is not a leaf of w1"),
-        (state_step(issued=(certificate("nobody", "/a"),)), "which is not a leaf of w1"),
+        (state_step(issued=(certificate("unknown", "/a"),)), "which is not a leaf of w1"),
     ],
 )
-def test_check_issued_refuses(cluster: Cluster, step: NodeStateStep, message: str) -> None:
+def test_check_issued_refuses_unknown_leaf(cluster: Cluster, step: NodeStateStep, message: str) -> None:
     planned = plan(cluster)
     with pytest.raises(PlanError, match=message):
         check_issued(replace(planned, steps=(*planned.steps, step)))
 
 
-def test_check_issued_refuses_a_ca_key(cluster: Cluster) -> None:
+def test_check_issued_refuses_ca_key(cluster: Cluster) -> None:
     planned = plan(cluster)
     key = replace(certificate(CA.ETCD, "/a").text, part=Part.PRIVATE_KEY)
     step = state_step(issued=(replace(certificate(CA.ETCD, "/a"), text=key),))
@@ -147,14 +150,14 @@ def test_check_issued_refuses_a_ca_key(cluster: Cluster) -> None:
         check_issued(replace(planned, steps=(*planned.steps, step)))
 
 
-def test_check_issued_refuses_a_leaf_without_a_file(cluster: Cluster) -> None:
+def test_check_issued_refuses_unplaced_leaf(cluster: Cluster) -> None:
     planned = plan(cluster)
     fewer = tuple(step for step in planned.steps if step.name != "m1-etcd")
     with pytest.raises(PlanError, match="certificate of m1-etcd-server goes to no file"):
         check_issued(replace(planned, steps=fewer))
 
 
-def test_shared_keys_are_on_control_plane_nodes_only(cluster: Cluster) -> None:
+def test_plan_shared_keys_are_on_control_plane_nodes_only(cluster: Cluster) -> None:
     for node in cluster.nodes:
         shared = {
             file.text.of

@@ -1,4 +1,4 @@
-"""A monitor that invents nothing of substance and records what the program asks of the engine."""
+"""A mock of the engine that records every resource registration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIGNATURE = "4dabf18193072939515e22adb298388d"
 
 @dataclass(frozen=True)
 class Registration:
-    """One registered resource: what was sent for it."""
+    """One registered resource, as it was sent."""
 
     urn: str
     type: str
@@ -29,7 +29,7 @@ class Registration:
 
 
 class _Mocks(pulumi_mocks.Mocks):
-    """Gives back the inputs, and for what only a provider can know a marked placeholder."""
+    """Returns the inputs as state, with placeholders for the outputs that only a provider knows."""
 
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         state = {key: _plain(value) for key, value in args.inputs.items()}
@@ -52,7 +52,7 @@ class _Mocks(pulumi_mocks.Mocks):
 
 
 class Recorder(pulumi_mocks.MockMonitor):
-    """Records every registration and refuses a second resource of one URN, as the engine does."""
+    """Records every registration and refuses a second resource with the same URN, as the engine does."""
 
     def __init__(self) -> None:
         super().__init__(_Mocks())
@@ -66,7 +66,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             type=request.type,
             name=request.name,
             parent=request.parent,
-            # As it goes over the wire: the SDK's own reader would move a secret's mark up to the whole property.
+            # As sent: the SDK's deserializer would mark the whole property as secret instead of the value inside it.
             inputs=json_format.MessageToDict(request.object),
             protect=request.protect,
             deleted_with=request.deletedWith,
@@ -76,12 +76,12 @@ class Recorder(pulumi_mocks.MockMonitor):
         return response
 
     def of_type(self, suffix: str) -> list[Registration]:
-        """The registrations whose type ends so, in order."""
-        return [one for one in self.registrations.values() if one.type.endswith(suffix)]
+        """The registrations whose type ends with `suffix`, in order."""
+        return [found for found in self.registrations.values() if found.type.endswith(suffix)]
 
     def named(self, name: str) -> Registration:
-        """The one registration of this name."""
-        [found] = [one for one in self.registrations.values() if one.name == name]
+        """The only registration with this name."""
+        [found] = [found for found in self.registrations.values() if found.name == name]
         return found
 
 
@@ -91,18 +91,18 @@ def is_secret(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Mocks see secrets as marked objects; a state holds the value."""
+    """The value without secret marks: mocks get secrets as marked objects."""
     if is_secret(value):
         return _plain(value["value"])
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     return value
 
 
 def record(program: Any, preview: bool) -> Recorder:
-    """Runs a program that registers resources; returns what it asked for."""
+    """Runs a program that registers resources; returns the registrations."""
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
 
@@ -115,7 +115,7 @@ def record(program: Any, preview: bool) -> Recorder:
 
 
 def _certificate() -> str:
-    """A certificate for the placeholders, made here: components read expiry and serial from it."""
+    """A certificate for the placeholders. Components read expiry and serial number from it."""
     from datetime import UTC, datetime, timedelta
 
     from cryptography import x509

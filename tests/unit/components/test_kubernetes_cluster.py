@@ -1,4 +1,4 @@
-"""What the components ask of the engine: parents, order, protection and secrets. The engine itself is tested elsewhere."""
+"""The resources that the components register: parents, order, protection, secrets. tests/engine tests the engine itself."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ def recorder(cluster: Cluster, request: pytest.FixtureRequest) -> Recorder:
     return record(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)).nodes, preview=request.param)
 
 
-def test_nodes_resources_are_named_for_their_node(recorder: Recorder) -> None:
+def test_node_children_have_its_name_as_prefix(recorder: Recorder) -> None:
     nodes = {one.urn: one for one in recorder.of_type(":Node")}
     children = [one for one in recorder.registrations.values() if one.parent in nodes]
     assert len(children) > 50
-    for one in children:
-        assert one.name.startswith(f"{nodes[one.parent].name}-"), one.name
+    for child in children:
+        assert child.name.startswith(f"{nodes[child.parent].name}-"), child.name
 
 
 def test_type_tokens_are_pinned(recorder: Recorder) -> None:
-    """A token that changes replaces every child: keys are made again, nodes are undone. Aliases must keep the old one."""
+    """A changed token without an alias replaces every child: keys are created again and nodes are cleaned up."""
     assert {one.type for one in recorder.registrations.values() if one.type.startswith("plumbline:")} == {
         "plumbline:index:CertificateAuthority",
         "plumbline:index:KubernetesCluster",
@@ -65,7 +65,7 @@ def test_type_tokens_are_pinned(recorder: Recorder) -> None:
     assert KubernetesCluster.formerly == ("plumbline:index:Plumbline",)
 
 
-def test_resources_per_node(recorder: Recorder) -> None:
+def test_node_resource_count(recorder: Recorder) -> None:
     """The local backend writes the whole state at each step: the number of resources is the cost of a first `up`."""
 
     def count(node: str) -> int:
@@ -75,23 +75,23 @@ def test_resources_per_node(recorder: Recorder) -> None:
     assert count("m1") == 44
 
 
-def test_only_the_cluster_is_at_the_top(recorder: Recorder) -> None:
+def test_cluster_is_only_top_level_resource(recorder: Recorder) -> None:
     tops = [one.name for one in recorder.registrations.values() if "pulumi:pulumi:Stack::" in one.parent]
     assert tops == ["proof"]
 
 
 def test_ca_keys_are_protected_and_on_no_node(recorder: Recorder) -> None:
-    authorities = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
+    cas = ["proof-ca-key", "proof-etcd-ca-key", "proof-front-proxy-ca-key"]
     shared = ["proof-control-plane-encryption-key", "proof-control-plane-service-account-key"]
     protected = [one.name for one in recorder.registrations.values() if one.protect]
-    assert sorted(protected) == sorted([*authorities, *shared])
+    assert sorted(protected) == sorted([*cas, *shared])
     states = recorder.of_type(":NodeState")
     assert len(states) == 8
-    for key in authorities:
+    for key in cas:
         assert f"key of {key}" not in repr([state.inputs for state in states])
 
 
-def test_etcd_is_on_control_plane_nodes_with_its_own_ca(recorder: Recorder) -> None:
+def test_etcd_has_own_ca_and_control_plane_nodes_only(recorder: Recorder) -> None:
     files = recorder.named("m1-etcd").inputs["files"]
     assert [one.name for one in recorder.of_type(":NodeState") if one.name.endswith("-etcd")] == ["m1-etcd"]
     for name, key in (("server", paths.ETCD_KEY), ("peer", paths.ETCD_PEER_KEY), ("health", paths.ETCD_CLIENT_KEY)):
@@ -103,7 +103,7 @@ def test_etcd_is_on_control_plane_nodes_with_its_own_ca(recorder: Recorder) -> N
     assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
 
 
-def test_dependencies_follow_the_plan(recorder: Recorder, cluster: Cluster) -> None:
+def test_resources_depend_on_planned_steps(recorder: Recorder, cluster: Cluster) -> None:
     for step in plan(cluster).steps:
         dependencies = recorder.named(step.name).dependencies
         for edge in step.after:
@@ -122,7 +122,7 @@ def test_control_plane_keys_are_secrets(recorder: Recorder) -> None:
     )
 
 
-def test_node_holds_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
+def test_node_has_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
     for name, other in (("m1", "w1"), ("w1", "m1")):
         files = recorder.named(f"{name}-kubelet").inputs["files"]
         for path in (paths.KUBELET_CLIENT_KEY, paths.KUBELET_KEY):
@@ -133,33 +133,33 @@ def test_node_holds_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
         assert not is_secret(files[paths.CA_CERTIFICATE]["content"])
 
 
-def test_commands_hold_no_key(recorder: Recorder) -> None:
+def test_commands_contain_no_key(recorder: Recorder) -> None:
     commands = recorder.of_type("remote:Command")
     assert {one.name for one in commands} == {
         *("m1-first-boot", "w1-first-boot", "m1-registration", "w1-registration"),
         *("proof-etcd-quorum", "proof-control-plane-ready", "proof-add-on-rbac", "proof-add-on-dns"),
     }
-    for one in commands:
-        shown = repr({key: value for key, value in one.inputs.items() if key not in ("connection", "stdin")})
+    for command in commands:
+        shown = repr({key: value for key, value in command.inputs.items() if key not in ("connection", "stdin")})
         assert "PRIVATE KEY" not in shown
         assert "client-key-data" not in shown
-        through_api = one.name.startswith(("proof-add-on-", "proof-control-plane-")) or one.name.endswith(
+        through_api = command.name.startswith(("proof-add-on-", "proof-control-plane-")) or command.name.endswith(
             "-registration"
         )
-        assert is_secret(one.inputs.get("stdin")) == through_api
-        connection = one.inputs["connection"]
+        assert is_secret(command.inputs.get("stdin")) == through_api
+        connection = command.inputs["connection"]
         assert is_secret(connection)
         assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
 
 
-def test_connection_key_is_secret_in_node_state(recorder: Recorder) -> None:
+def test_node_state_connection_key_is_secret(recorder: Recorder) -> None:
     for state in recorder.of_type(":NodeState"):
         assert is_secret(state.inputs["connection"]["privateKey"])
         assert state.inputs["connection"]["hostKey"].startswith("ssh-ed25519 ")
 
 
-def test_registration_runs_again_without_being_replaced(recorder: Recorder) -> None:
-    """A replaced registration would run `unregister.sh`: drain the node and delete it. So it has no triggers."""
+def test_registration_has_no_triggers(recorder: Recorder) -> None:
+    """A changed trigger would replace the registration and run `unregister.sh`, which drains and deletes the node."""
     for name in ("m1", "w1"):
         registration = recorder.named(f"{name}-registration")
         assert "delete" in registration.inputs
@@ -167,7 +167,7 @@ def test_registration_runs_again_without_being_replaced(recorder: Recorder) -> N
         assert recorder.named(f"{name}-kubelet").urn in registration.dependencies
 
 
-def test_former_urns_are_aliases(recorder: Recorder) -> None:
+def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:
     root = "urn:pulumi:test::plumbline::plumbline:index:Plumbline"
     for name, former in (
         (

@@ -1,4 +1,4 @@
-"""CoreDNS's upstream resolvers, and the kinds that pruning knows."""
+"""CoreDNS's upstream resolvers, and the kinds that pruning finds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def text(cluster: Cluster, resolvers: tuple[IPv4Address, ...] | None) -> str:
     return add_on("dns", coredns.manifests(cluster)).text
 
 
-def test_coredns_forwards_to_the_configured_resolvers(cluster: Cluster) -> None:
+def test_coredns_forwards_to_configured_resolvers(cluster: Cluster) -> None:
     assert "forward . /etc/resolv.conf {" in text(cluster, None)
     assert "forward . 192.0.2.53 {" in text(cluster, (IPv4Address("192.0.2.53"),))
     assert "forward" not in text(cluster, ())
 
 
-def test_add_on_refuses_a_kind_that_pruning_would_not_find() -> None:
+def test_add_on_refuses_kind_without_pruning() -> None:
     with pytest.raises(ValueError, match="kind NetworkPolicy is not one of"):
         add_on("own", [{"kind": "NetworkPolicy", "metadata": {"name": "a"}}])

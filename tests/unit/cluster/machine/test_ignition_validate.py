@@ -13,12 +13,12 @@ from tests.tools.ignition_validate import problems
 RENDERED = sorted((Path(__file__).resolve().parents[3] / "golden").rglob("ignition/*.json"))
 
 
-def test_ignition_is_rendered_for_every_system() -> None:
+def test_ignition_has_golden_file_per_system() -> None:
     assert [file.stem for file in RENDERED] == ["debian", "fedora-coreos", "flatcar"]
 
 
 @pytest.mark.parametrize("file", RENDERED, ids=lambda file: file.stem)
-def test_rendered_ignition_is_valid(file: Path) -> None:
+def test_ignition_is_valid(file: Path) -> None:
     assert problems(file.read_text()) == ""
 
 
@@ -32,5 +32,5 @@ def test_rendered_ignition_is_valid(file: Path) -> None:
     ],
     ids=["relative-path", "unknown-key", "unknown-version", "same-file-twice"],
 )
-def test_invalid_ignition_is_reported(config: dict[str, Any], problem: str) -> None:
+def test_ignition_validate_reports_problem(config: dict[str, Any], problem: str) -> None:
     assert problem in problems(json.dumps(config))

@@ -8,15 +8,15 @@ from cluster.config.model import Cluster
 from cluster.node import etcd
 
 
-def test_settings_name_the_member_only(cluster: Cluster) -> None:
-    """So that a member more or less restarts no other: the list of first members is in a file of its own."""
+def test_etcd_settings_contain_own_address_only(cluster: Cluster) -> None:
+    """A member that joins or leaves must not restart the others: the list of first members is in a separate file."""
     for node in cluster.control_plane_nodes():
         text = repr(etcd.settings(cluster, node))
         for other in cluster.control_plane_nodes():
             assert (str(other.address) in text) == (other.name == node.name)
 
 
-def test_health_check_asks_the_other_members_for_quorum(cluster: Cluster) -> None:
+def test_etcd_health_check_asks_other_members(cluster: Cluster) -> None:
     check = etcd.health_check(cluster, cluster.nodes[0]) or ""
     assert "m2=https://10.77.0.12:2379" in check
     assert "m3=https://10.77.0.13:2379" in check
@@ -24,11 +24,11 @@ def test_health_check_asks_the_other_members_for_quorum(cluster: Cluster) -> Non
     assert "-ge 2 ]" in check
 
 
-def test_health_check_of_a_single_member_is_none(cluster: Cluster) -> None:
+def test_etcd_health_check_of_single_member_is_none(cluster: Cluster) -> None:
     alone = replace(cluster, nodes=(cluster.nodes[0], cluster.nodes[3]))
     assert etcd.health_check(alone, alone.nodes[0]) is None
 
 
-def test_removal_check_asks_all_members(cluster: Cluster) -> None:
+def test_etcd_removal_check_asks_all_members(cluster: Cluster) -> None:
     check = etcd.removal_check(cluster)
     assert all(f"{node.name}=https://{node.address}:2379" in check for node in cluster.control_plane_nodes())

@@ -1,4 +1,4 @@
-"""Kubeconfigs, and how clients find the API servers."""
+"""Kubeconfigs, and the lines of /etc/hosts for the API servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cluster.node import kubeconfig, paths
 from cluster.plan import plan
 
 
-def test_kubelet_kubeconfig_names_no_single_node(cluster: Cluster) -> None:
+def test_kubeconfig_of_kubelet_uses_internal_endpoint(cluster: Cluster) -> None:
     text = kubeconfig.kubelet(cluster)
     assert "https://api.golden.cluster.local:6443" in text
     assert "10.77.0." not in text
@@ -24,17 +24,17 @@ def test_kubelet_kubeconfig_names_no_single_node(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "kind"), [(IPv4Address("10.77.0.5"), "ip_addresses"), ("api.example.org", "dns_names")]
 )
-def test_control_plane_endpoint_is_for_clients_outside(cluster: Cluster, endpoint: Host, kind: str) -> None:
+def test_kubeconfig_embedded_uses_control_plane_endpoint(cluster: Cluster, endpoint: Host, kind: str) -> None:
     cluster = replace(cluster, kubernetes=replace(cluster.kubernetes, control_plane_endpoint=endpoint))
     assert str(endpoint) not in kubeconfig.kubelet(cluster)
-    carried = yaml.safe_load(kubeconfig.embedded(cluster, endpoint, "admin", "", "", ""))
-    assert carried["clusters"][0]["cluster"]["server"] == f"https://{endpoint}:6443"
+    embedded = yaml.safe_load(kubeconfig.embedded(cluster, endpoint, "admin", "", "", ""))
+    assert embedded["clusters"][0]["cluster"]["server"] == f"https://{endpoint}:6443"
     serving = [leaf for leaf in plan(cluster).leaves if leaf.name.endswith("-apiserver")]
     assert len(serving) == 3
     assert all(str(endpoint) in getattr(leaf, kind) for leaf in serving)
 
 
-def test_hosts_lists_the_own_api_server_first(cluster: Cluster) -> None:
+def test_hosts_lists_own_api_server_first(cluster: Cluster) -> None:
     assert kubeconfig.hosts(cluster, cluster.nodes[1]).splitlines() == [
         "10.77.0.12 api.golden.cluster.local",
         "10.77.0.11 api.golden.cluster.local",

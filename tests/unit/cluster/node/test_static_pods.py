@@ -1,4 +1,4 @@
-"""Static pods: what each names is there, and readable by its container."""
+"""Static pods: the files that flags and kubeconfigs name exist and are mounted in the container."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def pods(cluster: Cluster) -> dict[str, StaticPod]:
 
 
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
-def test_static_pod_flags_name_files_that_exist_and_are_mounted(cluster: Cluster, name: str) -> None:
+def test_static_pod_flags_name_mounted_files(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
     state = node_state([pod], Binaries(), 60)
-    there = {*state.files, *(file.path for file in issued([pod]))}
+    existing = {*state.files, *(file.path for file in issued([pod]))}
     [container] = manifest(pod)["spec"]["containers"]
     mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
     assert mounted == [pod.folder, *pod.writes], "no folder of another component"
     values = [argument.partition("=")[2] for argument in container["command"][1:]]
     named = {word for value in values for word in value.split(",") if word.startswith("/")}
-    assert {path for path in named if not any(path.startswith(f"{folder}/") for folder in pod.writes)} <= there
-    for path in there & named:
+    assert {path for path in named if not any(path.startswith(f"{folder}/") for folder in pod.writes)} <= existing
+    for path in existing & named:
         assert path.startswith(f"{pod.folder}/")
 
 
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
-def test_static_pod_kubeconfig_names_files_that_exist(cluster: Cluster, name: str) -> None:
+def test_static_pod_kubeconfig_names_own_files(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
     [text] = [str(file.content) for file in pod.files if file.name == "kubeconfig"] or [""]
     if not text:
@@ -44,7 +44,7 @@ def test_static_pod_kubeconfig_names_files_that_exist(cluster: Cluster, name: st
 
 
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
-def test_static_pod_restarts_on_exactly_the_files_it_does_not_reread(cluster: Cluster, name: str) -> None:
+def test_static_pod_restarts_on_files_it_does_not_reread(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
     reactions = {str(reaction.action): set(reaction.files) for reaction in node_state([pod], Binaries(), 60).reactions}
     started_with = {pod.path(file.name) for file in pod.files if not file.reread}
@@ -52,8 +52,8 @@ def test_static_pod_restarts_on_exactly_the_files_it_does_not_reread(cluster: Cl
     assert reactions.get("self-reload", set()).isdisjoint(started_with)
 
 
-def test_api_server_serving_certificate_is_checked_where_it_serves(cluster: Cluster) -> None:
+def test_static_pod_api_server_certificate_is_checked(cluster: Cluster) -> None:
     pod = pods(cluster)["kube-apiserver"]
-    [reaction] = [one for one in node_state([pod], Binaries(), 60).reactions if one.action == "self-reload"]
+    [reaction] = [found for found in node_state([pod], Binaries(), 60).reactions if found.action == "self-reload"]
     assert reaction.served_at == "127.0.0.1:6443"
     assert reaction.certificate == pod.path("server.crt")
