@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from cluster.config.kubelet_base import BASE, merge
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig, paths
 from cluster.rendering import TEMPLATES, render
@@ -86,53 +86,19 @@ def state(cluster: Cluster, node: Node) -> State:
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
     """The node's KubeletConfiguration: ours, then the cluster's overrides, then the node's own, merged key by key."""
-    ours: dict[str, Any] = {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": True},
-            "x509": {"clientCAFile": paths.CA_CERTIFICATE},
-        },
-        "authorization": {"mode": "Webhook"},
-        "cgroupDriver": "systemd",
+    ours = {
+        "authentication": {"x509": {"clientCAFile": paths.CA_CERTIFICATE}},
         "clusterDNS": [str(cluster.network.cluster_dns)],
         "clusterDomain": cluster.domain,
         "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
-        "eventRecordQPS": 50,
-        "healthzBindAddress": "127.0.0.1",
-        "healthzPort": 10248,
-        "makeIPTablesUtilChains": True,
-        "maxPods": 110,
-        "podPidsLimit": 4096,
-        "protectKernelDefaults": True,
-        "readOnlyPort": 0,
         "registerWithTaints": [_taint(taint.key, taint.value, taint.effect) for taint in node.taints],
-        "resolvConf": "/run/systemd/resolve/resolv.conf",
-        "rotateCertificates": False,
-        "seccompDefault": True,
-        "serializeImagePulls": False,
-        "maxParallelImagePulls": 5,
-        "shutdownGracePeriod": "45s",
-        "shutdownGracePeriodCriticalPods": "30s",
         "staticPodPath": paths.MANIFESTS,
-        "streamingConnectionIdleTimeout": "5m",
         "tlsCertFile": paths.KUBELET_CERTIFICATE,
         "tlsPrivateKeyFile": paths.KUBELET_KEY,
-        "tlsMinVersion": "VersionTLS12",
         "tlsCipherSuites": CIPHERS,
         "volumePluginDir": paths.VOLUME_PLUGINS,
     }
-    return merge(merge(ours, cluster.kubelet), node.kubelet)
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid over `base`: objects key by key, everything else replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
+    return merge(merge(merge(BASE, ours), cluster.kubelet), node.kubelet)
 
 
 def _taint(key: str, value: str, effect: str) -> dict[str, str]:
