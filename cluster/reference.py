@@ -24,7 +24,10 @@ EDGES = re.compile(r"(?<=<!-- generated: edges -->\n).*?(?=<!-- end: edges -->)"
 
 SAMPLE: dict[str, Any] = {
     "cluster": {"name": "example"},
-    "machines": {"source": "libvirt", "libvirt": {"image": {"path": "image.qcow2", "sha256": "0" * 64}}},
+    "machines": {
+        "source": "libvirt",
+        "libvirt": {"network": "10.77.0.0/24", "image": {"path": "image.qcow2", "sha256": "0" * 64}},
+    },
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},
         "m2": {"role": "control-plane", "address": "10.77.0.12"},
