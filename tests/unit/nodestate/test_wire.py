@@ -151,6 +151,14 @@ def test_wire_form_reads_numbers_of_secret_maps() -> None:
     assert found == Connection("h", Secret("k"), "x", port=23)
 
 
+@pytest.mark.parametrize("unknown", [UNKNOWN, Secret(UNKNOWN)], ids=["plain", "secret"])
+@pytest.mark.parametrize("key", to_wire(FULL))
+def test_wire_form_reads_unknown_sections(key: str, unknown: Any) -> None:
+    found: Any = from_wire(NodeStateInputs, to_wire(FULL) | {key: unknown})
+    [field] = [one for one in fields_of(NodeStateInputs) if one.wire == key]
+    assert getattr(found, field.name) == (UNKNOWN if field.required else field.default)
+
+
 def test_wire_form_keeps_unknown_values() -> None:
     data = {
         "files": {
