@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from nodestate.keys import Check, Field, fields_of
 from nodestate.schema import Action, File, NodeStateInputs, Reaction
-from nodestate.secret import UNKNOWN, Secret
+from nodestate.secret import UNKNOWN, Secret, is_unknown
 from nodestate.wire import revealed
 
 Data = Mapping[str, Any]
@@ -37,7 +37,7 @@ def _record(kind: type, data: Data, at: str, inputs: Data) -> Iterator[Problem]:
             yield Problem(
                 key, f"is not for a {field.key.unless}: other programs own the file, only its lines are managed"
             )
-        elif value is not UNKNOWN:
+        elif not is_unknown(value):
             yield from _value(field, value, key, inputs)
     for rule in RULES.get(kind, ()):
         yield from rule(data, at)
@@ -70,7 +70,7 @@ def _value(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem
 
 
 def _nested(field: Field, value: Any, at: str, inputs: Data) -> Iterator[Problem]:
-    if value is UNKNOWN:
+    if is_unknown(value):
         return
     if isinstance(value, Mapping):
         yield from _record(field.of, value, f"{at}.", inputs)

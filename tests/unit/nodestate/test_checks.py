@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from nodestate import UNKNOWN, Secret, problems, to_wire
+from nodestate import UNKNOWN, Connection, File, NodeStateInputs, Reaction, Rollout, Secret, problems, to_wire
+from nodestate.keys import fields_of
 from tests.unit.nodestate.test_wire import BARE, FULL
 
 PLAIN: dict[str, Any] = {
@@ -18,6 +19,10 @@ PLAIN: dict[str, Any] = {
 }
 SHA = "0" * 64
 CONNECTION = PLAIN["connection"]
+
+
+def keys(kind: type) -> str:
+    return ", ".join(field.wire for field in fields_of(kind))
 
 
 def with_file(**file: Any) -> dict[str, Any]:
@@ -35,13 +40,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"node": 5}, "node: 5 is not a name"),
     ({"node": ""}, "node: '' is not a name"),
     ({"machineId": None}, "machineId: is missing: a text that changes when the node becomes another machine"),
-    ({"connection": None}, "connection: is missing: a map of host, privateKey, hostKey, port, user"),
-    ({"connection": "ssh"}, "connection: 'ssh' is not a map of host, privateKey, hostKey, port, user"),
+    ({"connection": None}, f"connection: is missing: a map of {keys(Connection)}"),
+    ({"connection": "ssh"}, f"connection: 'ssh' is not a map of {keys(Connection)}"),
     ({"redyness": []}, "redyness: is not a known key; did you mean readiness?"),
     (
         {"zz": 1},
-        "zz: is not a known key; known: connection, directories, files, machineId, node, preDelete, preStart, reactions, "
-        "readiness, rollout, units",
+        "zz: is not a known key; known: " + ", ".join(sorted(keys(NodeStateInputs).split(", "))),
     ),
     # connection
     ({"connection": {**CONNECTION, "host": None}}, "connection.host: is missing: an address or host name"),
@@ -65,7 +69,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     # files
     ({"files": []}, "files: an empty list is not a map"),
     ({"files": "x"}, "files: 'x' is not a map"),
-    ({"files": {"/f": "x"}}, "files[\"/f\"]: 'x' is not a map of content, source, mode, owner, group, block"),
+    ({"files": {"/f": "x"}}, f"files[\"/f\"]: 'x' is not a map of {keys(File)}"),
     ({"files": {"f": {"content": ""}}}, "files[\"f\"]: 'f' is not an absolute path in its shortest form"),
     (
         {"files": {"/a/../f": {"content": ""}}},
@@ -127,8 +131,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         'units["a.service"].masked: is not a known key; known: active, enabled',
     ),
     # reactions
-    ({"reactions": {}}, "reactions: this map is not a list of maps of unit, action, files, servedAt, certificate"),
-    ({"reactions": ["x"]}, "reactions[0]: 'x' is not a map of unit, action, files, servedAt, certificate"),
+    ({"reactions": {}}, f"reactions: this map is not a list of maps of {keys(Reaction)}"),
+    ({"reactions": ["x"]}, f"reactions[0]: 'x' is not a map of {keys(Reaction)}"),
     (with_reaction(unit="kubelet"), "reactions[0].unit: 'kubelet' is not a unit's name, such as kubelet.service"),
     (with_reaction(action="reboot"), "reactions[0].action: 'reboot' is not one of restart, reload, self-reload"),
     (
@@ -172,7 +176,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"preDelete": [{"unit": "a.service", "script": ""}]}, "preDelete[0].script: '' is not a shell script"),
     (
         {"rollout": []},
-        "rollout: an empty list is not a map of group, healthCheck, maxUnavailable, members, removalCheck",
+        f"rollout: an empty list is not a map of {keys(Rollout)}",
     ),
     ({"rollout": {}}, "rollout.group: is missing: a name"),
     ({"rollout": {"group": "g", "healthCheck": ["x"]}}, "rollout.healthCheck: this list is not a shell command"),
@@ -203,7 +207,8 @@ def test_problems_accept_the_wire_form(inputs: Any) -> None:
 
 def test_problems_accept_unknown_values() -> None:
     for key in to_wire(FULL):
-        assert problems(to_wire(FULL) | {key: UNKNOWN}) == [], key
+        for unknown in (UNKNOWN, Secret(UNKNOWN)):
+            assert problems(to_wire(FULL) | {key: unknown}) == [], key
     nested = {
         "files": {"/f": UNKNOWN, "/g": {"content": Secret(UNKNOWN), "mode": UNKNOWN}, "/h": {"source": UNKNOWN}},
         "units": {"a.service": {"active": UNKNOWN}},

@@ -1,4 +1,4 @@
-"""A Secret shows its text to nobody that does not ask for it by `reveal`."""
+"""A Secret gives its text by `reveal` only."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ FULL = NodeStateInputs(
         Reaction("a.service", Action.SELF_RELOAD, ("/secret",), served_at="localhost:1", certificate="/text"),
     ),
     readiness=(Readiness("a.service", "http://localhost:1/", 30), Readiness("b.timer")),
-    rollout=Rollout("g", "check", 2, ("n1", "n2"), "removal"),
+    rollout=Rollout("g", health_check="check", max_unavailable=2, members=("n1", "n2"), removal_check="removal"),
     pre_start=(Hook("a.service", "start"),),
     pre_delete=(Hook("a.service", "delete"),),
 )
@@ -60,8 +60,8 @@ def test_wire_form_reads_back_as_the_same_inputs(inputs: NodeStateInputs) -> Non
 
 
 def test_wire_form_spells_every_key() -> None:
-    """These keys are in stored states: a change needs `formerly` on its field."""
-    assert to_wire(FULL) == {
+    """These keys are in stored states: a change needs `formerly` on its field. A new field is no change of them."""
+    spelled: dict[str, Any] = {
         "files": {
             "/text": {"content": "one\n", "mode": "0600", "owner": "core", "group": "adm"},
             "/empty": {"content": "", "mode": "0644", "owner": "root", "group": "root"},
@@ -109,11 +109,22 @@ def test_wire_form_spells_every_key() -> None:
             "user": "core",
         },
     }
+    assert _within(to_wire(FULL), spelled) == spelled
+
+
+def _within(found: Any, spelled: Any) -> Any:
+    """The part of `found` whose keys are spelled."""
+    if isinstance(found, dict) and isinstance(spelled, dict):
+        return {key: _within(value, spelled[key]) for key, value in found.items() if key in spelled}
+    if isinstance(found, list) and isinstance(spelled, list) and len(found) == len(spelled):
+        return [_within(one, other) for one, other in zip(found, spelled, strict=True)]
+    return found
 
 
 def test_wire_form_leaves_out_what_is_not_given() -> None:
     assert to_wire(NodeState()) == {"files": {}, "directories": {}, "units": {}}
-    assert to_wire(Rollout("g")) == {"group": "g", "maxUnavailable": 1}
+    assert not {"healthCheck", "members", "removalCheck"} & to_wire(Rollout("g")).keys()
+    assert to_wire(File("x", block=True)) == {"content": "x", "block": True}
 
 
 def test_wire_form_of_another_object_keeps_its_values() -> None:
@@ -149,6 +160,14 @@ def test_wire_form_reads_numbers_of_secret_maps() -> None:
         Connection, {"host": Secret("h"), "privateKey": "k", "hostKey": Secret("x"), "port": Secret("23")}
     )
     assert found == Connection("h", Secret("k"), "x", port=23)
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN, Secret(UNKNOWN)], ids=["plain", "secret"])
+@pytest.mark.parametrize("key", to_wire(FULL))
+def test_wire_form_reads_unknown_sections(key: str, unknown: Any) -> None:
+    found: Any = from_wire(NodeStateInputs, to_wire(FULL) | {key: unknown})
+    [field] = [one for one in fields_of(NodeStateInputs) if one.wire == key]
+    assert getattr(found, field.name) == (UNKNOWN if field.required else field.default)
 
 
 def test_wire_form_keeps_unknown_values() -> None:
