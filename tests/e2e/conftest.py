@@ -1,4 +1,4 @@
-"""Fixtures: real machines need root, and no other lab of this name on the machine."""
+"""Checks before all e2e tests: they need root, and no other lab of this name on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A control-plane node that goes: what the others, the operator and the pods notice of it."""
+"""Loss of a control-plane node, as seen by the other nodes, the operator and the pods."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lab.context import Lab
 from tests.e2e import api
 from tests.e2e.api import ECHO, Kubectl
 from tests.e2e.harness import Project, wait_for
-from tests.e2e.scenarios import a_second_up_writes_nothing
+from tests.e2e.scenarios import second_up_writes_nothing
 
 AWAY_SECONDS = 75
-"""Longer than the 50 s after which the controller manager calls a silent node lost."""
+"""Longer than the 50 s after which the controller manager marks a silent node as NotReady."""
 
-STILL_SECONDS = 20
-"""How long a lease of a node that is well may stand still."""
+LEASE_SECONDS = 20
+"""The greatest age of a healthy node's lease."""
 
 WRITE_TRIES = 3
 CLIENT = "client"
@@ -29,7 +29,7 @@ Fault = Callable[[Project, str], Callable[[], object]]
 
 @dataclass
 class Watch:
-    """What was seen through the API while a node was away."""
+    """Observations through the API while a node was away."""
 
     worst: dict[str, float] = field(default_factory=dict)
     unready: set[str] = field(default_factory=set)
@@ -40,20 +40,20 @@ class Watch:
     def look(self, kubectl: Kubectl, others: Sequence[str]) -> None:
         """Reads leases and nodes once, and writes once."""
         self.writes += 1
-        name, said = f"watch-{time.time_ns()}", ""
-        # What a store without a leader refuses for a moment, or may have done all the same, is tried again.
+        name, printed = f"watch-{time.time_ns()}", ""
+        # While etcd has no leader, a write may be refused or may have been done without an answer: it is retried.
         for _ in range(WRITE_TRIES):
-            said = kubectl("create", "configmap", name, "--from-literal=a=b", check=False)
-            if "created" in said or "already exists" in said:
+            printed = kubectl("create", "configmap", name, "--from-literal=a=b", check=False)
+            if "created" in printed or "already exists" in printed:
                 break
-            self.retried.append(said.strip()[-120:])
+            self.retried.append(printed.strip()[-120:])
         else:
-            self.failed_writes.append(said.strip()[-300:])
+            self.failed_writes.append(printed.strip()[-300:])
         leases = kubectl.get("leases", "--namespace", "kube-node-lease")["items"]
         now = datetime.now(UTC)
-        for one in leases:
-            name = one["metadata"]["name"]
-            age = (now - datetime.fromisoformat(one["spec"]["renewTime"])).total_seconds()
+        for lease in leases:
+            name = lease["metadata"]["name"]
+            age = (now - datetime.fromisoformat(lease["spec"]["renewTime"])).total_seconds()
             if name in others:
                 self.worst[name] = max(age, self.worst.get(name, 0.0))
         for node in kubectl.get("nodes")["items"]:
@@ -62,16 +62,16 @@ class Watch:
 
 
 def black_hole(project: Project, host: str) -> Callable[[], object]:
-    """Cuts a container host's link: what is sent to it is neither taken nor refused. Returns what mends it."""
+    """Takes a container host's link down: packets to it are lost, not refused. Returns a function that restores the link."""
     link = ["exec", "--", "ip", "link", "set", _link(project, host)]
     project.lab(*link, "down")
     return lambda: project.lab(*link, "up")
 
 
 def stop(project: Project, host: str) -> Callable[[], object]:
-    """Shuts a container host down. Returns what boots it."""
+    """Shuts a container host down. Returns a function that boots it."""
     project.ssh(host, "systemctl --no-block poweroff", check=False)
-    wait_for(f"{host} to be off", lambda: _off(project, host), 180)
+    wait_for(f"{host} is off", lambda: _off(project, host), 180)
     return lambda: project.lab("up", project.stack)
 
 
@@ -80,38 +80,40 @@ def _off(project: Project, host: str) -> bool:
 
 
 def _link(project: Project, host: str) -> str:
-    """The lab's end of a container host's link, by systemd-nspawn's name for it."""
+    """The name that systemd-nspawn gives the lab's end of a container host's link."""
     return f"vb-{Lab.of(project.path).name}.{host}"
 
 
-def one_master_away(project: Project, kubectl: Kubectl, master: str, others: Sequence[str], fault: Fault) -> Watch:
-    """While one is away the others stay Ready and take writes, services are served; when it is back nothing is to do."""
+def control_plane_node_away(
+    project: Project, kubectl: Kubectl, lost: str, others: Sequence[str], fault: Fault
+) -> Watch:
+    """While one node is away, the others stay Ready, the API accepts writes and Services answer; later `up` changes nothing."""
     watch = Watch()
     start_client(kubectl, others[-1])
     kubectl("wait", "--for=condition=Ready", f"pod/{CLIENT}", "--timeout", "60s", "--request-timeout", "70s")
-    mend = fault(project, master)
+    restore = fault(project, lost)
     try:
         end = time.monotonic() + AWAY_SECONDS
         while time.monotonic() < end:
             watch.look(kubectl, others)
-        wait_for("the lost node to be called so", lambda: not _ready(kubectl, master), 120)
-        wait_for("requests to the service to be served by the others", lambda: _served(kubectl), 120)
+        wait_for("the API reports the lost node as not Ready", lambda: not _ready(kubectl, lost), 120)
+        wait_for("the other nodes serve all requests to the Service", lambda: _served(kubectl), 120)
     finally:
-        mend()
-    # While an API server starts it refuses what it has not read the rights for yet; the operator may have dialled it.
-    wait_for(f"the API server of {master} to be ready", lambda: _serves(project, master), 240)
-    wait_for(f"{master} to be Ready again", lambda: _ready(kubectl, master), 240)
+        restore()
+    # A starting API server returns 403 until its RBAC caches are filled, and kubectl may have connected to it.
+    wait_for(f"the API server of {lost} is ready", lambda: _serves(project, lost), 240)
+    wait_for(f"{lost} is Ready again", lambda: _ready(kubectl, lost), 240)
     kubectl("delete", "pod", CLIENT, "--wait=false")
-    wait_for("all of etcd", lambda: _whole(project, others[0]), 120)
+    wait_for("every etcd member is healthy", lambda: _etcd_healthy(project, others[0]), 120)
     assert not watch.unready, watch
     assert not watch.failed_writes, watch
-    assert max(watch.worst.values()) <= STILL_SECONDS, watch
-    a_second_up_writes_nothing(project)
+    assert max(watch.worst.values()) <= LEASE_SECONDS, watch
+    second_up_writes_nothing(project)
     return watch
 
 
 def start_client(kubectl: Kubectl, node: str) -> None:
-    """A pod that asks the service again and again, and says of each request whether it was answered."""
+    """Starts a pod that sends requests to the Service continuously and logs for each whether it was answered."""
     script = (
         f"while :; do if curl -s -m 2 http://{ECHO}/hostname >/dev/null; then echo served; else echo failed; fi; "
         "sleep 0.3; done"
@@ -121,20 +123,20 @@ def start_client(kubectl: Kubectl, node: str) -> None:
 
 
 def _served(kubectl: Kubectl) -> bool:
-    """The last twenty requests were all answered."""
-    said = kubectl("logs", CLIENT, "--tail", "20", check=False).split()
-    return said == ["served"] * 20
+    """Whether the last twenty requests were all answered."""
+    answers = kubectl("logs", CLIENT, "--tail", "20", check=False).split()
+    return answers == ["served"] * 20
 
 
 def _ready(kubectl: Kubectl, node: str) -> bool:
     return api.ready(kubectl.get("node", node))
 
 
-def _serves(project: Project, master: str) -> bool:
-    return project.ssh(master, "curl -sk -m 10 https://127.0.0.1:6443/readyz", check=False).endswith("ok")
+def _serves(project: Project, node: str) -> bool:
+    return project.ssh(node, "curl -sk -m 10 https://127.0.0.1:6443/readyz", check=False).endswith("ok")
 
 
-def _whole(project: Project, asked: str) -> bool:
-    """Every member of etcd answers, as one of them finds."""
-    said = project.ssh(asked, f"{etcd.etcdctl(Binaries(), api.ETCD)} endpoint health --cluster 2>&1 || true")
-    return said.count("is healthy") == len(project.output("etcd")) and "unhealthy" not in said
+def _etcd_healthy(project: Project, node: str) -> bool:
+    """Whether every etcd member is healthy, as seen from `node`."""
+    printed = project.ssh(node, f"{etcd.etcdctl(Binaries(), api.ETCD)} endpoint health --cluster 2>&1 || true")
+    return printed.count("is healthy") == len(project.output("etcd")) and "unhealthy" not in printed

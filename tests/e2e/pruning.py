@@ -1,4 +1,4 @@
-"""What is applied through the API: shown in the plan when it changes, and pruned of what is no longer shipped."""
+"""Add-ons: the plan shows a change, and objects of earlier versions are pruned."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ def _object(kind: str, name: str, labels: dict[str, str], namespace: str | None)
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "labels": labels, **place}}
 
 
-def what_is_no_longer_shipped_is_pruned(project: Project, kubectl: Kubectl, resolver: str) -> None:
-    """A setting of DNS changes one line of the plan and the set's objects alone. Objects that an earlier version of the
-    set had, of any namespace and of none, go with it; another's, that look alike but for the set, stay."""
+def former_objects_are_pruned(project: Project, kubectl: Kubectl, resolver: str) -> None:
+    """A DNS setting changes one step of the plan and the objects of this set only.
+
+    Objects of an earlier version of the set are deleted, namespaced or not. Similar objects of another set stay.
+    """
 
     def left() -> set[str]:
         named = ["configmaps,serviceaccounts,clusterroles", "--all-namespaces", "--selector", "plumbline-test=pruning"]
-        return {f"{one['kind']}/{one['metadata']['name']}" for one in kubectl.get(*named)["items"]}
+        return {f"{found['kind']}/{found['metadata']['name']}" for found in kubectl.get(*named)["items"]}
 
     former = {"plumbline/set": "dns", "plumbline/revision": "0123456789abcdef", "plumbline-test": "pruning"}
-    other = {**former, "plumbline/set": "somebody-else"}
+    other = {**former, "plumbline/set": "another-set"}
     objects = [
         _object("ConfigMap", "former", former, "kube-system"),
         _object("ServiceAccount", "former", former, "default"),
@@ -37,7 +39,7 @@ def what_is_no_longer_shipped_is_pruned(project: Project, kubectl: Kubectl, reso
     assert len(left()) == len(objects)
     project.set("network.resolvers[0]", resolver)
     try:
-        assert project.steps("preview") == [(f"{project.stack}-add-ons-dns", "update")]
+        assert project.steps("preview") == [(f"{project.stack}-add-on-dns", "update")]
         assert f"forward . {resolver}" in project.pulumi("preview", "--diff")
         assert counts(project.pulumi("up", "--yes")).get("updated") == 1
         assert left() == {"ConfigMap/bystander", "ClusterRole/plumbline:bystander"}

@@ -1,4 +1,4 @@
-"""All leaf certificates renewed at once, while clients go on."""
+"""Renewal of all leaf certificates at once, while clients send requests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from cluster.node import etcd
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project
-from tests.e2e.scenarios import a_second_up_writes_nothing, age
+from tests.e2e.scenarios import age, second_up_writes_nothing
 
 UNITS = ("kubelet.service", "kube-proxy.service")
-MASTERS_UNITS = ("etcd.service", "kube-apiserver.service", "kube-controller-manager.service", "kube-scheduler.service")
+CONTROL_PLANE_UNITS = (
+    *("etcd.service", "kube-apiserver.service", "kube-controller-manager.service", "kube-scheduler.service"),
+)
 SERVED = {
     "/etc/kubernetes/pki/kubelet.crt": 10250,
     "/etc/kubernetes/kube-apiserver/server.crt": 6443,
@@ -28,10 +30,10 @@ echo "$n $failed"
 """
 
 
-def all_leaves_in_one_up(project: Project, kubectl: Kubectl, masters: Sequence[str]) -> None:
-    """The plan names each certificate and what rereads it; nothing restarts, and no request fails meanwhile."""
+def all_leaves_are_renewed(project: Project, kubectl: Kubectl, control_plane: Sequence[str]) -> None:
+    """The plan shows each certificate and the units that reread it; nothing restarts, and no request fails."""
     nodes = [row["name"] for row in project.output("nodes")]
-    units = {name: (*UNITS, *(MASTERS_UNITS if name in masters else ())) for name in nodes}
+    units = {name: (*UNITS, *(CONTROL_PLANE_UNITS if name in control_plane else ())) for name in nodes}
     before = {(name, unit): project.started(name, unit) for name in nodes for unit in units[name]}
     pods = _restarts(kubectl)
     old = {row["name"]: row["serial"] for row in project.output("certificates")}
@@ -39,7 +41,7 @@ def all_leaves_in_one_up(project: Project, kubectl: Kubectl, masters: Sequence[s
     preview = project.pulumi("preview", "--diff")
     for name in old:
         assert f"{name}-certificate" in preview, name
-    for name in masters:
+    for name in control_plane:
         for unit in ("etcd.service", "kube-apiserver.service", "kubelet.service"):
             assert f"{name}: {unit} rereads its files by itself because" in preview
     assert not re.findall(r"\S+: \S+ will restart because.*", preview)
@@ -51,15 +53,15 @@ def all_leaves_in_one_up(project: Project, kubectl: Kubectl, masters: Sequence[s
         stop.touch()
         printed, _ = client.communicate(timeout=60)
         stop.unlink()
-    asked, failed = (int(word) for word in printed.split())
-    print(f"{asked} requests, {failed} failed")
-    assert asked > 20
-    assert failed == 0, f"{failed} of {asked} requests failed"
+    requests, failed = (int(word) for word in printed.split())
+    print(f"{requests} requests, {failed} failed")
+    assert requests > 20
+    assert failed == 0, f"{failed} of {requests} requests failed"
     new = {row["name"]: row["serial"] for row in project.output("certificates")}
     assert not [name for name in old if old[name] == new[name]]
     assert before == {(name, unit): project.started(name, unit) for name in nodes for unit in units[name]}
-    assert pods == _restarts(kubectl), "no container of the control plane ended"
-    for name in masters:
+    assert pods == _restarts(kubectl), "no control-plane container may restart"
+    for name in control_plane:
         for path, port in SERVED.items():
             served = project.ssh(
                 name,
@@ -67,12 +69,12 @@ def all_leaves_in_one_up(project: Project, kubectl: Kubectl, masters: Sequence[s
                 f"openssl x509 -noout -serial -in {path}\n",
             ).split()
             assert served[0] == served[1], (name, path)
-    a_second_up_writes_nothing(project)
+    second_up_writes_nothing(project)
 
 
 def _restarts(kubectl: Kubectl) -> dict[str, int]:
     return {
-        pod["metadata"]["name"]: sum(one["restartCount"] for one in pod["status"].get("containerStatuses", []))
+        pod["metadata"]["name"]: sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))
         for pod in kubectl.get("pods", "--namespace", "kube-system")["items"]
         if "component" in pod["metadata"].get("labels", {})
     }

@@ -1,4 +1,4 @@
-"""What holds for a running cluster, whatever its machines are: shared by the container hosts' and the VMs' tests."""
+"""Scenarios on a running cluster, shared by the tests on container hosts and on VMs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 
-from lab import parts
+from cluster import versions
 from tests.e2e.harness import Project, counts, wait_for
 
 POD = f"""
@@ -20,32 +20,32 @@ kind: Pod
 metadata: {{name: proof, namespace: default}}
 spec:
   hostNetwork: true
-  containers: [{{name: pause, image: {parts.PAUSE_IMAGE}, imagePullPolicy: Never}}]
+  containers: [{{name: pause, image: {versions.PAUSE_IMAGE}, imagePullPolicy: Never}}]
 """
 
 
-def every_kubelet_runs(project: Project, names: set[str]) -> None:
-    """The `nodes` output names every node; on each, systemd and the kubelet itself agree with it."""
+def kubelets_run(project: Project, names: set[str]) -> None:
+    """The output `nodes` has every node with version and Ready; systemd and the kubelet on each node agree."""
     rows = {row["name"]: row for row in project.output("nodes")}
     assert set(rows) == names
     for name, row in rows.items():
-        assert (row["state"], row["version"], row["ready"]) == ("active", f"v{parts.KUBERNETES}", True), row
+        assert (row["version"], row["ready"]) == (versions.DEFAULT, True), row
         seen = project.ssh(name, "systemctl is-active kubelet containerd; curl -fsS http://127.0.0.1:10248/healthz")
         assert seen.split() == ["active", "active", "ok"], (name, seen)
 
 
-def a_second_up_writes_nothing(project: Project) -> None:
-    """Nothing changed: no resource changes, the provider only reads."""
+def second_up_writes_nothing(project: Project) -> None:
+    """After an update, another one changes no resource, and the provider only reads."""
     project.operations()
-    done = counts(project.pulumi("up", "--yes"))
-    assert set(done) == {"unchanged"}, done
+    summary = counts(project.pulumi("up", "--yes"))
+    assert set(summary) == {"unchanged"}, summary
     operations = project.operations()
-    assert operations, "the trace shows that the nodes were read"
+    assert operations, "the trace must show that the nodes were read"
     assert sum(operation["writes"] for operation in operations) == 0, operations
 
 
-def a_static_pod_runs(project: Project, node: str) -> None:
-    """A manifest in the static pod folder becomes a running container, and ends with its manifest."""
+def static_pod_runs(project: Project, node: str) -> None:
+    """The kubelet runs a manifest in the static pod folder, and stops the pod when the manifest is removed."""
     manifest = "/etc/kubernetes/manifests/proof.yaml"
     listing = """for id in $(/opt/bin/ctr -n k8s.io containers ls -q 'labels."io.kubernetes.pod.name"==proof-@' 2>/dev/null); do
       /opt/bin/ctr -n k8s.io tasks ls 2>/dev/null | grep "^$id .*RUNNING" || true
@@ -53,15 +53,15 @@ def a_static_pod_runs(project: Project, node: str) -> None:
     assert project.ssh(node, listing).strip() == ""
     project.ssh(node, f"cat >{manifest} <<'END'{POD}END\n")
     try:
-        # The pod's sandbox and its one container are two running tasks.
-        wait_for("a static pod's container", lambda: len(project.ssh(node, listing).splitlines()) == 2, 240)
+        # The pod's sandbox and its container are two running tasks.
+        wait_for("the container of the static pod runs", lambda: len(project.ssh(node, listing).splitlines()) == 2, 240)
     finally:
         project.ssh(node, f"rm -f {manifest}")
-    wait_for("its end", lambda: project.ssh(node, listing).strip() == "", 240)
+    wait_for("the static pod has ended", lambda: project.ssh(node, listing).strip() == "", 240)
 
 
-def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> None:
-    """The preview names node, file, key and restart; `up` restarts that kubelet and no other."""
+def setting_of_one_node_restarts_its_kubelet(project: Project, node: str, others: list[str]) -> None:
+    """The preview shows node, file, key and restart; `up` restarts this kubelet and no other."""
     before = {name: project.started(name) for name in [node, *others]}
     project.set(f"nodes.{node}.kubelet.maxPods", "77")
     try:
@@ -72,7 +72,7 @@ def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> N
         assert f"{node}: kubelet.service will restart because /etc/kubernetes/kubelet.yaml changes" in preview
         for name in others:
             assert f"{name}: kubelet.service" not in preview
-        assert before == {name: project.started(name) for name in before}, "a preview touches nothing"
+        assert before == {name: project.started(name) for name in before}, "a preview must not restart anything"
         project.pulumi("up", "--yes")
         after = {name: project.started(name) for name in before}
         assert {name for name in before if before[name] != after[name]} == {node}
@@ -82,8 +82,8 @@ def one_setting_of_one_node(project: Project, node: str, others: list[str]) -> N
         project.pulumi("up", "--yes")
 
 
-def drift_is_shown_and_put_right(project: Project, node: str, others: list[str]) -> None:
-    """A hand-edited file, a chmod and a stopped unit: each shown by the preview, put back, nothing else restarted."""
+def drift_is_shown_and_repaired(project: Project, node: str, others: list[str]) -> None:
+    """An edited file, a changed mode and a stopped unit: the preview shows each, `up` repairs them and restarts nothing else."""
     before = {name: project.started(name) for name in others}
     project.ssh(
         node,
@@ -108,22 +108,22 @@ def drift_is_shown_and_put_right(project: Project, node: str, others: list[str])
     )
     assert seen.split() == ["0", "600", "active"]
     assert before == {name: project.started(name) for name in others}
-    a_second_up_writes_nothing(project)
+    second_up_writes_nothing(project)
 
 
-def a_setting_that_the_kubelet_refuses(project: Project, node: str, others: list[str]) -> None:
-    """The kubelet does not come up with a setting that cannot be: the previous file is put back, it runs on, the run fails."""
+def refused_setting_is_rolled_back(project: Project, node: str, others: list[str]) -> None:
+    """The kubelet refuses an invalid setting: the run fails, the previous file is restored and the kubelet runs with it."""
     before = {name: project.started(name) for name in others}
     good = project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml")
     project.set(f"nodes.{node}.kubelet.imageGCHighThresholdPercent", "200")
     try:
-        said = project.pulumi("up", "--yes", check=False)
-        assert f"{node}: kubelet.service is not ready" in said
-        assert "imagegchighthresholdpercent" in said.lower(), "the unit's own last words are shown"
-        assert f"{node}: the previous files were put back and kubelet.service restarted" in said
-        assert "Traceback" not in said
+        printed = project.pulumi("up", "--yes", check=False)
+        assert f"{node}: kubelet.service is not ready" in printed
+        assert "imagegchighthresholdpercent" in printed.lower(), "the end of the unit's journal must be shown"
+        assert f"{node}: the previous files were put back and kubelet.service restarted" in printed
+        assert "Traceback" not in printed
         wait_for(
-            "the kubelet on its previous files",
+            "the kubelet is healthy with its previous files",
             lambda: project.ssh(node, "curl -fsS http://127.0.0.1:10248/healthz || true").strip() == "ok",
         )
         assert project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml") == good
@@ -133,12 +133,12 @@ def a_setting_that_the_kubelet_refuses(project: Project, node: str, others: list
         ]
     finally:
         project.unset(f"nodes.{node}.kubelet.imageGCHighThresholdPercent")
-    a_second_up_writes_nothing(project)
+    second_up_writes_nothing(project)
     assert before == {name: project.started(name) for name in others}
 
 
-def an_interrupted_run_is_finished_by_the_next(project: Project, node: str) -> None:
-    """A run that broke after its files were swapped, before the restart, still owes that restart."""
+def interrupted_run_is_finished_by_next_run(project: Project, node: str) -> None:
+    """If a run ends after its files were replaced and before the restart, the next run shows and does the restart."""
     project.ssh(
         node,
         "mkdir -p /var/lib/plumbline/pending\n"
@@ -149,11 +149,11 @@ def an_interrupted_run_is_finished_by_the_next(project: Project, node: str) -> N
     assert f"{node}: kubelet.service will restart because an interrupted run changed its files" in preview
     project.pulumi("up", "--yes")
     assert project.started(node) != before
-    a_second_up_writes_nothing(project)
+    second_up_writes_nothing(project)
 
 
-def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> None:
-    """Near its end, one node's serving certificate is replaced in the plan and reaches that node; its kubelet serves it."""
+def certificate_is_renewed(project: Project, node: str, others: list[str]) -> None:
+    """A serving certificate that is about to expire is replaced in the plan; only this node gets it, and its kubelet serves it."""
     old = {row["name"]: row["serial"] for row in project.output("certificates")}
     [name] = [name for name in old if name.startswith(f"{node}-") and "serving" in name]
     age(project, f"{name}-certificate")
@@ -173,48 +173,48 @@ def a_certificate_is_renewed(project: Project, node: str, others: list[str]) -> 
         "openssl x509 -noout -serial -in /etc/kubernetes/pki/kubelet.crt\n",
     ).split()
     assert "BEGIN CERTIFICATE" in on_disk
-    assert served[0] == served[1], "the kubelet serves the new certificate"
+    assert served[0] == served[1], "the kubelet must serve the new certificate"
     assert int(served[1].removeprefix("serial="), 16) == int(new[name], 16)
 
 
-def another_node_touches_only_itself(
-    project: Project, there: set[str], name: str, record: dict[str, str], bring: Callable[[], object] | None = None
+def added_node_changes_only_routes_of_others(
+    project: Project, others: set[str], name: str, record: dict[str, str], start: Callable[[], object] | None = None
 ) -> None:
-    """A node added to the configuration and taken away again: the plan holds its resources, and of the others' only
-    their routes to its pods.
+    """A node is added to the configuration and removed again: the plan has its resources and the other nodes' routes.
 
-    `bring` starts the machine where the program does not make it itself.
+    `start` starts the machine if the program does not create it.
     """
     units = ("kubelet.service", "kube-proxy.service")
-    before = {(one, unit): project.started(one, unit) for one in there for unit in units}
+    before = {(other, unit): project.started(other, unit) for other in others for unit in units}
     for key, value in record.items():
         project.set(f"nodes.{name}.{key}", value)
-    if bring is not None:
-        bring()
-    for operation, expected in (("create", {*there, name}), ("delete", there)):
+    if start is not None:
+        start()
+    for operation, expected in (("create", {*others, name}), ("delete", others)):
         steps = project.steps("preview")
-        assert steps, f"{name} is in the plan"
+        assert steps, f"{name} must be in the plan"
         assert {op for resource, op in steps if name in resource} == {operation}
-        others = {(resource, op) for resource, op in steps if name not in resource}
-        assert others == {(f"{one}-network", "update") for one in there}, others
+        changes = {(resource, op) for resource, op in steps if name not in resource}
+        assert changes == {(f"{other}-network", "update") for other in others}, changes
         preview = project.pulumi("preview", "--diff")
-        for one in there:
-            assert f"{one}: plumbline-routes.service will restart because /etc/plumbline/routes changes" in preview
-        assert len(re.findall("will restart because", preview)) == len(there)
+        for other in others:
+            assert f"{other}: plumbline-routes.service will restart because /etc/plumbline/routes changes" in preview
+        assert len(re.findall("will restart because", preview)) == len(others)
         project.pulumi("up", "--yes")
-        every_kubelet_runs(project, expected)
+        kubelets_run(project, expected)
         if operation == "create":
             project.unset(f"nodes.{name}")
-    assert before == {(one, unit): project.started(one, unit) for one in there for unit in units}
-    a_second_up_writes_nothing(project)
+    assert before == {(other, unit): project.started(other, unit) for other in others for unit in units}
+    second_up_writes_nothing(project)
 
 
 def age(project: Project, *certificates: str) -> None:
-    """Makes these leaves, or all, look in the state as if they ended in an hour: the clock cannot be moved."""
+    """Edits the state so that these leaf certificates, or all, expire in an hour."""
     state = json.loads(project.secret_output("stack", "export"))
     soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
-    leaves = [one for one in state["deployment"]["resources"] if one["type"].endswith(":LocallySignedCert")]
-    named = [one for one in leaves if not certificates or one["urn"].rpartition("::")[2] in certificates]
+    resources = state["deployment"]["resources"]
+    leaves = [resource for resource in resources if resource["type"].endswith(":LocallySignedCert")]
+    named = [leaf for leaf in leaves if not certificates or leaf["urn"].rpartition("::")[2] in certificates]
     assert len(named) == len(certificates or leaves)
     for resource in named:
         resource["outputs"]["validityEndTime"] = soon
@@ -227,17 +227,19 @@ def age(project: Project, *certificates: str) -> None:
         aged.unlink()
 
 
-def no_secret_shows(project: Project) -> None:
-    """Neither what was printed, nor the logs, nor the stored state holds the secret part of any key of the stack."""
+def no_secret_is_shown(project: Project) -> None:
+    """No output, log or stored state contains the secret part of a private key of the stack."""
     plain = project.exported()
     state = json.loads(project.secret_output("stack", "export"))
     shapes = {shape for text in _secrets(state) for shape in _shapes(text)}
-    assert len(shapes) > 20, "the stack has keys to look for"
+    assert len(shapes) > 20, "the stack must have keys to search for"
     places = {"state": plain, "printed": "\n".join(project.printed)}
     for file in [*project.path.glob(".lab/state/**/*.json*"), *project.path.glob(".lab/*.log")]:
         places[str(file.relative_to(project.path))] = file.read_text(errors="replace")
-    held = _joined(json.dumps(state))
-    assert all(any(shape in held for shape in of_one) for of_one in _by_key(state)), "the search finds what is there"
+    decrypted = _joined(json.dumps(state))
+    assert all(any(shape in decrypted for shape in of_key) for of_key in _by_key(state)), (
+        "the search must find known keys"
+    )
     for place, text in places.items():
         assert "PRIVATE KEY" not in text, place
         joined = _joined(text)
@@ -249,12 +251,12 @@ def _by_key(state: object) -> list[set[str]]:
 
 
 def _joined(text: str) -> str:
-    """Without line ends, so that a key is found wherever its lines break."""
+    """The text without line ends: a key is found wherever its lines break."""
     return text.replace("\\\\n", "").replace("\\n", "").replace("\n", "")
 
 
 def _shapes(text: str) -> set[str]:
-    """How the secret part of each private key in a text looks in base64, at each of the three ways it can lie, and in hex."""
+    """The secret part of each private key in a text, in hex and in base64 at each of the three possible offsets."""
     shapes = set()
     text = text.replace("\\n", "\n")
     for pem in re.findall(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----\n", text, re.DOTALL):
@@ -277,7 +279,7 @@ def _secrets(value: object) -> list[str]:
     if isinstance(value, dict):
         if "plaintext" in value and "4dabf18193072939515e22adb298388d" in value:
             return [str(json.loads(value["plaintext"]))]
-        return [text for one in value.values() for text in _secrets(one)]
+        return [text for item in value.values() for text in _secrets(item)]
     if isinstance(value, list):
-        return [text for one in value for text in _secrets(one)]
+        return [text for item in value for text in _secrets(item)]
     return []

@@ -1,4 +1,4 @@
-"""The whole job on four container hosts: real systemd, containerd and kubelets, reached by SSH."""
+"""A whole cluster on four container hosts: real systemd, containerd and kubelets, reached by SSH."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import parts
-from tests.e2e import api, pruning, scenarios, store
+from cluster import versions
+from tests.e2e import api, etcd, pruning, scenarios
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import Project, counts, running_project
 
@@ -28,92 +28,92 @@ def kubectl(project: Project) -> Kubectl:
     return Kubectl(project, OTHERS)
 
 
-def test_up_ends_with_four_running_kubelets(project: Project) -> None:
-    scenarios.every_kubelet_runs(project, NODES)
+def test_up_starts_every_kubelet(project: Project) -> None:
+    scenarios.kubelets_run(project, NODES)
     table = project.make("status")
     for name in NODES:
         [row] = [line for line in table.splitlines() if line.split()[:1] == [name]]
         assert "active" in row
-        assert f"v{parts.KUBERNETES}" in row
-        assert ("revision" in row) == (name != "w1"), "control-plane nodes show their etcd member"
+        assert versions.DEFAULT in row
+        assert ("revision" in row) == (name != "w1"), "control-plane nodes must show their etcd member"
     assert table.count("leader, ") == 1
 
 
-def test_a_second_up_writes_nothing(project: Project) -> None:
-    scenarios.a_second_up_writes_nothing(project)
+def test_up_is_idempotent(project: Project) -> None:
+    scenarios.second_up_writes_nothing(project)
 
 
-def test_a_static_pod_runs(project: Project) -> None:
-    scenarios.a_static_pod_runs(project, "w1")
+def test_static_pod_runs(project: Project) -> None:
+    scenarios.static_pod_runs(project, "w1")
 
 
-def test_one_setting_restarts_one_kubelet(project: Project) -> None:
-    scenarios.one_setting_of_one_node(project, "w1", OTHERS)
+def test_setting_restarts_one_kubelet(project: Project) -> None:
+    scenarios.setting_of_one_node_restarts_its_kubelet(project, "w1", OTHERS)
 
 
-def test_drift_is_shown_and_put_right(project: Project) -> None:
-    scenarios.drift_is_shown_and_put_right(project, "w1", OTHERS)
-
-
-@pytest.mark.ha
-def test_a_refused_setting_is_rolled_back(project: Project) -> None:
-    scenarios.a_setting_that_the_kubelet_refuses(project, "w1", OTHERS)
+def test_drift_is_shown_and_repaired(project: Project) -> None:
+    scenarios.drift_is_shown_and_repaired(project, "w1", OTHERS)
 
 
 @pytest.mark.ha
-def test_an_interrupted_run_is_finished_by_the_next(project: Project) -> None:
-    scenarios.an_interrupted_run_is_finished_by_the_next(project, "w1")
+def test_refused_setting_is_rolled_back(project: Project) -> None:
+    scenarios.refused_setting_is_rolled_back(project, "w1", OTHERS)
 
 
 @pytest.mark.ha
-def test_a_certificate_is_renewed_in_the_plan(project: Project) -> None:
-    scenarios.a_certificate_is_renewed(project, "w1", OTHERS)
+def test_interrupted_run_is_finished_by_next_run(project: Project) -> None:
+    scenarios.interrupted_run_is_finished_by_next_run(project, "w1")
 
 
-def test_every_node_is_ready(kubectl: Kubectl) -> None:
+@pytest.mark.ha
+def test_certificate_is_renewed_by_up(project: Project) -> None:
+    scenarios.certificate_is_renewed(project, "w1", OTHERS)
+
+
+def test_nodes_are_ready(kubectl: Kubectl) -> None:
     api.every_node_is_ready(kubectl, {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
 
 
-def test_pods_find_each_other_by_name_and_service(project: Project, kubectl: Kubectl) -> None:
+def test_pods_reach_services_by_name(project: Project, kubectl: Kubectl) -> None:
     api.import_test_image(project, sorted(NODES))
     api.deploy_echo(kubectl, 3)
     api.pods_find_each_other(kubectl, "10.3.0.10", "cluster.local", "w1")
 
 
-def test_a_secret_is_not_readable_in_the_store(project: Project, kubectl: Kubectl) -> None:
+def test_secrets_are_encrypted_in_etcd(project: Project, kubectl: Kubectl) -> None:
     api.secrets_are_encrypted_in_etcd(kubectl, project, "m2")
 
 
-def test_what_is_no_longer_shipped_is_pruned(project: Project, kubectl: Kubectl) -> None:
-    pruning.what_is_no_longer_shipped_is_pruned(project, kubectl, "10.78.0.1")
+def test_add_on_prunes_former_objects(project: Project, kubectl: Kubectl) -> None:
+    pruning.former_objects_are_pruned(project, kubectl, "10.78.0.1")
 
 
-def test_etcd_is_one_store_of_three_members(project: Project) -> None:
-    store.members_serve(project, OTHERS)
-    store.nobody_without_a_certificate_is_let_in(project, "m1")
+def test_etcd_members_serve(project: Project) -> None:
+    etcd.members_serve(project, OTHERS)
+    etcd.client_certificate_is_required(project, "m1")
 
 
-def test_one_etcd_setting_restarts_the_members_in_turn(project: Project) -> None:
-    store.one_setting_restarts_the_members_in_turn(project, OTHERS)
-
-
-@pytest.mark.ha
-def test_a_rollout_stops_where_a_member_is_lost(project: Project) -> None:
-    store.a_rollout_stops_where_a_member_is_lost(project, OTHERS)
+def test_etcd_setting_restarts_one_member_at_a_time(project: Project) -> None:
+    etcd.setting_restarts_one_member_at_a_time(project, OTHERS)
 
 
 @pytest.mark.ha
-def test_a_lost_member_is_replaced(project: Project) -> None:
-    store.a_lost_member_is_replaced(project, OTHERS)
+def test_etcd_rollout_stops_if_member_is_down(project: Project) -> None:
+    etcd.rollout_stops_if_member_is_down(project, OTHERS)
 
 
 @pytest.mark.ha
-def test_members_without_data_begin_nothing_anew(project: Project) -> None:
-    store.an_only_member_begins_nothing_anew(project, OTHERS)
+def test_etcd_lost_member_rejoins(project: Project) -> None:
+    etcd.lost_member_rejoins(project, OTHERS)
 
 
 @pytest.mark.ha
-def test_two_members_leave_and_join_again(project: Project) -> None:
+def test_etcd_members_without_data_do_not_bootstrap(project: Project) -> None:
+    etcd.members_without_data_do_not_bootstrap(project, OTHERS)
+
+
+@pytest.mark.ha
+def test_etcd_members_leave_and_join(project: Project) -> None:
     records = {
         name: {
             "role": "control-plane",
@@ -122,20 +122,20 @@ def test_two_members_leave_and_join_again(project: Project) -> None:
         }
         for name in ("m2", "m3")
     }
-    store.members_leave_and_join(project, "m1", ["m2", "m3"], records)
+    etcd.members_leave_and_join(project, "m1", ["m2", "m3"], records)
 
 
 @pytest.mark.ha
-def test_a_fifth_node_touches_only_itself(project: Project) -> None:
+def test_added_node_changes_only_routes_of_others(project: Project) -> None:
     record = {
         "role": "worker",
         "address": "10.78.0.22",
         "ssh.hostKeyFile": ".lab/hosts/w2/ssh_host_ed25519_key.pub",
     }
-    scenarios.another_node_touches_only_itself(project, NODES, "w2", record, lambda: project.lab("up", "hosts"))
+    scenarios.added_node_changes_only_routes_of_others(project, NODES, "w2", record, lambda: project.lab("up", "hosts"))
 
 
-def test_refresh_and_outputs(project: Project) -> None:
+def test_outputs_hide_the_kubeconfig(project: Project) -> None:
     assert set(counts(project.pulumi("refresh", "--yes"))) <= {"unchanged"}
     kubeconfig = project.secret_output("stack", "output", "kubeconfig")
     assert "client-key-data" in kubeconfig
@@ -145,21 +145,21 @@ def test_refresh_and_outputs(project: Project) -> None:
         assert row["daysLeft"] > 30
 
 
-def test_no_secret_shows(project: Project) -> None:
-    scenarios.no_secret_shows(project)
+def test_no_secret_is_shown(project: Project) -> None:
+    scenarios.no_secret_is_shown(project)
 
 
-def test_destroy_leaves_nothing(project: Project) -> None:
+def test_destroy_empties_the_stack(project: Project) -> None:
     machines = json.loads(project.secret_output("stack", "output", "machines", "--json"))
     checks = {
         name: project.ssh(name, "ls -d /etc/kubernetes/kubelet.yaml /opt/bin/kubelet; id -un") for name in machines
     }
-    assert all("kubelet.yaml" in text for text in checks.values()), "the check below can fail"
+    assert all("kubelet.yaml" in text for text in checks.values()), "positive control: the files exist"
     connections = {name: machine["connection"] for name, machine in machines.items()}
     assert connections.keys() == NODES
     project.pulumi("destroy", "--yes")
     state = json.loads(project.exported())
-    assert not state["deployment"].get("resources"), "nothing is left in the state"
+    assert not state["deployment"].get("resources"), "the state must be empty"
     for name in NODES:
         root = project.path / ".lab" / "hosts" / name
         assert root.exists()

@@ -1,4 +1,4 @@
-"""What holds for etcd on a running cluster's control-plane nodes."""
+"""Scenarios with etcd on a running cluster's control-plane nodes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Sequence
 
+from cluster import versions
 from cluster.node import etcd
 from cluster.node.binaries import Binaries
-from lab import parts
 from tests.e2e.harness import Project, wait_for
-from tests.e2e.scenarios import a_second_up_writes_nothing
+from tests.e2e.scenarios import second_up_writes_nothing
 
 WRITER = """
 cat >/run/writer.sh <<'END'
@@ -30,85 +30,85 @@ END
 rm -f /run/writer.stop /run/writer.count
 systemd-run --quiet --unit=writer sh /run/writer.sh
 """
-"""Writes again and again to whichever member answers; a write that fails is tried three times more."""
+"""Writes continuously to any member that answers. A failed write is retried three times."""
 
 
-def members_serve(project: Project, masters: Sequence[str]) -> None:
-    """Each control-plane node is a member, they agree on one leader, and what one takes another gives."""
+def members_serve(project: Project, members: Sequence[str]) -> None:
+    """Each control-plane node is a member, all agree on one leader, and a write to one member is read from another."""
     rows = project.output("etcd")
-    assert [row["name"] for row in rows] == list(masters)
-    # As it was before members that the same run removed were gone: none of these may have led then.
+    assert [row["name"] for row in rows] == list(members)
+    # The output may date from before a removal in the same run: the leader may have been a removed member.
     assert sum(row["leader"] for row in rows) <= 1
-    addresses = _addresses(project, masters)
+    addresses = _addresses(project, members)
     endpoints = ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses.values())
     client = etcd.etcdctl(Binaries(), endpoints)
-    found = json.loads(project.ssh(masters[0], f"{client} endpoint status --write-out json"))
-    assert len(found) == len(masters)
-    assert len({one["Status"]["leader"] for one in found}) == 1
-    assert {one["Status"]["version"] for one in found} == {parts.ETCD}
+    found = json.loads(project.ssh(members[0], f"{client} endpoint status --write-out json"))
+    assert len(found) == len(members)
+    assert len({member["Status"]["leader"] for member in found}) == 1
+    assert {member["Status"]["version"] for member in found} == {versions.ETCD.removeprefix("v")}
     first, last = (
-        etcd.etcdctl(Binaries(), f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (masters[0], masters[-1])
+        etcd.etcdctl(Binaries(), f"https://{addresses[name]}:{etcd.CLIENT_PORT}") for name in (members[0], members[-1])
     )
-    project.ssh(masters[0], f"{first} put /proof/{masters[0]} held")
-    assert "held" in project.ssh(masters[-1], f"{last} get /proof/{masters[0]}")
+    project.ssh(members[0], f"{first} put /proof/{members[0]} stored")
+    assert "stored" in project.ssh(members[-1], f"{last} get /proof/{members[0]}")
 
 
-def nobody_without_a_certificate_is_let_in(project: Project, master: str) -> None:
-    """A client without a certificate of etcd's authority reads nothing; neither does a kubelet's."""
+def client_certificate_is_required(project: Project, member: str) -> None:
+    """etcd refuses a client without a certificate, and one with a certificate of the Kubernetes CA."""
     ask = f"curl --silent --show-error --cacert /etc/etcd/pki/ca.crt https://127.0.0.1:{etcd.CLIENT_PORT}/version"
     kubelet = "--cert /etc/kubernetes/pki/kubelet-client.crt --key /etc/kubernetes/pki/kubelet-client.key"
     for certificate in ("", kubelet):
-        assert "etcdserver" not in project.ssh(master, f"{ask} {certificate} 2>&1 || true")
+        assert "etcdserver" not in project.ssh(member, f"{ask} {certificate} 2>&1 || true")
     own = "--cert /etc/etcd/pki/health-client.crt --key /etc/etcd/pki/health-client.key"
-    assert "etcdserver" in project.ssh(master, f"{ask} {own}"), "the check above can fail"
-    assert project.ssh(master, "stat -c '%a %U' /var/lib/etcd /etc/etcd/pki/server.key").split() == [
+    assert "etcdserver" in project.ssh(member, f"{ask} {own}"), "positive control: the health client is accepted"
+    assert project.ssh(member, "stat -c '%a %U' /var/lib/etcd /etc/etcd/pki/server.key").split() == [
         *("700", "root"),
         *("600", "root"),
     ]
 
 
-def one_setting_restarts_the_members_in_turn(project: Project, masters: Sequence[str]) -> None:
-    """The preview names three restarts and their turns; `up` does them one after another; no write is lost meanwhile."""
-    kubelets = {name: project.started(name) for name in masters}
-    before = {name: project.started(name, etcd.UNIT) for name in masters}
-    addresses = _addresses(project, masters).values()
+def setting_restarts_one_member_at_a_time(project: Project, members: Sequence[str]) -> None:
+    """The preview shows a restart and a slot per member; `up` restarts one member at a time, and no write is lost."""
+    kubelets = {name: project.started(name) for name in members}
+    before = {name: project.started(name, etcd.UNIT) for name in members}
+    addresses = _addresses(project, members).values()
     client = etcd.etcdctl(Binaries(), ",".join(f"https://{address}:{etcd.CLIENT_PORT}" for address in addresses))
-    project.ssh(masters[0], WRITER.format(client=client))
+    project.ssh(members[0], WRITER.format(client=client))
     project.set("etcd.heartbeatInterval", "120")
     try:
         preview = project.pulumi("preview", "--diff")
-        for name in masters:
+        for name in members:
             assert f"{name}: etcd.service will restart because /etc/etcd/etcd.env changes" in preview
             assert f"{name}: waits for a slot in rollout group etcd: one at a time" in preview
-        assert len(re.findall(r"will restart because", preview)) == len(masters)
+        assert len(re.findall(r"will restart because", preview)) == len(members)
         project.operations()
         project.pulumi("up", "--yes")
-        operations = [one for one in project.operations() if one["op"] in ("health-check", "restart", "ready")]
-        turns = [name for name, _ in itertools.groupby(one["node"] for one in operations)]
-        assert sorted(turns) == sorted(masters), f"no turn is broken by another: {turns}"
-        for _, turn in itertools.groupby(operations, lambda one: one["node"]):
-            assert [one["op"] for one in turn] == ["health-check", "restart", "ready", "health-check"]
+        operations = [done for done in project.operations() if done["op"] in ("health-check", "restart", "ready")]
+        slots = [name for name, _ in itertools.groupby(done["node"] for done in operations)]
+        assert sorted(slots) == sorted(members), f"slots must not overlap: {slots}"
+        for _, slot in itertools.groupby(operations, lambda done: done["node"]):
+            assert [done["op"] for done in slot] == ["health-check", "restart", "ready", "health-check"]
     finally:
         project.unset("etcd.heartbeatInterval")
         written = project.ssh(
-            masters[0],
+            members[0],
             "touch /run/writer.stop; for _ in $(seq 30); do systemctl is-active -q writer || break; sleep 1; done\n"
             "cat /run/writer.count\n",
         )
     count, failed = (int(word) for word in written.split())
     assert count > 10
-    assert failed == 0, f"{failed} of {count} writes failed for good"
-    assert all(before[name] != project.started(name, etcd.UNIT) for name in masters)
-    assert kubelets == {name: project.started(name) for name in masters}
+    assert failed == 0, f"{failed} of {count} writes failed after all retries"
+    assert all(before[name] != project.started(name, etcd.UNIT) for name in members)
+    assert kubelets == {name: project.started(name) for name in members}
     project.pulumi("up", "--yes")
-    a_second_up_writes_nothing(project)
+    second_up_writes_nothing(project)
 
 
-def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[str]) -> None:
-    """With one member down the others are not restarted: that would be the end of the quorum."""
-    first, *others = masters
+def rollout_stops_if_member_is_down(project: Project, members: Sequence[str]) -> None:
+    """With one member down, preview and `up` refuse to restart the others: etcd would lose quorum."""
+    first, *others = members
     before = {name: project.started(name, etcd.UNIT) for name in others}
-    # What no restart mends, and no joining anew: it has data, and cannot read it.
+    # A corrupt WAL: the member has data, so it does not rejoin, and cannot read it, so a restart does not help.
     data = "/var/lib/etcd/member"
     project.ssh(
         first,
@@ -118,39 +118,43 @@ def a_rollout_stops_where_a_member_is_lost(project: Project, masters: Sequence[s
     )
     project.set("etcd.heartbeatInterval", "130")
     try:
-        # The member that is down has no say in this: what is known of it is its state at the last run.
+        # Without a refresh the member that is down keeps its last known state.
         previewed = project.pulumi("preview", "--refresh=false", check=False)
         for name in others:
             assert (
                 f"{name}: rollout group etcd is unhealthy ahead of the change; the update would be refused" in previewed
             )
-        said = project.pulumi("up", "--yes", "--refresh=false", "--skip-preview", check=False, timeout=600)
+        printed = project.pulumi("up", "--yes", "--refresh=false", "--skip-preview", check=False, timeout=600)
         for name in others:
             assert (
-                f"{name}: rollout group etcd is unhealthy before the change" in said or f"{name}: not touched: " in said
-            ), said
-        assert f"{first}: etcd.service is not ready" in said or f"etcd: {first} of the other members" in said
+                f"{name}: rollout group etcd is unhealthy before the change" in printed
+                or f"{name}: not touched: " in printed
+            ), printed
+        assert (
+            f"{first}: etcd.service is not ready" in printed
+            or f"etcd: no answer from {first} (the other members)" in printed
+        )
         assert before == {name: project.started(name, etcd.UNIT) for name in others}
     finally:
         project.unset("etcd.heartbeatInterval")
         project.ssh(first, f"systemctl stop etcd.service; rm -rf {data}; mv {data}.away {data}")
     project.pulumi("up", "--yes")
-    members_serve(project, masters)
-    a_second_up_writes_nothing(project)
+    members_serve(project, members)
+    second_up_writes_nothing(project)
 
 
-def a_lost_member_is_replaced(project: Project, masters: Sequence[str]) -> None:
-    """A member whose data is gone shows in the plan, and comes back with what the others hold; they are not touched."""
-    lost, *others = masters[1], masters[0], *masters[2:]
+def lost_member_rejoins(project: Project, members: Sequence[str]) -> None:
+    """The plan shows a member whose data is gone; `up` lets it rejoin and copy the data, without restarting the others."""
+    lost, *others = members[1], members[0], *members[2:]
     before = {name: project.started(name, etcd.UNIT) for name in others}
-    address = _addresses(project, masters)[lost]
+    address = _addresses(project, members)[lost]
     client = etcd.etcdctl(Binaries(), f"https://{address}:{etcd.CLIENT_PORT}")
-    project.ssh(lost, f"{client} put /proof/lost held")
+    project.ssh(lost, f"{client} put /proof/lost stored")
     project.ssh(
         lost, "systemctl stop etcd.service; rm -rf /var/lib/etcd/member; systemctl --no-block start etcd.service"
     )
     wait_for(
-        "a member without its data to give up",
+        "etcd fails to start without its data",
         lambda: "auto-restart" in project.ssh(lost, "systemctl show -p SubState --value etcd.service"),
     )
     preview = project.pulumi("preview", "--refresh", "--diff")
@@ -159,20 +163,22 @@ def a_lost_member_is_replaced(project: Project, masters: Sequence[str]) -> None:
         assert f"{name}: etcd.service" not in preview
     project.pulumi("up", "--yes", "--refresh")
     assert before == {name: project.started(name, etcd.UNIT) for name in others}
-    assert "held" in project.ssh(lost, f"{client} get /proof/lost --consistency=s"), "read from its own data"
-    members_serve(project, masters)
-    a_second_up_writes_nothing(project)
+    assert "stored" in project.ssh(lost, f"{client} get /proof/lost --consistency=s"), (
+        "read from this member's own data"
+    )
+    members_serve(project, members)
+    second_up_writes_nothing(project)
 
 
-def an_only_member_begins_nothing_anew(project: Project, members: Sequence[str]) -> None:
-    """Members that all lost their data stay down, and say what to do: an empty store would be a cluster's end."""
+def members_without_data_do_not_bootstrap(project: Project, members: Sequence[str]) -> None:
+    """If all members lost their data, they stay down and say what to do: an empty etcd would be an empty cluster."""
     for name in members:
         project.ssh(name, "systemctl stop etcd.service; mv /var/lib/etcd/member /var/lib/etcd/away")
     try:
-        said = project.pulumi("up", "--yes", check=False)
+        printed = project.pulumi("up", "--yes", check=False)
         for name in members:
-            assert f"{name}: etcd.service is not started, since it cannot be prepared" in said, said
-            assert f"the data of {name} is gone, and no other member serves" in said
+            assert f"{name}: etcd.service is not started: its pre-start hook failed" in printed, printed
+            assert f"the data of {name} is gone, and no other member serves" in printed
             assert project.ssh(name, "ls /var/lib/etcd").split() == ["away"]
     finally:
         for name in members:
@@ -184,11 +190,11 @@ def an_only_member_begins_nothing_anew(project: Project, members: Sequence[str])
 def members_leave_and_join(
     project: Project, stays: str, others: Sequence[str], records: dict[str, dict[str, str]]
 ) -> None:
-    """Three members become one and three again: who leaves is no member any more, who joins takes the data over.
+    """Three members become one and three again: removed members leave the member list, added members copy the data.
 
-    While the one that is to stay is down, the preview refuses that the others leave.
+    While the remaining member is down, the preview refuses the removal of the others.
     """
-    project.ssh(stays, f"{etcd.etcdctl(Binaries(), f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept held")
+    project.ssh(stays, f"{etcd.etcdctl(Binaries(), f'https://127.0.0.1:{etcd.CLIENT_PORT}')} put /proof/kept stored")
     for name in others:
         project.unset(f"nodes.{name}")
     project.ssh(stays, "systemctl stop etcd.service")
@@ -197,7 +203,7 @@ def members_leave_and_join(
     assert f"{stays}: rollout group etcd is unhealthy without {leaving}; the removal would be refused." in refused, (
         refused
     )
-    assert f"etcd: {stays} of the members that stay do not answer, and 1 of 1 must" in refused
+    assert f"etcd: no answer from {stays} (the remaining members); 1 of 1 members must be healthy" in refused
     project.ssh(stays, "systemctl start etcd.service")
     before = project.started(stays, etcd.UNIT)
     project.pulumi("up", "--yes")
@@ -210,10 +216,10 @@ def members_leave_and_join(
     members_serve(project, members)
     for name in others:
         client = etcd.etcdctl(Binaries(), f"https://127.0.0.1:{etcd.CLIENT_PORT}")
-        assert "held" in project.ssh(name, f"{client} get /proof/kept --consistency=s")
+        assert "stored" in project.ssh(name, f"{client} get /proof/kept --consistency=s")
         assert project.ssh(name, "ls /var/lib/etcd/join.env 2>&1 || true").count("No such file") == 1
-    assert before == project.started(stays, etcd.UNIT), "who stays is not restarted"
-    a_second_up_writes_nothing(project)
+    assert before == project.started(stays, etcd.UNIT), "the remaining member must not be restarted"
+    second_up_writes_nothing(project)
 
 
 def _addresses(project: Project, names: Sequence[str]) -> dict[str, str]:
