@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cluster.config import kubelet_values as values
-from cluster.config.kubelet_schema import Gate, Schema
+from cluster.config.kubelet_schema import ALL_GATES, Gate, Schema
 
 Found = Iterator[tuple[str, str]]
 ENFORCED = ("pods", "system-reserved", "system-reserved-compressible", "kube-reserved", "kube-reserved-compressible")
@@ -87,8 +87,11 @@ def _single_values(merged: Merged) -> Found:
 
 
 def _maps(merged: Merged) -> Found:
-    for key in ("evictionHard", "evictionSoft", "evictionMinimumReclaim"):
+    for key in ("evictionHard", "evictionSoft"):
         yield from values.entries(key, values.SIGNALS, merged.get(key), values.threshold)
+    yield from values.entries(
+        "evictionMinimumReclaim", values.SIGNALS, merged.get("evictionMinimumReclaim"), values.reclaim
+    )
     yield from values.entries(
         "evictionSoftGracePeriod", values.SIGNALS, merged.get("evictionSoftGracePeriod"), values.duration
     )
@@ -107,17 +110,37 @@ def _maps(merged: Merged) -> Found:
 
 
 def _feature_gates(merged: Merged) -> Found:
-    for name, value in merged.get("featureGates", {}).items():
-        key = f"featureGates.{name}"
+    named = merged.get("featureGates", {})
+    for name, value in named.items():
         gate = merged.gates.get(name)
         if gate is None:
-            yield key, "is not a feature gate of this Kubernetes version: the kubelet ends at its start"
+            yield (
+                f"featureGates.{name}",
+                "is not a feature gate of this Kubernetes version: the kubelet ends at its start",
+            )
         elif gate.locked and value is not gate.default:
-            yield key, f"is always {str(gate.default).lower()} in this Kubernetes version: leave it out"
-        elif value:
-            for other in gate.requires:
-                if not merged.enabled(other):
-                    yield key, f"needs the feature gate {other}: set featureGates.{other} to true, too"
+            text = f"is always {str(gate.default).lower()} in this Kubernetes version: leave it out"
+            yield f"featureGates.{name}", text
+    if not ALL_GATES & named.keys():
+        yield from _gates_that_need_others(merged, named)
+
+
+def _gates_that_need_others(merged: Merged, named: Mapping[str, bool]) -> Found:
+    """Gates that are on and need one that is off; of two, the error is that of the one which is set."""
+    lost: dict[str, list[str]] = {}
+    for name, gate in merged.gates.items():
+        for other in gate.requires:
+            if merged.enabled(name) and not merged.enabled(other) and not merged.gates[other].locked:
+                if name in named:
+                    yield (
+                        f"featureGates.{name}",
+                        f"needs the feature gate {other}: set featureGates.{other} to true, too",
+                    )
+                else:
+                    lost.setdefault(other, []).append(name)
+    for name, others in lost.items():
+        if name in named:
+            yield f"featureGates.{name}", f"is needed by {', '.join(sorted(others))}: set those to false, too"
 
 
 def _image_pulls(merged: Merged) -> Found:

@@ -10,7 +10,8 @@ from typing import Any
 from cluster.config.kubelet_schema import Schema
 
 DURATION = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
-QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
+QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i)?")
+"""Without exponents: YAML readers disagree whether 1e9 is a text."""
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 SIGNALS = (
     *("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree"),
@@ -140,6 +141,11 @@ def threshold(value: str) -> Wrong:
     if quantity(value) is not None or value.startswith("-") or not re.search(r"[1-9]", value):
         return f"'{value}' is neither a positive quantity, such as 100Mi, nor a percentage, such as 5%"
     return None
+
+
+def reclaim(value: str) -> Wrong:
+    """A quantity that is not negative, or a percentage."""
+    return threshold(value) if value.endswith("%") else reserved(value)
 
 
 def entries(key: str, names: tuple[str, ...], values: Any, check: Callable[[str], Wrong]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = "KubeletConfiguration"
-ALL_GATES = ("AllAlpha", "AllBeta")
+ALL_GATES = frozenset({"AllAlpha", "AllBeta"})
+"""Gates that switch many others: which is not in the schema."""
 
 
 @dataclass(frozen=True)

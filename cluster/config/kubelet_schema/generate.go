@@ -277,6 +277,10 @@ func qualified(expression ast.Expr) string {
 		return one.Name
 	case *ast.SelectorExpr:
 		return qualified(one.X) + "." + one.Sel.Name
+	case *ast.CallExpr: // a conversion
+		if len(one.Args) == 1 {
+			return qualified(one.Args[0])
+		}
 	}
 	return ""
 }
