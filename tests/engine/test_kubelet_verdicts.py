@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import pins
+from cluster import versions
 from cluster.config.kubelet_base import BASE, merge
 from cluster.config.kubelet_schema import load
 from lab.context import Lab
 from tests.unit.cluster.config.kubelet_cases import CASES, GOOD, LATE
 
-KUBELET = Lab.of(Path(__file__).parents[2]).mirror / "kubernetes" / pins.SUPPORTED[0] / "kubelet"
+KUBELET = Lab.of(Path(__file__).parents[2]).mirror / "kubernetes" / versions.SUPPORTED[0] / "kubelet"
 # What a machine's kernel and control groups may be is not in question here.
 HERE = {"failCgroupV1": False, "protectKernelDefaults": False}
 OWN = [case[0] for case in CASES if "program" in case[3] and case[3].startswith(("is set by", "null would"))]
@@ -35,7 +35,7 @@ def test_kubelet_refuses_what_the_configuration_refuses(tmp_path: Path, settings
 
 
 def test_kubelet_knows_every_feature_gate_of_the_schema(tmp_path: Path) -> None:
-    gates = {name: gate.default for name, gate in load(pins.SUPPORTED[0]).gates.items()}
+    gates = {name: gate.default for name, gate in load(versions.SUPPORTED[0]).gates.items()}
     assert len(gates) > 200
     assert (
         _refusal(tmp_path, {"featureGates": {name: on for name, on in gates.items() if not name.startswith("All")}})
