@@ -1,60 +1,67 @@
-# Plumbline: every task is one target. `make help` lists them.
+# Plumbline: every task is a target. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The stack that `up` has chosen last, or was told.
+# By default the stack of the last `make up`.
 STACK ?= $(shell cat .lab/stack 2>/dev/null)
 PYTHON := .venv/bin/python
-PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
-CHECKED := __main__.py cluster components provider lab toolchain tests
+ENV := eval "$$($(PYTHON) -m toolchain env)"
+PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance docs clean
+.PHONY: help up down status preview kubectl doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sed 's/$$$$/$$/g' | expand -t 18
 
-up: packages tools ## bring up STACK (dev, small, hosts; else what this machine carries) from nothing, and converge it
-	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory brought STACK=$$stack
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`
+	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
-.PHONY: brought
-brought:
+.PHONY: _up
+_up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(PULUMI) up --yes --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
-.PHONY: chosen
-chosen:
-	@test -n "$(STACK)" || { echo "no stack was brought up here: run make up, or say STACK=<stack>"; exit 1; }
+.PHONY: require-stack
+require-stack:
+	@test -n "$(STACK)" || { echo "no stack is running here: run make up, or set STACK=<stack>"; exit 1; }
 
-down: chosen tools ## destroy STACK and stop the lab; leaves only the build cache
+down: require-stack tools ## run `pulumi destroy` on STACK and stop the lab; the build cache stays
 	@if $(PULUMI) stack select $(STACK) 2>/dev/null; then \
 	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK) && \
 	  { grep -q 'secure: ' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml; }; fi
 	$(PYTHON) -m lab down
 
-status: chosen tools ## read every node of STACK live and print a table
+status: require-stack tools ## read every node of STACK live, and print a table
 	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
-preview: chosen tools ## what `up` would change on STACK, to the line, drift included
+preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)
 
-doctor: .venv/installed ## what was found, what will be used, what is missing
+kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
+	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
+
+doctor: .venv/installed ## show what was found, what is used, and what is missing
 	@$(PYTHON) -m toolchain doctor
 
-env: tools ## what to export so that plain `pulumi` works here: eval "$$(make env)"
+env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
 	@$(PYTHON) -m lab env
 
-packages: .venv/installed ## install the Debian packages the lab needs
+packages: .venv/installed ## install the Debian packages that the lab needs
 	@$(PYTHON) -m lab packages --install
+
+.PHONY: test-packages
+test-packages: .venv/installed
+	@$(PYTHON) -m lab packages --install --tests
 
 tools: .venv/installed ## find or build the Pulumi engine and plugins
 	@$(PYTHON) -m toolchain install
 
-lab: packages tools ## build the lab's artifacts and images, start nothing
+lab: packages tools ## build the lab's artifacts and images; start nothing
 	$(PYTHON) -m lab build
 
 .venv/installed: requirements-dev.txt
@@ -63,32 +70,32 @@ lab: packages tools ## build the lab's artifacts and images, start nothing
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-check: .venv/installed ## lint, types, layers
+check: .venv/installed ## lint, types, import layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-format: .venv/installed ## put the code into shape
+format: .venv/installed ## format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-test-fast: .venv/installed ## the inner loop: pure tests and golden files, under a minute
+test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 	$(PYTHON) -m pytest -q tests/unit tests/golden
 
-test: packages tools check ## unit, golden, engine, provider, and e2e on real container hosts and VMs
+test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
-	cd toolchain/command && go vet ./... && go test ./...
-	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
-	eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
+	go=$$($(PYTHON) -m toolchain go); cd toolchain/command; "$$go" vet ./...; "$$go" test ./...
+	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
+	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 
-test-vms: packages tools ## every scenario on VMs, also those that `make test` runs on container hosts only
+test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 
-test-ha: packages tools ## three control-plane nodes on container hosts: each lost in turn, all certificates renewed
+test-ha: test-packages tools ## three control-plane nodes on container hosts: lose each in turn, renew all certificates
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
 
-test-conformance: packages tools ## specs of Kubernetes' own end-to-end tests, and the CIS benchmark, on container hosts
+test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
@@ -99,5 +106,5 @@ docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
 	@touch $@
 
-clean: ## remove what this checkout made (not the build cache)
+clean: ## remove the files of this checkout, not the build cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,5 +11,5 @@ VERSIONS: dict[str, Any] = tomllib.loads(FILE.read_text())
 
 
 def number(version: str) -> tuple[int, ...]:
-    """Return a version such as "v3.250.0" as numbers."""
+    """Return a version such as "v1.2.3" as numbers."""
     return tuple(int(part) for part in version.removeprefix("v").split("."))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from nodestate.keys import Check, Field, fields_of
 from nodestate.schema import Action, File, NodeStateInputs, Reaction
-from nodestate.secret import UNKNOWN, Secret
+from nodestate.secret import UNKNOWN, Secret, is_unknown
 from nodestate.wire import revealed
 
 Data = Mapping[str, Any]
@@ -37,7 +37,7 @@ def _record(kind: type, data: Data, at: str, inputs: Data) -> Iterator[Problem]:
             yield Problem(
                 key, f"is not for a {field.key.unless}: other programs own the file, only its lines are managed"
             )
-        elif value is not UNKNOWN:
+        elif not is_unknown(value):
             yield from _value(field, value, key, inputs)
     for rule in RULES.get(kind, ()):
         yield from rule(data, at)
@@ -55,7 +55,8 @@ def _value(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem
             yield from _nested(field, one, at, inputs)
     elif field.shape == "list":
         if not isinstance(value, list | tuple) or (field.key.needs_one and not value):
-            yield Problem(key, f"{_shown(value)} is not a list of {_form(field)}")
+            each = f"maps of {_keys(field)}" if field.record else f"values, each {field.check.form}"
+            yield Problem(key, f"{_shown(value)} is not a list of {each}")
             return
         for index, one in enumerate(value):
             if field.record:
@@ -69,7 +70,7 @@ def _value(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem
 
 
 def _nested(field: Field, value: Any, at: str, inputs: Data) -> Iterator[Problem]:
-    if value is UNKNOWN:
+    if is_unknown(value):
         return
     if isinstance(value, Mapping):
         yield from _record(field.of, value, f"{at}.", inputs)
@@ -81,7 +82,7 @@ def _leaf(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem]
     known = revealed(field, value)
     if known is UNKNOWN:
         return
-    if not (isinstance(known, str) or field.check.fits is not None) or not _fits(field.check, known):
+    if not _fits(field.check, known):
         yield Problem(key, f"{_shown(value)} is not {field.check.form}")
     elif field.key.among is not None:
         section = inputs.get(field.key.among)
@@ -109,10 +110,11 @@ def _shown(value: Any, plain: bool = False) -> str:
 
 
 def _form(field: Field) -> str:
-    if field.record:
-        known = ", ".join(one.wire for one in fields_of(field.of))
-        return f"maps of {known}" if field.shape == "list" else f"a map of {known}"
-    return field.check.form
+    return f"a map of {_keys(field)}" if field.record else field.check.form
+
+
+def _keys(field: Field) -> str:
+    return ", ".join(one.wire for one in fields_of(field.of))
 
 
 def _unknown_keys(kind: type, data: Iterable[str], at: str) -> Iterator[Problem]:

@@ -125,7 +125,13 @@ class Reaction:
     """What a unit needs when one of some files changes."""
 
     unit: Annotated[str, Key("The unit.", UNIT)]
-    action: Annotated[Action, Key("If several actions apply to a unit, only the strongest runs.")]
+    action: Annotated[
+        Action,
+        Key(
+            "What the unit does. `self-reload`: the program rereads the files by itself and is restarted only if it still "
+            "serves the old certificate. If several actions apply to a unit, only the strongest runs."
+        ),
+    ]
     files: Annotated[tuple[str, ...], Key("Paths of the files.", PATH, among="files", needs_one=True)]
     served_at: Annotated[str | None, Key("For self-reload: where the node serves the certificate.", SERVED_AT)] = None
     certificate: Annotated[

@@ -30,7 +30,7 @@ UNKNOWN = Unknown()
 
 
 class Secret:
-    """A text that shows itself to nobody: `str`, `repr` and formatting give a placeholder. `reveal` gives the text.
+    """A text that is not shown by accident: `str`, `repr` and formatting give a placeholder, `reveal` gives the text.
 
     A secret may be UNKNOWN, too. It equals another secret of the same text, never a plain text.
     """
@@ -82,6 +82,11 @@ class Secret:
 
 Text = str | Secret | Unknown
 """The content of a file."""
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a value of the wire form is not known yet, secret or not."""
+    return isinstance(value, Unknown) or (isinstance(value, Secret) and not value.known)
 
 
 def known_text(value: Text | None) -> str | None:

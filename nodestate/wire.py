@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from nodestate.keys import Field, fields_of
-from nodestate.secret import UNKNOWN, Secret, Unknown
+from nodestate.secret import UNKNOWN, Secret, is_unknown
 
 T = TypeVar("T")
 LEFT_OUT = (None, (), False)
@@ -50,8 +50,8 @@ def from_wire(kind: type[T], data: Mapping[str, Any]) -> T:
         value = data.get(field.wire)
         if value is None and field.key.formerly:
             value = data.get(field.key.formerly)
-        if value is None or (value is UNKNOWN and field.shape != "leaf"):
-            # Stored states are not checked: what they lack is unknown rather than an error.
+        if value is None or (is_unknown(value) and field.shape != "leaf"):
+            # Stored states are not checked: a required key that they lack is unknown rather than an error.
             values[field.name] = UNKNOWN if field.required else field.default
         else:
             values[field.name] = _read(field, value)
@@ -62,13 +62,13 @@ def _read(field: Field, value: Any) -> Any:
     if field.shape == "map":
         return {name: _entry(field.of, one) for name, one in value.items() if one is not None}
     if field.shape == "list":
-        known = [one for one in value if one is not None and one is not UNKNOWN]
+        known = [one for one in value if one is not None and not is_unknown(one)]
         return tuple(from_wire(field.of, one) if field.record else _leaf(field, one) for one in known)
     return from_wire(field.of, value) if field.record else _leaf(field, value)
 
 
 def _entry(kind: type[T], value: Any) -> T:
-    if value is UNKNOWN:
+    if is_unknown(value):
         value = {field.wire: UNKNOWN for field in fields_of(kind)}
     return from_wire(kind, value)
 
@@ -114,4 +114,4 @@ def partly_unknown(data: Any) -> bool:
         return any(partly_unknown(one) for one in data.values())
     if isinstance(data, list | tuple):
         return any(partly_unknown(one) for one in data)
-    return isinstance(data, Unknown) or (isinstance(data, Secret) and not data.known)
+    return is_unknown(data)

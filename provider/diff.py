@@ -8,8 +8,9 @@ from typing import Any
 
 from pulumi.provider.experimental import provider as api
 
-from nodestate import UNKNOWN, NodeStateInputs
+from nodestate import NodeStateInputs
 from nodestate.keys import fields_of
+from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
 from provider.observed import Observed
 from provider.plan import FileChange, Plan
@@ -25,7 +26,7 @@ Kind = api.PropertyDiffKind
 
 def without_unknown_sections(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any]) -> NodeStateInputs:
     """`new` with the old sections in place of those that are not known yet: no change of their members is claimed."""
-    return replace(new, **{name: getattr(old, name) for name in CONTENTS if inputs.get(name) is UNKNOWN})
+    return replace(new, **{name: getattr(old, name) for name in CONTENTS if is_unknown(inputs.get(name))})
 
 
 def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any]) -> dict[str, Kind]:
@@ -33,7 +34,7 @@ def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any
     found: dict[str, Kind] = {}
     for field in fields_of(NodeStateInputs):
         if field.name in CONTENTS:
-            differs = inputs.get(field.wire) is UNKNOWN
+            differs = is_unknown(inputs.get(field.wire))
         else:
             differs = partly_unknown(inputs.get(field.wire)) or getattr(old, field.name) != getattr(new, field.name)
         if differs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from nodestate import NodeStateInputs, Unit
 from nodestate.keys import Key
@@ -47,6 +47,12 @@ class Observed(NodeStateInputs):
     ] = ()
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
+
+    FOUND: ClassVar = ("files", "directories", "units", "pending")
+    """Keys that a read finds on the node."""
+
+    KEPT: ClassVar = ("revision", "installed")
+    """Keys that only an update changes."""
 
     @classmethod
     def of(cls, wanted: NodeStateInputs, **found: Any) -> Observed:

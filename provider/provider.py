@@ -113,10 +113,8 @@ class NodeStateProvider(api.Provider):
             return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
         written = to_wire(found)
         properties = dict(request.inputs)
-        properties |= {
-            key: sent(written[key]) for key in ("files", "directories", "units", "pending") if key in written
-        }
-        properties |= {key: request.properties[key] for key in ("revision", "installed") if key in request.properties}
+        properties |= {key: sent(written[key]) for key in Observed.FOUND if key in written}
+        properties |= {key: request.properties[key] for key in Observed.KEPT if key in request.properties}
         return api.ReadResponse(request.resource_id, properties, dict(request.inputs))
 
     async def delete(self, request: api.DeleteRequest) -> None:

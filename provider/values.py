@@ -44,7 +44,7 @@ def _received(value: PropertyValue, secret: bool) -> Any:
     if value.type == PropertyValueType.ARRAY:
         return [_received(one, secret) for one in inner]
     if isinstance(inner, float) and inner.is_integer():
-        inner = int(inner)  # the engine has one kind of number
+        inner = int(inner)
     if not secret:
         return inner
     return Secret(inner if isinstance(inner, str) else json.dumps(inner, default=str))
@@ -60,4 +60,6 @@ def sent(data: Any) -> PropertyValue:
         return PropertyValue({key: sent(one) for key, one in data.items()})
     if isinstance(data, list | tuple):
         return PropertyValue([sent(one) for one in data])
+    if isinstance(data, int) and not isinstance(data, bool):
+        data = float(data)  # the engine has one kind of number
     return PropertyValue(data)

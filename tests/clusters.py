@@ -14,7 +14,10 @@ from cluster.node import control_plane
 SHA = "ab" * 32
 VALUES: dict[str, Any] = {
     "cluster": {"name": "golden", "domain": "cluster.local"},
-    "machines": {"source": "libvirt", "libvirt": {"os": "debian", "image": {"path": "base.qcow2", "sha256": SHA}}},
+    "machines": {
+        "source": "libvirt",
+        "libvirt": {"os": "debian", "network": "10.77.0.0/24", "image": {"path": "base.qcow2", "sha256": SHA}},
+    },
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},
         "m2": {"role": "control-plane", "address": "10.77.0.12"},

@@ -1,38 +1,31 @@
-"""Where the binaries and images come from: upstream, by the pins of this release, or a mirror with its checksum file."""
+"""Where the binaries and images come from: upstream, at the versions of this release, or from a mirror with its checksum file."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 from cluster import versions
-from cluster.config import syntax
-from cluster.config.model import Artifacts, ContainerImage
+from cluster.config.checksums import checksum
+from cluster.config.model import ArtifactKeys, Artifacts, ArtifactSource, ContainerImage
 from cluster.config.reader import Reader
 from nodestate import Download
 
-LINE = re.compile(r"([0-9a-f]{64})  ?\*?(\S+)")
 
-
-def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
-    """The artifacts of one Kubernetes version; None where an error was noted.
+def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | None:
+    """The artifacts of one Kubernetes version; None after an error. `reader` is the section's.
 
     A mirror's tree is that of the lab: <project>/<version>/<program> and images/*.tar, with a sha256sum file over it.
     The file is read here: it is what pins the mirror.
     """
-    source = reader.choice("source", ["upstream", "mirror"], "upstream")
-    if source == "upstream":
+    if keys.source is ArtifactSource.UPSTREAM:
         for key in ("url", "sha256sums"):
-            if reader.has(key):
-                reader.error(key, "is for artifacts.source mirror; upstream files are pinned by this release")
-        reader.finish()
+            reader.refuse(key, "is for artifacts.source mirror; upstream files are pinned by this release")
         return _upstream(version)
-    before = len(reader.errors)
-    url = reader.text("url", check=syntax.url, missing="where the mirror serves its tree").rstrip("/")
-    sums = reader.text("sha256sums", missing="the mirror's checksum file, in the form of sha256sum")
-    reader.finish()
-    if len(reader.errors) > before:
+    if not reader.has("url"):
+        reader.error("url", "is missing: where the mirror serves its tree")
+    if not reader.has("sha256sums"):
+        reader.error("sha256sums", "is missing: the mirror's checksum file, in the form of sha256sum")
+    if reader.failed("url") or reader.failed("sha256sums"):
         return None
+    url = keys.url.rstrip("/")
     names = {
         "kubelet": f"kubernetes/{version}/kubelet",
         "kubectl": f"kubernetes/{version}/kubectl",
@@ -53,14 +46,14 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
             for name in (*versions.CONTROL_PLANE, versions.KUBE_PROXY)
         },
     }
-    masters_only = {versions.image(name, version) for name in versions.CONTROL_PLANE}
+    control_plane_only = {versions.image(name, version) for name in versions.CONTROL_PLANE}
 
     def mirrored(name: str) -> Download:
-        return Download(f"{url}/{name}", checksum_from(reader, root, sums, name))
+        return Download(f"{url}/{name}", checksum(reader.scope, reader.at("sha256sums"), keys.sha256sums, name))
 
     pinned = {key: mirrored(name) for key, name in names.items()}
-    images = tuple(ContainerImage(name, mirrored(tar), name in masters_only) for name, tar in tars.items())
-    if len(reader.errors) > before:
+    images = tuple(ContainerImage(name, mirrored(tar), name in control_plane_only) for name, tar in tars.items())
+    if reader.failed("sha256sums"):
         return None
     return Artifacts(
         kubelet=pinned["kubelet"],
@@ -76,26 +69,6 @@ def parse(reader: Reader, version: str, root: Path) -> Artifacts | None:
         pause_image=versions.PAUSE_IMAGE,
         images=images,
     )
-
-
-def checksum_from(reader: Reader, root: Path, file: str, name: str) -> str:
-    """The sha256 that a checksum file lists for a name; notes an error and returns "" where there is none."""
-    try:
-        lines = (root / file).read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        message = f"{file} cannot be read; run `make up` once, or build the lab's files with `make lab`"
-        if f"{reader.at('sha256sums')}: {message}" not in reader.errors:
-            reader.error("sha256sums", message)
-        return ""
-    for number, line in enumerate(lines, 1):
-        match = LINE.fullmatch(line.strip())
-        if match is None:
-            reader.error("sha256sums", f"{file}, line {number} is not '<sha256>  <name>', as sha256sum writes it")
-            return ""
-        if match[2].removeprefix("./") == name:
-            return match[1]
-    reader.error("sha256sums", f"{file} has no sha256 for {name}")
-    return ""
 
 
 def _upstream(version: str) -> Artifacts:

@@ -1,222 +1,168 @@
-"""The configured machines: VMs on libvirt, or existing hosts by SSH."""
+"""Reads the machines' sections, with the files that they name."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from ipaddress import IPv4Network
+from dataclasses import replace
 from pathlib import Path
 
-from cluster.config import artifacts, syntax
-from cluster.config.model import BootImage, ExistingHosts, Libvirt, MachineSize, OperatingSystem, SshHost
-from cluster.config.reader import Check, Reader
+from cluster.config import ssh_keys, syntax
+from cluster.config.checksums import checksum
+from cluster.config.kinds import read, read_section
+from cluster.config.machine_model import (
+    BootImage,
+    DomainType,
+    ExistingHosts,
+    Libvirt,
+    Machines,
+    MachineSize,
+    MachineSource,
+    Ssh,
+    SshHost,
+)
+from cluster.config.reader import Reader, Scope
 
-DEFAULT_USER = "core"
-LEAST_MEMORY = 1024
-POOL = re.compile(r"/[A-Za-z0-9._/-]+")
-BRIDGE = re.compile(r"[a-z][a-z0-9-]{0,14}")
-
-
-class Source(StrEnum):
-    """Where machines come from: VMs that this program makes, or hosts that exist already."""
-
-    LIBVIRT = "libvirt"
-    EXISTING = "existing"
-
-
-@dataclass(frozen=True)
-class SshDefaults:
-    """What existing hosts share; a node's own `ssh` wins. None where nothing is said."""
-
-    port: int
-    user: str
-    private_key_file: str | None
-    host_key: str | None
+LIBVIRT, IMAGE, SSH = "machines.libvirt", "machines.libvirt.image", "machines.ssh"
 
 
-@dataclass(frozen=True)
-class MachineSettings:
-    """The `machines` section. `size` and `ssh` are the defaults of nodes."""
-
-    source: Source
-    libvirt: Libvirt | None
-    size: MachineSize
-    ssh: SshDefaults
-    root: Path
-
-    def of_nodes(self, sizes: Mapping[str, MachineSize], hosts: Mapping[str, SshHost]) -> Libvirt | ExistingHosts:
-        """The machine source with what each node adds to it."""
-        return ExistingHosts(hosts) if self.libvirt is None else replace(self.libvirt, sizes=sizes)
-
-
-def parse_machines(reader: Reader, root: Path, cluster_name: str) -> MachineSettings:
-    """The machines' settings; errors name `machines.<key>`."""
-    source = Source(reader.choice("source", list(Source)))
-    size, libvirt = MachineSize(2, 2048, 20), None
-    defaults = SshDefaults(22, DEFAULT_USER, None, None)
-    if source is Source.LIBVIRT:
-        section = reader.object("libvirt")
-        size = parse_size(section.object("size"), size)
-        libvirt = _libvirt(section, root, cluster_name)
-        if reader.has("ssh"):
-            reader.error("ssh", "is for machines.source existing; libvirt machines get their keys from the program")
+def read_machines(top: Reader) -> Libvirt | Ssh:
+    """The VMs' settings, or how to reach existing hosts unless a node says otherwise."""
+    reader = top.object("machines")
+    source = read(reader, Machines).source
+    settings: Libvirt | Ssh = Ssh()
+    if reader.failed("source"):
+        # Neither section can be judged.
+        reader.has("libvirt"), reader.has("ssh")
+    elif source is MachineSource.LIBVIRT:
+        reader.refuse("ssh", "is for machines.source existing; libvirt machines get their keys from the program")
+        settings = _libvirt(read_section(reader, "libvirt", Libvirt), reader.object("libvirt"))
     else:
-        section = reader.object("ssh")
-        defaults = SshDefaults(
-            port=section.integer("port", 22, 1, 65535),
-            user=section.text("user", DEFAULT_USER),
-            private_key_file=section.text("privateKeyFile", "") or None,
-            host_key=section.text("hostKey", "", syntax.host_key) or None,
-        )
-        section.finish()
-        if reader.has("libvirt"):
-            reader.error("libvirt", "is for machines.source libvirt; existing hosts are set by machines.ssh")
+        reader.refuse("libvirt", "is for machines.source libvirt; existing hosts are set by machines.ssh")
+        settings = _shared_ssh(read_section(reader, "ssh", Ssh), reader.scope)
     reader.finish()
-    return MachineSettings(source, libvirt, size, defaults, root)
+    return settings
 
 
-def parse_size(reader: Reader, default: MachineSize) -> MachineSize:
-    """A VM's size: at least one CPU, 1024 MiB and 4 GiB."""
-    size = MachineSize(
-        vcpus=reader.integer("vcpus", default.vcpus, 1, 512),
-        memory=reader.integer("memory", default.memory, LEAST_MEMORY, 4 << 20),
-        disk=reader.integer("disk", default.disk, 4, 65536),
-    )
-    reader.finish()
-    return size
+class MachineReader:
+    """Reads what each node adds to the machines' settings, and puts both together."""
+
+    def __init__(self, settings: Libvirt | Ssh) -> None:
+        self._settings = settings
+        self._sizes: dict[str, MachineSize] = {}
+        self._hosts: dict[str, SshHost] = {}
+
+    def read(self, name: str, node: Reader) -> None:
+        """Reads `machine` or `ssh` of one node."""
+        if node.scope.failed("machines.source"):
+            node.has("machine"), node.has("ssh")
+        elif isinstance(self._settings, Libvirt):
+            node.refuse("ssh", "is for machines.source existing; libvirt machines get their keys from the program")
+            self._sizes[name] = read_section(node, "machine", MachineSize, self._settings.size)
+        else:
+            node.refuse("machine", "is for machines.source libvirt; an existing host has the size it has")
+            self._hosts[name] = _ssh_host(node, self._settings)
+
+    def machines(self) -> Libvirt | ExistingHosts:
+        """The machines of all nodes."""
+        if isinstance(self._settings, Libvirt):
+            return replace(self._settings, sizes=self._sizes)
+        return ExistingHosts(self._hosts)
 
 
-def parse_ssh(reader: Reader, defaults: SshDefaults, root: Path) -> SshHost | None:
-    """How one existing host is reached. Reads its key files; None where an error was noted."""
-    before = len(reader.errors)
-    port = reader.integer("port", defaults.port, 1, 65535)
-    user = reader.text("user", defaults.user)
-    key_file = reader.text("privateKeyFile", defaults.private_key_file or "")
-    host_key = reader.text("hostKey", "", syntax.host_key)
-    host_key_file = reader.text("hostKeyFile", "")
-    reader.finish()
-    if not key_file:
-        reader.error(
-            "privateKeyFile", "is missing: the file of the private key to log in with (or machines.ssh.privateKeyFile)"
-        )
-    elif (wrong := _unreadable_key(root / Path(key_file).expanduser())) is not None:
-        reader.error("privateKeyFile", wrong)
-    if host_key and host_key_file:
-        reader.error("hostKeyFile", "is set beside hostKey: one of them is enough")
-    elif host_key_file:
-        host_key = _key_from(reader, root, host_key_file)
-    host_key = host_key or defaults.host_key or ""
-    if not host_key and len(reader.errors) == before:
-        reader.error("hostKey", "is missing: the host's public key, as in /etc/ssh/ssh_host_ed25519_key.pub there")
-    if len(reader.errors) > before:
-        return None
-    return SshHost(port, user, root / Path(key_file).expanduser(), " ".join(host_key.split()[:2]))
+def _libvirt(settings: Libvirt, reader: Reader) -> Libvirt:
+    return replace(settings, image=_image(settings.image, reader.scope), domain_type=_domain_type(settings, reader))
 
 
-def _key_from(reader: Reader, root: Path, name: str) -> str:
+def _image(image: BootImage, scope: Scope) -> BootImage:
+    digest = image.sha256
+    if image.sha256 and image.sha256sums:
+        scope.error(f"{IMAGE}.sha256sums", "is set beside sha256: one of them is enough")
+    elif image.sha256sums and image.path:
+        digest = checksum(scope, f"{IMAGE}.sha256sums", image.sha256sums, Path(image.path).name)
+    elif not digest and image.path and not scope.failed(f"{IMAGE}.sha256"):
+        scope.error(f"{IMAGE}.sha256", "is missing: the image's sha256, or sha256sums with a file that lists it")
+    path = image.path
+    if "://" in path:
+        if (wrong := syntax.http_url(path)) is not None:
+            scope.error(f"{IMAGE}.path", wrong)
+    else:
+        path = str(scope.root / path)
+    boot = {name: str(scope.root / file) if file else "" for name, file in _boot_files(image).items()}
+    return replace(image, path=path, sha256=digest, **boot)
+
+
+def _boot_files(image: BootImage) -> Mapping[str, str]:
+    return {"kernel": image.kernel, "initrd": image.initrd}
+
+
+def _domain_type(settings: Libvirt, reader: Reader) -> DomainType:
+    """As set, or as the lab's probe for KVM found: so one stack file runs with and without KVM."""
+    name = settings.domain_type_file
+    if not name:
+        return settings.domain_type
+    if reader.has("domainType"):
+        reader.error("domainTypeFile", "is set beside domainType: one of them is enough")
+        return settings.domain_type
     try:
-        text = (root / name).read_text().strip()
+        found = (reader.scope.root / name).read_text().partition("\n")[0].strip()
+        return DomainType(found)
+    except (OSError, UnicodeDecodeError) as error:
+        reader.error("domainTypeFile", f"{name} cannot be read ({_reason(error)}); `make up` writes it")
+    except ValueError:
+        reader.error("domainTypeFile", f"{name} holds '{found[:20]}', not one of {', '.join(DomainType)}")
+    return settings.domain_type
+
+
+def _shared_ssh(settings: Ssh, scope: Scope) -> Ssh:
+    return replace(settings, private_key_file=_private_key(settings.private_key_file, scope, f"{SSH}.privateKeyFile"))
+
+
+def _private_key(file: Path, scope: Scope, key: str) -> Path:
+    """The file's full path, after a look at the key in it; unchanged if it is not set."""
+    if file == Path():
+        return file
+    if (wrong := ssh_keys.private_key(scope.root / file)) is not None:
+        scope.error(key, wrong)
+    return scope.root / file
+
+
+def _ssh_host(node: Reader, shared: Ssh) -> SshHost:
+    reader = node.object("ssh")
+    host = read(reader, SshHost, SshHost(**vars(shared)))
+    reader.finish()
+    if host.private_key_file == Path():
+        if not node.scope.failed(f"{SSH}.privateKeyFile"):
+            reader.error(
+                "privateKeyFile", f"is missing: the file of the private key to log in with (or {SSH}.privateKeyFile)"
+            )
+    elif reader.has("privateKeyFile"):
+        _private_key(host.private_key_file, node.scope, reader.at("privateKeyFile"))
+    host = replace(host, private_key_file=node.scope.root / host.private_key_file)
+    if reader.has("hostKeyFile"):
+        host = replace(host, host_key=_host_key_from(host.host_key_file, reader))
+    elif host.host_key:
+        host = replace(host, host_key=ssh_keys.plain_host_key(host.host_key))
+    elif not reader.failed("hostKey") and not node.scope.failed(f"{SSH}.hostKey"):
+        reader.error("hostKey", "is missing: the host's public key, as in /etc/ssh/ssh_host_ed25519_key.pub there")
+    return host
+
+
+def _host_key_from(name: str, reader: Reader) -> str:
+    if reader.has("hostKey"):
+        reader.error("hostKeyFile", "is set beside hostKey: one of them is enough")
+        return ""
+    try:
+        text = (reader.scope.root / name).read_text()
     except (OSError, UnicodeDecodeError) as error:
         reader.error(
             "hostKeyFile", f"{name} cannot be read ({_reason(error)}); for the lab's hosts `make up` writes it"
         )
         return ""
-    if (wrong := syntax.host_key(text)) is not None:
+    if (wrong := ssh_keys.host_key(text)) is not None:
         reader.error("hostKeyFile", f"{name} {wrong}")
         return ""
-    return text
-
-
-def _unreadable_key(file: Path) -> str | None:
-    try:
-        text = file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        return f"{file.name} cannot be read ({_reason(error)}): an unencrypted OpenSSH or PEM private key is needed"
-    if "PRIVATE KEY-----" not in text:
-        return f"{file.name} holds no private key: an unencrypted OpenSSH or PEM private key is needed"
-    return None
+    return ssh_keys.plain_host_key(text)
 
 
 def _reason(error: Exception) -> str:
     return (error.strerror or "error").lower() if isinstance(error, OSError) else "not text"
-
-
-def _libvirt(reader: Reader, root: Path, cluster_name: str) -> Libvirt:
-    def matches(pattern: re.Pattern[str], allowed: str) -> Check:
-        return lambda value: None if pattern.fullmatch(value) else f"'{value}' is not {allowed}"
-
-    network = reader.text("network", "10.77.0.0/24", syntax.network)
-    settings = Libvirt(
-        operating_system=OperatingSystem(reader.choice("os", list(OperatingSystem), OperatingSystem.FLATCAR)),
-        uri=reader.text("uri", "qemu:///system", _uri),
-        domain_type=_domain_type(reader, root),
-        image=_image(reader.object("image"), root),
-        pool=reader.text(
-            "pool",
-            f"/var/lib/libvirt/plumbline/{cluster_name}",
-            matches(POOL, "an absolute folder of letters, digits and ._-/"),
-        ),
-        network=IPv4Network(network),
-        bridge=reader.text(
-            "bridge",
-            "plumbline0",
-            matches(BRIDGE, "an interface name: at most 15 of a-z, 0-9 and -"),
-        ),
-        authorized_keys=reader.texts("authorizedKeys"),
-        sizes={},
-    )
-    for index, key in enumerate(settings.authorized_keys):
-        if (wrong := syntax.host_key(key)) is not None:
-            reader.error(f"authorizedKeys[{index}]", wrong)
-    reader.finish()
-    return settings
-
-
-def _domain_type(reader: Reader, root: Path) -> str:
-    """As set, or as the lab's probe of KVM has found it: a stack file that says so runs with and without KVM."""
-    types = ["kvm", "qemu"]
-    set_directly = reader.has("domainType")
-    found = reader.choice("domainType", types, "kvm")
-    name = reader.text("domainTypeFile", "")
-    if not name:
-        return found
-    if set_directly:
-        reader.error("domainTypeFile", "is set beside domainType: one of them is enough")
-        return found
-    try:
-        found = (root / name).read_text().partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reader.error("domainTypeFile", f"{name} cannot be read ({_reason(error)}); `make up` writes it")
-        return "kvm"
-    if found not in types:
-        reader.error("domainTypeFile", f"{name} holds '{found[:20]}', not one of {', '.join(types)}")
-        return "kvm"
-    return found
-
-
-def _image(reader: Reader, root: Path) -> BootImage:
-    path = reader.text("path", missing="the VM image: a qcow2 file, or its URL")
-    checksum = reader.text("sha256", "", syntax.sha256)
-    sums = reader.text("sha256sums", "")
-    kernel, initrd = reader.text("kernel", ""), reader.text("initrd", "")
-    reader.finish()
-    if bool(kernel) != bool(initrd):
-        reader.error("initrd" if kernel else "kernel", "is missing: direct boot takes kernel and initrd")
-    if not checksum and sums and path:
-        checksum = artifacts.checksum_from(reader, root, sums, Path(path).name)
-    elif not checksum and path and "sha256" not in "".join(reader.errors[-1:]):
-        reader.error("sha256", "is missing: the image's sha256, or sha256sums with a file that lists it")
-    if "://" in path:
-        if (wrong := syntax.url(path)) is not None:
-            reader.error("path", wrong)
-    else:
-        path = str(root / path)
-    return BootImage(path, checksum, str(root / kernel) if kernel else None, str(root / initrd) if initrd else None)
-
-
-def _uri(value: str) -> str | None:
-    if re.fullmatch(r"(qemu|test)(\+(unix|ssh|tcp|tls|libssh2?))?://\S*", value):
-        return None
-    return f"'{value}' is not a libvirt URI, such as qemu:///system or qemu+ssh://root@host/system"

@@ -1,15 +1,63 @@
-"""The cluster's configuration as frozen, validated data, in sections. Made by cluster.config.load; everything else reads it."""
+"""The cluster's configuration as frozen, validated data. Made by cluster.config.load; everything else reads it.
+
+A class with `key` fields is also the declaration of its keys (cluster.config.declare): adding a key takes one field here
+and its consumer. Fields that are not declared with `key` are filled in by the loader.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from cluster.config.addresses import Host, IPAddress, IPNetwork
-from nodestate import Download
+from cluster import versions
+from cluster.config import purposes, syntax
+from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
+from cluster.config.artifact_model import Artifacts, ContainerImage
+from cluster.config.declare import Check, Derived, key, rule, template
+from cluster.config.machine_model import (
+    BootImage,
+    ExistingHosts,
+    Libvirt,
+    Machines,
+    MachineSize,
+    MachineSource,
+    OperatingSystem,
+    Ssh,
+    SshHost,
+)
+
+__all__ = [
+    "ArtifactKeys",
+    "ArtifactSource",
+    "Artifacts",
+    "BootImage",
+    "Certificates",
+    "Cluster",
+    "ClusterName",
+    "Cni",
+    "ContainerImage",
+    "Containerd",
+    "ControlPlane",
+    "Etcd",
+    "ExistingHosts",
+    "Kubernetes",
+    "KubernetesKeys",
+    "Libvirt",
+    "MachineSize",
+    "MachineSource",
+    "Machines",
+    "Network",
+    "Node",
+    "OperatingSystem",
+    "Role",
+    "Ssh",
+    "SshHost",
+    "Subject",
+    "Taint",
+]
 
 
 class Role(StrEnum):
@@ -19,12 +67,11 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-class OperatingSystem(StrEnum):
-    """A VM's operating system family: decides Ignition's fw_cfg name, groups and network files."""
+class ArtifactSource(StrEnum):
+    """Where binaries and images come from: pinned by this release, or a mirror with its checksum file."""
 
-    DEBIAN = "debian"
-    FLATCAR = "flatcar"
-    FEDORA_COREOS = "fedora-coreos"
+    UPSTREAM = "upstream"
+    MIRROR = "mirror"
 
 
 class Cni(StrEnum):
@@ -46,192 +93,261 @@ class Taint:
         return f"{self.key}={self.value}:{self.effect}"
 
 
-@dataclass(frozen=True)
-class ContainerImage:
-    """A container image to import into containerd from a pinned tar archive; on control-plane nodes only, or on all."""
-
-    name: str
-    archive: Download
-    control_plane: bool = False
-
-
-@dataclass(frozen=True)
-class Artifacts:
-    """The binaries and images a node needs, each pinned by sha256.
-
-    `cni` are the network plugins by name. `pause_image` is containerd's sandbox image name. `images` is empty where
-    nodes pull from registries.
-    """
-
-    kubelet: Download
-    kubectl: Download
-    containerd: Download
-    containerd_shim: Download
-    ctr: Download
-    runc: Download
-    etcd: Download
-    etcdctl: Download
-    etcdutl: Download
-    cni: Mapping[str, Download]
-    pause_image: str
-    images: tuple[ContainerImage, ...] = ()
+DNS_LABEL = Check("a DNS label: 1 to 63 of a-z, 0-9 and -", syntax.dns_label, syntax.DNS_LABEL.pattern)
+DNS_NAME = Check("a DNS domain whose last label is not a number", syntax.dns_name)
+NETWORK_NAME = Check(
+    "a DNS domain, not localhost or a node's name", lambda one: syntax.dns_name(one) or purposes.name(one)
+)
+UNICAST = Check("a unicast address", purposes.unicast)
+HTTP_URL = Check("a http:// or https:// URL", syntax.http_url, syntax.HTTP_URL)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class ClusterName:
+    """The cluster's names."""
+
+    name: str = key(
+        check=DNS_LABEL,
+        missing="the cluster's name, a DNS label",
+        doc="Names the libvirt network and domains, and the cluster in kubeconfigs.",
+        example="production",
+    )
+    domain: str = key("cluster.local", check=DNS_NAME, doc="The DNS domain of services and pods.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Node:
-    """One node, keyed by its name. Its machine's own settings are in Cluster.machines.
-
-    `labels` and `taints` hold the role's own too. `kubelet` is merged over the cluster's KubeletConfiguration.
-    `pod_cidr` is the node's part of the pod network, None if the cluster brings its own CNI plugin.
-    """
+    """The nodes, as records by name. A name is a DNS label with at least one letter. Removing a record removes that node."""
 
     name: str
-    role: Role
-    address: IPAddress
-    labels: Mapping[str, str]
-    taints: tuple[Taint, ...]
-    kubelet: Mapping[str, Any] = field(default_factory=dict)
-    pod_cidr: IPNetwork | None = None
+    role: Role = key(
+        choice_aliases={"master": "control-plane"},
+        doc="Control-plane nodes run etcd and the control plane; their number is odd. `master` is accepted for `control-plane`.",
+    )
+    address: IPAddress = key(
+        check=UNICAST,
+        missing="the node's IPv4 address",
+        doc="The node's address: static on VMs; on existing hosts where SSH answers. No other node has it.",
+        example="10.77.0.11",
+    )
+    labels: Mapping[str, str] = key(
+        {},
+        each=lambda name, value: syntax.label(name, value) or syntax.self_set_label(name),
+        doc="Labels that the kubelet registers; below kubernetes.io only those that a kubelet may set.",
+        example="{node.kubernetes.io/pool: general}",
+    )
+    taints: tuple[Taint, ...] = key(
+        (),
+        identity=lambda taint: (taint.key, taint.effect),
+        doc="`key=value:Effect` each. Control-plane nodes also have `node-role.kubernetes.io/control-plane:NoSchedule`.",
+        example='["dedicated=database:NoSchedule"]',
+    )
+    pod_cidr: IPNetwork | None = key(
+        None,
+        derived=Derived("a /24 of `network.podCIDR`, by the last bits of `address`", lambda values: ""),
+        check=Check("a part of `network.podCIDR`", purposes.node_pods),
+        doc="Addresses of the node's pods, with `network.cni: routed`. 10.77.0.21 has 10.2.21.0/24 by default.",
+        formerly="nodes.<name>.pods",
+    )
+    kubelet: Mapping[str, Any] = key({}, doc="KubeletConfiguration keys of this node, merged over `kubelet`.")
 
 
-@dataclass(frozen=True)
-class MachineSize:
-    """A VM's size. Memory in MiB, disk in GiB."""
-
-    vcpus: int
-    memory: int
-    disk: int
-
-
-@dataclass(frozen=True)
-class BootImage:
-    """The VM image: a local qcow2 file, pinned. `kernel` and `initrd` are set for direct kernel boot."""
-
-    path: str
-    sha256: str
-    kernel: str | None = None
-    initrd: str | None = None
-
-
-@dataclass(frozen=True)
-class Libvirt:
-    """VMs on libvirt, made by this program. `sizes` are the VMs' by node name.
-
-    `domain_type` is kvm or qemu (emulation, slow). The first host address of `network` is its gateway. `bridge` has at
-    most 15 characters.
-    """
-
-    operating_system: OperatingSystem
-    uri: str
-    domain_type: str
-    image: BootImage
-    pool: str
-    network: IPNetwork
-    bridge: str
-    authorized_keys: tuple[str, ...]
-    sizes: Mapping[str, MachineSize]
-
-
-@dataclass(frozen=True)
-class SshHost:
-    """How to reach an existing host. `user` is root or may use sudo without a password.
-
-    `host_key` is one pinned public key, `<type> <base64>`. `private_key_file` was readable when configuration loaded.
-    """
-
-    port: int
-    user: str
-    private_key_file: Path
-    host_key: str
-
-
-@dataclass(frozen=True)
-class ExistingHosts:
-    """Hosts that exist already and answer by SSH, by node name."""
-
-    hosts: Mapping[str, SshHost]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """An X.509 subject; empty parts are left out."""
-
-    common_name: str
-    organization: str = ""
-    organizational_unit: str = ""
-    country: str = ""
-    province: str = ""
-    locality: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Network:
-    """The cluster's networks. `resolvers` answer for names outside the cluster: None for the nodes' own, () for none.
+    """The cluster's networks. They must not overlap each other or the machines' network."""
 
-    `conntrack_limits`: kube-proxy sets the kernel's limits, which nodes that share a kernel cannot.
-    """
+    pod_cidr: IPNetwork = key(
+        IPv4Network("10.2.0.0/16"),
+        check=Check("/8 to /24", purposes.pod_network),
+        doc="Pod addresses.",
+        formerly="network.pods",
+    )
+    service_cidr: IPNetwork = key(
+        IPv4Network("10.3.0.0/16"),
+        check=Check("/12 to /28", purposes.service_network),
+        doc="Service addresses. The first one is the API's.",
+        formerly="network.services",
+    )
+    cluster_dns: IPAddress = key(
+        IPv4Address("10.3.0.10"),
+        check=Check("an address in `serviceCIDR`, not its first or last", purposes.unicast),
+        doc="Address of the cluster's DNS service.",
+        formerly="network.dns",
+    )
+    cni: Cni = key(
+        Cni.ROUTED,
+        doc="`routed`: nodes on one L2 network route to each other's pods. `none`: bring your own CNI plugin.",
+        formerly="network.mode",
+    )
+    resolvers: tuple[IPAddress, ...] | None = key(
+        None,
+        check=UNICAST,
+        doc="DNS servers for names outside the cluster. Not set: each node's own. `[]`: none.",
+        example="[192.0.2.53]",
+    )
+    conntrack_limits: bool = key(
+        True, doc="kube-proxy sets the kernel's connection tracking limits; `false` if nodes share a kernel."
+    )
 
-    pod_cidr: IPNetwork
-    service_cidr: IPNetwork
-    cluster_dns: IPAddress
-    cni: Cni = Cni.ROUTED
-    resolvers: tuple[IPAddress, ...] | None = None
-    conntrack_limits: bool = True
+    @rule("cluster_dns", "service_cidr")
+    def _dns_is_a_service(self) -> str | None:
+        services = self.service_cidr
+        if self.cluster_dns not in services:
+            return f"{self.cluster_dns} is not in network.serviceCIDR ({services})"
+        if self.cluster_dns == gateway(services):
+            return f"{self.cluster_dns} is the API's own address: the first of network.serviceCIDR ({services})"
+        if self.cluster_dns in (services.network_address, services.broadcast_address):
+            return f"{self.cluster_dns} is the network or broadcast address of network.serviceCIDR ({services})"
+        return None
+
+    @rule("resolvers", "cluster_dns", "pod_cidr")
+    def _resolvers_are_outside(self) -> str | None:
+        for one in self.resolvers or ():
+            if one == self.cluster_dns:
+                return f"{one} is network.clusterDNS: the cluster's DNS would ask itself"
+            if one in self.pod_cidr:
+                return f"{one} is in network.podCIDR ({self.pod_cidr}): a pod's address does not last"
+        return None
 
 
-@dataclass(frozen=True)
-class Kubernetes:
-    """Version, API endpoints and artifacts.
+@dataclass(frozen=True, kw_only=True)
+class ArtifactKeys:
+    """Origin of binaries and images. A mirror needs `url` and `sha256sums`."""
 
-    `internal_endpoint` is the DNS name of the API servers for all clients on nodes; `control_plane_endpoint` is what
-    clients outside use: the same, or the name or address of a load balancer.
-    """
+    source: ArtifactSource = key(
+        ArtifactSource.UPSTREAM,
+        doc="`upstream`: pinned by this release. `mirror`: pinned by the mirror's checksum file.",
+    )
+    url: str = key("", check=HTTP_URL, doc="URL below which a mirror serves its tree.", example="http://10.77.0.1:8080")
+    sha256sums: str = key(
+        "", doc="The mirror's checksum file, as sha256sum writes it. It pins every file of the mirror."
+    )
 
-    version: str
-    internal_endpoint: str
-    control_plane_endpoint: Host
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesKeys:
+    """Version, API endpoints and artifacts."""
+
+    version: str = key(versions.SUPPORTED[0], choices=tuple(versions.SUPPORTED), doc="Version of Kubernetes.")
+    internal_endpoint: str = key(
+        "",
+        derived=template("api.{cluster.name}.{cluster.domain}"),
+        check=NETWORK_NAME,
+        doc="DNS name of the API servers for all clients on nodes, which resolve it from /etc/hosts.",
+        formerly="kubernetes.apiName",
+    )
+    control_plane_endpoint: Host = key(
+        "",
+        derived=template("{kubernetes.internalEndpoint}"),
+        check=Check("a DNS domain or a unicast address outside pod and service network", purposes.endpoint),
+        doc="Server name or address in the admin kubeconfig: a virtual IP or load balancer of yours in front of port 6443 "
+        "of all control-plane nodes. The API servers' certificates include it.",
+        formerly="kubernetes.endpoint",
+    )
+    artifact_keys: ArtifactKeys = key(name="artifacts", doc="Origin of binaries and images.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubernetes(KubernetesKeys):
+    """The same with the artifacts that follow from it."""
+
     artifacts: Artifacts
 
 
 @dataclass(frozen=True)
+class Subject:
+    """Subject of the cluster's CA. Empty parts are left out."""
+
+    common_name: str = key("kubernetes-ca", doc="CN.")
+    organization: str = key("", doc="O.")
+    organizational_unit: str = key("", doc="OU.")
+    country: str = key("", doc="C.")
+    province: str = key("", doc="ST.")
+    locality: str = key("", doc="L.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """How certificates are made. `algorithm` is ECDSA (P-256) or RSA (2048).
+    """Certificates and their renewal."""
 
-    `protect_ca` makes the engine refuse to delete the CA key.
-    """
+    algorithm: str = key("ECDSA", choices=("ECDSA", "RSA"), doc="Of all keys: ECDSA on P-256, or RSA with 2048 bits.")
+    ca_subject: Subject = key(doc="Subject of the cluster's CA.")
+    ca_validity_hours: int = key(87600, 2, 876000, unit="hours", doc="Lifetime of CAs.")
+    validity_hours: int = key(
+        8760, 1, 876000, unit="hours", doc="Lifetime of leaf certificates; less than `caValidityHours`."
+    )
+    early_renewal_hours: int = key(
+        720, 0, 876000, unit="hours", doc="A run this near to a certificate's end renews it; less than `validityHours`."
+    )
+    protect_ca: bool = key(True, doc="The engine refuses to delete or replace the CAs' keys.")
 
-    algorithm: str
-    ca_subject: Subject
-    ca_validity_hours: int
-    validity_hours: int
-    early_renewal_hours: int
-    protect_ca: bool = True
+    @rule("validity_hours", "ca_validity_hours")
+    def _leaf_ends_first(self) -> str | None:
+        if self.validity_hours < self.ca_validity_hours:
+            return None
+        return (
+            f"{self.validity_hours} is not less than caValidityHours ({self.ca_validity_hours}): "
+            "a certificate must end before the CA that signed it"
+        )
+
+    @rule("early_renewal_hours", "validity_hours")
+    def _renewal_is_not_permanent(self) -> str | None:
+        if self.early_renewal_hours < self.validity_hours:
+            return None
+        return (
+            f"{self.early_renewal_hours} is not less than validityHours ({self.validity_hours}): "
+            "every run would renew every certificate"
+        )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Containerd:
-    """Settings of the container runtime."""
+    """The container runtime."""
 
-    restrict_oom_score_adj: bool = False
+    restrict_oom_score_adj: bool = key(
+        False, doc="For hosts that may not lower a process's OOM score, such as containers as hosts."
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Etcd:
-    """Times in milliseconds, the quota in MiB. Slow machines take longer intervals."""
+    """One member per control-plane node. A change restarts the members one after another."""
 
-    heartbeat_interval: int = 100
-    election_timeout: int = 1000
-    quota: int = 2048
+    heartbeat_interval: int = key(100, 10, 5000, unit="ms", doc="About the round trip between members.")
+    election_timeout: int = key(1000, 50, 50000, unit="ms", doc="At least five heartbeats; ten on slow machines.")
+    quota: int = key(2048, 64, 8192, unit="MiB", doc="Size of the database beyond which etcd takes no writes.")
+
+    @rule("election_timeout", "heartbeat_interval")
+    def _election_takes_heartbeats(self) -> str | None:
+        if self.election_timeout >= 5 * self.heartbeat_interval:
+            return None
+        return f"{self.election_timeout} is less than five times heartbeatInterval ({self.heartbeat_interval}): etcd refuses it"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ControlPlane:
-    """Leader election of controller manager and scheduler, and the probes of static pods. All in seconds."""
+    """Leader election of controller manager and scheduler, and probes. A change restarts the control plane's pods, one
+    node after another. Slow machines take longer times."""
 
-    lease_duration: int = 15
-    renew_deadline: int = 10
-    retry_period: int = 2
-    probe_period: int = 10
+    lease_duration: int = key(15, 5, 600, unit="s", doc="How long the others wait for a leader that is silent.")
+    renew_deadline: int = key(
+        10,
+        2,
+        600,
+        unit="s",
+        doc="How long a leader tries to renew its lease before it gives up; less than `leaseDuration`.",
+    )
+    retry_period: int = key(2, 1, 600, unit="s", doc="Between two tries; less than `renewDeadline`.")
+    probe_period: int = key(10, 1, 300, unit="s", doc="Between two probes of a static pod.")
+
+    @rule("lease_duration", "renew_deadline", "retry_period")
+    def _leader_can_renew(self) -> str | None:
+        if self.lease_duration > self.renew_deadline > self.retry_period:
+            return None
+        return (
+            f"{self.lease_duration} > renewDeadline ({self.renew_deadline}) > retryPeriod ({self.retry_period}) "
+            "does not hold: a leader must be able to renew before its lease ends"
+        )
 
 
 @dataclass(frozen=True)
@@ -246,9 +362,9 @@ class Cluster:
     kubernetes: Kubernetes
     certificates: Certificates
     kubelet: Mapping[str, Any]
-    containerd: Containerd = Containerd()
-    etcd: Etcd = Etcd()
-    control_plane: ControlPlane = ControlPlane()
+    containerd: Containerd
+    etcd: Etcd
+    control_plane: ControlPlane
 
     def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -3,119 +3,133 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-KINDS = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+TYPE_NAMES = {str: "text", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
 
-Check = Callable[[str], str | None]
-"""Takes a value; returns what is wrong with it and what is allowed, None where it is good."""
+
+@dataclass(frozen=True)
+class Problem:
+    """One error: the path of its key, and what is wrong, what is allowed and what to do."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+class ConfigError(Exception):
+    """An invalid configuration, with every error that was found."""
+
+    def __init__(self, errors: Iterable[Problem]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("\n".join(map(str, self.errors)))
+
+
+@dataclass
+class Scope:
+    """What all readers of one configuration share.
+
+    `root` is the folder that relative paths start from. `values` are the values read so far by path, for defaults that
+    are derived from other keys. `former` maps a former key's path to what replaced it; node names in it are `<name>`.
+    """
+
+    root: Path
+    former: Mapping[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def error(self, path: str, text: str) -> None:
+        """Notes one error; the same error of the same key once."""
+        problem = Problem(path, text)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def failed(self, path: str) -> bool:
+        """Whether a key, or one below it, has an error."""
+        return any(one.path == path or one.path.startswith((f"{path}.", f"{path}[")) for one in self.problems)
 
 
 class Reader:
     """One object of the configuration.
 
-    Each getter names its key as known, notes an error where the value is of another type or refused by its check, and
-    then returns the default. `finish` notes the keys that nobody asked for. All readers of one configuration share `errors`.
+    Each getter marks its key as known and returns None after noting an error if the value has another type. `finish`
+    notes the keys that no getter asked for.
     """
 
-    def __init__(self, values: Mapping[str, Any], path: str, errors: list[str]) -> None:
+    def __init__(self, values: Mapping[str, Any], scope: Scope, path: str = "", general: str | None = None) -> None:
         self._values = values
-        self._known: set[str] = set()
+        self._known: dict[str, None] = {}
+        self._general = path if general is None else general
+        self.scope = scope
         self.path = path
-        self.errors = errors
 
     def at(self, key: str) -> str:
         """The full path of a key, as errors name it."""
         return f"{self.path}.{key}" if self.path else key
 
-    def error(self, key: str, message: str) -> None:
+    def error(self, key: str, text: str) -> None:
         """Notes an error of one key."""
-        self.errors.append(f"{self.at(key)}: {message}")
+        self.scope.error(self.at(key), text)
+
+    def failed(self, key: str) -> bool:
+        """Whether a key, or one below it, has an error."""
+        return self.scope.failed(self.at(key))
 
     def has(self, key: str) -> bool:
         """Whether the key is set."""
-        self._known.add(key)
+        self._known[key] = None
         return self._values.get(key) is not None
 
-    def text(self, key: str, default: str | None = None, check: Check | None = None, missing: str = "") -> str:
-        """A text. Without a default it is required; `missing` then says what to write."""
-        value = self._typed(key, str)
-        if value is None:
-            if default is None and not self.has(key):
-                self.error(key, f"is missing{': ' + missing if missing else ''}")
-            return default or ""
-        if check is not None and (wrong := check(value)) is not None:
-            self.error(key, wrong)
-            return default or ""
-        return str(value)
-
-    def choice(self, key: str, allowed: Iterable[str], default: str | None = None) -> str:
-        """One of a few texts."""
-        options = list(allowed)
-
-        def check(value: str) -> str | None:
-            return None if value in options else f"'{value}' is not one of {', '.join(options)}"
-
-        value = self.text(key, default, check, missing=f"one of {', '.join(options)}")
-        return value or options[0]
-
-    def integer(self, key: str, default: int, least: int, most: int) -> int:
-        """A whole number within bounds, both included."""
-        value = self._typed(key, int)
-        if value is None:
-            return default
-        if not least <= value <= most:
-            self.error(key, f"{value} is not between {least} and {most}")
-            return default
-        return int(value)
-
-    def boolean(self, key: str, default: bool) -> bool:
-        """True or false."""
-        value = self._typed(key, bool)
-        return default if value is None else bool(value)
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        """An object as it stands, empty where it is missing."""
-        return self._typed(key, dict) or {}
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, empty where it is missing."""
-        values = self._typed(key, list) or []
-        for index, value in enumerate(values):
-            if not isinstance(value, str):
-                self.error(f"{key}[{index}]", f"is {_kind(value)}, not text")
-        return tuple(value for value in values if isinstance(value, str))
-
-    def object(self, key: str) -> Reader:
-        """A reader of the object below a key."""
-        return Reader(self.mapping(key), self.at(key), self.errors)
-
-    def finish(self) -> None:
-        """Notes every key that is set and was never asked for, with the nearest one that is known."""
-        for key in self._values:
-            if key in self._known:
-                continue
-            near = difflib.get_close_matches(key, sorted(self._known), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(self._known))}"
-            self.error(key, f"is not a known key; {hint}")
-
-    def _typed(self, key: str, kind: type) -> Any:
-        self._known.add(key)
+    def value(self, key: str, kind: type) -> Any:
+        """The value if it is set and of this type."""
+        self._known[key] = None
         value = self._values.get(key)
         if value is None:
             return None
-        # bool is a subclass of int: true is no number here.
+        # bool is a subclass of int: true is not a number here.
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            self.error(key, f"is {_kind(value)}, not {KINDS[kind]}")
+            self.error(key, f"is {describe(value)}, not {TYPE_NAMES[kind]}")
             return None
         return value
 
+    def mapping(self, key: str) -> dict[str, Any]:
+        """An object as it is, empty if it is missing."""
+        return self.value(key, dict) or {}
 
-def _kind(value: object) -> str:
-    """What was found, in words, with the value where it is short."""
+    def object(self, key: str, general: str | None = None) -> Reader:
+        """A reader of the object below a key. `general` is its name in former paths, if `key` is a node's name."""
+        prefix = f"{self._general}." if self._general else ""
+        return Reader(self.mapping(key), self.scope, self.at(key), prefix + (general or key))
+
+    def refuse(self, key: str, text: str) -> None:
+        """Notes an error if a key is set that has no effect here."""
+        if self.has(key):
+            self.error(key, text)
+
+    def finish(self) -> None:
+        """Notes every key that is set and was never asked for: with its new name, or the nearest key that is known."""
+        for key in self._values:
+            if key in self._known:
+                continue
+            former = f"{self._general}.{key}" if self._general else key
+            near = difflib.get_close_matches(key, sorted(self._known), n=1, cutoff=0.5)
+            if former in self.scope.former:
+                self.error(key, self.scope.former[former].replace("<name>", self.path.rpartition(".")[2]))
+            elif near:
+                self.error(key, f"is not a known key; did you mean {near[0]}?")
+            else:
+                self.error(key, f"is not a known key; known here: {', '.join(sorted(self._known))}")
+
+
+def describe(value: object) -> str:
+    """The type of a value in words, with the value if it is short."""
     if isinstance(value, bool):
         return f"{str(value).lower()} (true or false)"
     if isinstance(value, int | float):
         return f"the number {value}"
-    return KINDS.get(type(value), type(value).__name__)
+    return TYPE_NAMES.get(type(value), type(value).__name__)

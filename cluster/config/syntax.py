@@ -1,18 +1,26 @@
-"""The syntax of names, labels, taints, addresses and keys: each check returns what is wrong, or None."""
+"""The syntax of names, labels, taints, paths and URLs: each check returns what is wrong, or None."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import hashlib
 import re
-import struct
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
+from pathlib import PurePosixPath
 
 DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+HTTP_URL = r"https?://[A-Za-z0-9.\[\]:-]+(/\S*)?"
+LIBVIRT_URI = r"(qemu|test)(\+(unix|ssh|tcp|tls|libssh2?))?://\S*"
+BRIDGE = r"[a-z][a-z0-9-]{0,14}"
+
+NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""What resolvers take for a part of an IPv4 address, as a whole name or as the last label of one."""
+
+SYSTEM_FOLDERS = (
+    *("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"),
+)
+SHARED_FOLDERS = ("/var/lib", "/var/lib/libvirt", "/var/lib/libvirt/images", "/var/log", "/var/cache", "/var/tmp")
 
 SELF_SET_PREFIXES = ("node.kubernetes.io", "kubelet.kubernetes.io")
 SELF_SET_LABELS = (
@@ -27,7 +35,7 @@ SELF_SET_LABELS = (
 
 
 def dns_label(value: str) -> str | None:
-    """A DNS label: what a node and a cluster may be called."""
+    """A DNS label: the names of nodes and of the cluster."""
     if DNS_LABEL.fullmatch(value):
         return None
     return f"'{value}' is not a DNS label: 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
@@ -38,6 +46,26 @@ def domain(value: str) -> str | None:
     if len(value) <= 253 and all(DNS_LABEL.fullmatch(part) for part in value.split(".")):
         return None
     return f"'{value}' is not a DNS domain: labels of a-z, 0-9 and - joined by dots, 253 characters at most"
+
+
+def dns_name(value: str) -> str | None:
+    """A DNS domain that no resolver takes for an address: its last label is not a number."""
+    if (wrong := domain(value)) is not None:
+        return wrong
+    if NUMERIC.fullmatch(value.rpartition(".")[2]):
+        return f"'{value}' is not a DNS name: its last label is a number, so that resolvers take it for an address"
+    return None
+
+
+def node_name(value: str) -> str | None:
+    """A node's name: its hostname, and a part of many others."""
+    if (wrong := dns_label(value)) is not None:
+        return wrong
+    if NUMERIC.fullmatch(value):
+        return f"'{value}' is a number, which resolvers take for an address: let the name have a letter, such as node-{value}"
+    if value == "localhost":
+        return f"'{value}' is every machine's name for itself: give the node another"
+    return None
 
 
 def label(key: str, value: str) -> str | None:
@@ -71,36 +99,9 @@ def taint(value: str) -> str | None:
     key, _, text = found.partition("=")
     if effect not in EFFECTS:
         return f"'{value}' is not a taint: key=value:Effect with Effect one of {', '.join(EFFECTS)}"
-    if label(key, text) is not None:
-        return f"'{value}' is not a taint: {label(key, text)}"
+    if (wrong := label(key, text)) is not None:
+        return f"'{value}' is not a taint: {wrong}"
     return None
-
-
-def network(value: str) -> str | None:
-    """An IPv4 network in CIDR form, host bits zero."""
-    try:
-        IPv4Network(value)
-    except ValueError:
-        return f"'{value}' is not an IPv4 network in CIDR form with zero host bits, such as 10.77.0.0/24"
-    return None if "/" in value else f"'{value}' has no prefix length, such as {value}/24"
-
-
-def address(value: str) -> str | None:
-    """An IPv4 address."""
-    try:
-        IPv4Address(value)
-    except AddressValueError:
-        return f"'{value}' is not an IPv4 address, such as 10.77.0.11"
-    return None
-
-
-def host(value: str) -> str | None:
-    """A DNS domain or an IPv4 address."""
-    if domain(value) is None and not value.rpartition(".")[2].isdigit():
-        return None
-    if address(value) is None:
-        return None
-    return f"'{value}' is neither a DNS domain nor an IPv4 address"
 
 
 def sha256(value: str) -> str | None:
@@ -108,31 +109,52 @@ def sha256(value: str) -> str | None:
     return None if SHA256.fullmatch(value) else f"'{value}' is not a sha256 checksum: 64 digits of 0-9 and a-f"
 
 
-def url(value: str) -> str | None:
+def http_url(value: str) -> str | None:
     """A http or https URL."""
-    if re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+(/\S*)?", value):
+    if re.fullmatch(HTTP_URL, value):
         return None
     return f"'{value}' is not a http:// or https:// URL"
 
 
-def host_key(value: str) -> str | None:
-    """An SSH public host key, `<type> <base64>`; a comment may follow."""
-    allowed = f"one of {', '.join(HOST_KEY_TYPES)} and its base64 text, as in /etc/ssh/ssh_host_ed25519_key.pub there"
-    kind, _, rest = value.strip().partition(" ")
-    if kind not in HOST_KEY_TYPES or not rest.strip():
-        return f"is not an SSH public key: {allowed}"
-    try:
-        blob = base64.b64decode(rest.split()[0], validate=True)
-        (length,) = struct.unpack(">I", blob[:4])
-    except (binascii.Error, struct.error):
-        return f"is not an SSH public key: {allowed}"
-    return None if blob[4 : 4 + length] == kind.encode() else f"is not an SSH public key of type {kind}: {allowed}"
+def libvirt_uri(value: str) -> str | None:
+    """A libvirt connection URI of a QEMU hypervisor."""
+    if re.fullmatch(LIBVIRT_URI, value):
+        return None
+    return f"'{value}' is not a libvirt URI, such as qemu:///system or qemu+ssh://root@host/system"
+
+
+def bridge(value: str) -> str | None:
+    """An interface name, as Linux takes it."""
+    if re.fullmatch(BRIDGE, value):
+        return None
+    return f"'{value}' is not an interface name: at most 15 of a-z, 0-9 and -, beginning with a letter"
+
+
+def pool(value: str) -> str | None:
+    """A folder of its own for a storage pool, which libvirt makes and removes."""
+    if not re.fullmatch(r"/[A-Za-z0-9._/-]+", value):
+        return f"'{value}' is not an absolute folder of letters, digits and ._-/"
+    if str(PurePosixPath(value)) != value or ".." in value.split("/") or value.startswith("//"):
+        return f"'{value}' is not a plain path: write it without '.', '..', '//' and a trailing /"
+    if value.split("/")[1] in SYSTEM_FOLDERS or value in SHARED_FOLDERS or value.count("/") < 2:
+        return (
+            f"'{value}' is a folder that others use: name one of its own, such as /var/lib/libvirt/plumbline/<cluster>"
+        )
+    return None
+
+
+def bridge_name(cluster_name: str) -> str:
+    """The default bridge of a cluster: its name, shortened to the 15 characters that an interface name may have."""
+    name = f"pb-{cluster_name}"
+    if len(name) <= 15:
+        return name
+    return f"{name[:10]}-{hashlib.sha256(cluster_name.encode()).hexdigest()[:4]}"
 
 
 def _label_key(key: str) -> str | None:
     prefix, slash, name = key.rpartition("/")
     if slash and domain(prefix) is not None:
-        return f"'{key}' is not a label key: what stands before the / must be a DNS domain"
+        return f"'{key}' is not a label key: the part before the / must be a DNS domain"
     if not LABEL_NAME.fullmatch(name):
         return f"'{key}' is not a label key: up to 63 of letters, digits, '-', '_' and '.', beginning and ending alphanumeric"
     return None

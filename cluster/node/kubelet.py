@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.config.kubelet_base import BASE, merge
 from cluster.config.model import Cluster, Node, Taint
 from cluster.node import kubeconfig, paths, static_pod
 from cluster.node.binaries import Binaries, binaries
@@ -68,54 +68,20 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeletConfiguration: the program's defaults, the cluster's overrides and the node's, merged by key in this order."""
-    defaults: dict[str, Any] = {
-        "apiVersion": "kubelet.config.k8s.io/v1beta1",
-        "kind": "KubeletConfiguration",
-        "authentication": {
-            "anonymous": {"enabled": False},
-            "webhook": {"enabled": True},
-            "x509": {"clientCAFile": paths.CA_CERTIFICATE},
-        },
-        "authorization": {"mode": "Webhook"},
-        "cgroupDriver": "systemd",
+    """The node's KubeletConfiguration: the program's own, the cluster's overrides and the node's, merged by key in this order."""
+    own = {
+        "authentication": {"x509": {"clientCAFile": paths.CA_CERTIFICATE}},
         "clusterDNS": [str(cluster.network.cluster_dns)],
         "clusterDomain": cluster.domain,
         "containerRuntimeEndpoint": f"unix://{paths.CONTAINERD_SOCKET}",
-        "eventRecordQPS": 50,
-        "healthzBindAddress": "127.0.0.1",
-        "healthzPort": 10248,
-        "makeIPTablesUtilChains": True,
-        "maxPods": 110,
-        "podPidsLimit": 4096,
-        "protectKernelDefaults": True,
-        "readOnlyPort": 0,
         "registerWithTaints": [_taint(taint) for taint in node.taints],
-        "resolvConf": "/run/systemd/resolve/resolv.conf",
-        "rotateCertificates": False,
-        "seccompDefault": True,
-        "serializeImagePulls": False,
-        "maxParallelImagePulls": 5,
-        "shutdownGracePeriod": "45s",
-        "shutdownGracePeriodCriticalPods": "30s",
         "staticPodPath": paths.MANIFESTS,
-        "streamingConnectionIdleTimeout": "5m",
         "tlsCertFile": paths.KUBELET_CERTIFICATE,
         "tlsPrivateKeyFile": paths.KUBELET_KEY,
-        "tlsMinVersion": "VersionTLS12",
         "tlsCipherSuites": list(CIPHERS),
         "volumePluginDir": paths.VOLUME_PLUGINS,
     }
-    return merge(merge(defaults, cluster.kubelet), node.kubelet)
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` merged over `base`: objects by key, any other value replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return merged
+    return merge(merge(merge(BASE, own), cluster.kubelet), node.kubelet)
 
 
 def _taint(taint: Taint) -> dict[str, str]:

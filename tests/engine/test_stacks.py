@@ -28,5 +28,5 @@ def test_production_stack_previews_without_hosts(tmp_path: Path) -> None:
 
     (home / ".ssh/id_ed25519").unlink()
     refused = project.pulumi("preview", "--refresh=false", check=False)
-    assert "nodes.m1.ssh.privateKeyFile: id_ed25519 cannot be read" in refused
+    assert "machines.ssh.privateKeyFile: id_ed25519 cannot be read" in refused
     assert "Traceback" not in refused

@@ -158,7 +158,7 @@ class Bench:
         return "\n".join(lines)
 
     def fails(self) -> str:
-        """Runs an `up` that must fail; returns all that it said."""
+        """Runs an `up` that must fail; returns all that it printed."""
         with pytest.raises(automation.CommandError) as raised:
             self.stack.up(on_output=self.printed.append, on_error=self.printed.append, color="never")
         return str(raised.value)

@@ -14,7 +14,7 @@ PROGRAM = """#!/bin/sh
 . /etc/proof/server.conf
 [ "$WORD" != broken ] || { echo "bad word: $WORD, key $(cat /etc/proof/key)"; exit 1; }
 printf 'HTTP/1.0 200 OK\\r\\n\\r\\n%s' "$WORD" >/run/proof-answer
-# Reads the request before it answers: socat says nothing where it has a request to hand on and nobody reads it.
+# Reads the request before it answers: socat prints no answer while a request is unread.
 exec socat TCP-LISTEN:18080,reuseaddr,fork SYSTEM:'sed -un /^.$/q; cat /run/proof-answer'
 """
 SERVICE = """[Service]
@@ -29,7 +29,7 @@ SLEEPER = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-u
 
 
 def serve(bench: Bench) -> None:
-    """Brings up a service with a program, a configuration, a key and a file that it rereads; and one unconcerned."""
+    """Brings up a service with a program, a configuration, a key and a file that it rereads; and a service without reactions to them."""
     bench.text("server", PROGRAM, mode="0755")
     bench.text("server.conf", "WORD=one\n")
     bench.text("reread.conf", "1\n")

@@ -1,4 +1,4 @@
-"""Our lines in a file that others write, too."""
+"""Blocks: managed lines in a file that other programs write, too."""
 
 from __future__ import annotations
 

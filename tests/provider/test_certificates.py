@@ -1,4 +1,4 @@
-"""A serving certificate: its program rereads it by itself, and is restarted only where it does not."""
+"""A serving certificate: its program rereads it by itself, and is restarted only if it does not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNIT = "tls.service"
 FILE = f"/etc/systemd/system/{UNIT}"
 AT = "127.0.0.1:18443"
 SERVE = "openssl s_server -quiet -accept 127.0.0.1:18443 -cert /etc/proof/tls.crt -key /etc/proof/tls.key -www"
-# One connection a process: each reads the certificate anew, as a program that reloads does.
+# One connection per process: each reads the certificate again, as a program that rereads it does.
 REREADS = f"/bin/sh -c 'while :; do {SERVE} -naccept 1; done'"
 KEEPS = f"/usr/bin/{SERVE}"
 

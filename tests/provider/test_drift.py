@@ -1,4 +1,4 @@
-"""What somebody changed by hand: each shown by `preview --refresh --diff`, put right by `up --refresh`, nothing else touched."""
+"""Drift: shown by `preview --refresh --diff`, repaired by `up --refresh`, nothing else touched."""
 
 from __future__ import annotations
 

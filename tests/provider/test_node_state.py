@@ -1,4 +1,4 @@
-"""Files on a node: written, read back, shown by line, put right, removed; and no secret anywhere."""
+"""Files on a node: written, read back, shown by line, repaired, removed; and no secret anywhere."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ type Printed struct {
 	Stderr string `pulumi:"stderr"`
 }
 
-// previousEnvironment hands an update or delete what the last run printed.
+// previousEnvironment gives an update or delete the output of the previous run.
 func (b *Base) previousEnvironment(previous Printed) map[string]string {
 	if !value(b.AddPreviousOutputInEnv, true) {
 		return nil
@@ -37,10 +37,10 @@ func (b *Base) previousEnvironment(previous Printed) map[string]string {
 	return map[string]string{"PULUMI_COMMAND_STDOUT": previous.Stdout, "PULUMI_COMMAND_STDERR": previous.Stderr}
 }
 
-// runner runs one command text and returns what it printed.
+// runner runs a command and returns its output.
 type runner func(ctx context.Context, command string, previous map[string]string) (Printed, error)
 
-// onUpdate runs `update`, else `create`; without either, what was printed before stays.
+// onUpdate runs `update`, else `create`; without either, it keeps the previous output.
 func (b *Base) onUpdate(ctx context.Context, previous Printed, run runner) (Printed, error) {
 	command := b.Update
 	if command == nil {
@@ -67,7 +67,7 @@ func (b *Base) onDelete(ctx context.Context, previous Printed, run runner) error
 	return err
 }
 
-// newID is the resource's name and eight random hex digits.
+// newID returns the resource's name and eight random hex digits.
 func newID(name string) (string, error) {
 	random := make([]byte, 4)
 	if _, err := rand.Read(random); err != nil {

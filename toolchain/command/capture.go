@@ -11,10 +11,10 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// Logging says which of a command's streams are shown while it runs. Both are captured in any case.
+// Logging selects the streams of a command that are shown while it runs. Both are always captured.
 type Logging string
 
-// Values lists what `logging` may be.
+// Values lists the values of `logging`.
 func (Logging) Values() []infer.EnumValue[Logging] {
 	return []infer.EnumValue[Logging]{
 		{Name: "Stdout", Value: "stdout", Description: "Capture stdout in logs but not stderr"},
@@ -33,7 +33,7 @@ const (
 	longestErrorShown = 4 << 10
 )
 
-// capture keeps all of what a command prints, for its outputs and its error, and shows whole lines as they come.
+// capture keeps the complete output of a command, for its outputs and its error, and shows each line when it is complete.
 type capture struct {
 	ctx    context.Context
 	mutex  sync.Mutex
@@ -56,7 +56,7 @@ func (c *capture) streams(logging *Logging) (stdout, stderr *stream) {
 		&stream{owner: c, keep: &c.stderr, shown: logging.stderr()}
 }
 
-// Write never blocks and takes lines of any length: what is shown of a long one is cut.
+// Write never blocks, and accepts lines of any length: only what is shown of a long line is truncated.
 func (s *stream) Write(data []byte) (int, error) {
 	s.owner.mutex.Lock()
 	defer s.owner.mutex.Unlock()
@@ -87,7 +87,7 @@ func (s *stream) show(line []byte) {
 	provider.GetLogger(s.owner.ctx).Info(text)
 }
 
-// finish shows a last line without an end, and returns the outputs with their trailing newline removed.
+// finish shows an incomplete last line, and returns the outputs without their trailing newline.
 func (c *capture) finish(streams ...*stream) (stdout, stderr string) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -100,7 +100,7 @@ func (c *capture) finish(streams ...*stream) (stdout, stderr string) {
 	return strings.TrimSuffix(c.stdout.String(), "\n"), strings.TrimSuffix(c.stderr.String(), "\n")
 }
 
-// failure is the error of a command that did not succeed: how it ended, the command, and the end of what it printed.
+// failure returns the error of a failed command: how it ended, the command, and the end of its output.
 func (c *capture) failure(err error, command string) error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -44,7 +44,7 @@ func TestLinesOfAnyLength(t *testing.T) {
 	server := startSSHD(t)
 	for _, size := range []int{70_000, 5_000_000} {
 		inputs := remote(server.connection(t))
-		inputs.Logging = nil // shown, too
+		inputs.Logging = nil // also shown
 		command := "head -c " + strconv.Itoa(size) + " /dev/zero | tr '\\0' x"
 		printed, err := inputs.run(context.Background(), command, nil)
 		if err != nil {
@@ -56,7 +56,7 @@ func TestLinesOfAnyLength(t *testing.T) {
 	}
 }
 
-func TestAFailureShowsCommandAndOutputButNoSecret(t *testing.T) {
+func TestFailureShowsCommandAndOutputButNoSecret(t *testing.T) {
 	server := startSSHD(t)
 	inputs := remote(server.connection(t))
 	stdin := "a-secret-on-stdin"
@@ -77,22 +77,22 @@ func TestAFailureShowsCommandAndOutputButNoSecret(t *testing.T) {
 	}
 }
 
-func TestAnotherHostKeyFailsAtOnce(t *testing.T) {
+func TestHostKeyMismatchFailsAtOnce(t *testing.T) {
 	server := startSSHD(t)
 	connection := server.connection(t)
 	other, many := server.read(t, "other.pub"), 50
 	connection.HostKey, connection.DialErrorLimit = &other, &many
 	begun := time.Now()
 	_, err := connection.dial(context.Background())
-	if err == nil || !strings.Contains(err.Error(), "not the pinned one") {
+	if err == nil || !strings.Contains(err.Error(), "does not match hostKey") {
 		t.Fatalf("got %v", err)
 	}
-	if !strings.Contains(err.Error(), "after 1 tries") || time.Since(begun) > 10*time.Second {
-		t.Fatalf("it was tried again: %v", err)
+	if !strings.Contains(err.Error(), "after 1 attempts") || time.Since(begun) > 10*time.Second {
+		t.Fatalf("it was retried: %v", err)
 	}
 }
 
-func TestASilentPeerIsGivenUp(t *testing.T) {
+func TestSilentPeerTimesOut(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestASilentPeerIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestEnvironmentThatTheServerRefuses(t *testing.T) {
+func TestRefusedEnvironmentIsAnError(t *testing.T) {
 	server := startSSHD(t)
 	inputs := remote(server.connection(t))
 	inputs.Environment = &map[string]string{"ALLOWED": "yes"}
@@ -127,11 +127,11 @@ func TestEnvironmentThatTheServerRefuses(t *testing.T) {
 	}
 	inputs.Environment = nil
 	if _, err = inputs.run(context.Background(), "true", map[string]string{"PULUMI_COMMAND_STDOUT": "x"}); err != nil {
-		t.Fatalf("a refused previous output only warns: %v", err)
+		t.Fatalf("a refused previous output is a warning only: %v", err)
 	}
 }
 
-func TestCancelEndsACommand(t *testing.T) {
+func TestCancelStopsTheCommand(t *testing.T) {
 	server := startSSHD(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -140,7 +140,7 @@ func TestCancelEndsACommand(t *testing.T) {
 		t.Fatal("no error")
 	}
 	if time.Since(begun) > 20*time.Second {
-		t.Fatal("the command was waited for")
+		t.Fatal("cancel waited for the command")
 	}
 }
 
@@ -174,7 +174,7 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-func TestLocalRunsWithItsFolderEnvironmentAndInterpreter(t *testing.T) {
+func TestLocalUsesFolderEnvironmentAndInterpreter(t *testing.T) {
 	folder := t.TempDir()
 	inputs := &LocalInputs{Base: Base{Logging: quiet(), Environment: &map[string]string{"GREETING": "hello"}}, Dir: &folder}
 	printed, err := inputs.run(context.Background(), "pwd; echo $GREETING; echo content >made.txt", nil)
@@ -192,13 +192,13 @@ func TestLocalRunsWithItsFolderEnvironmentAndInterpreter(t *testing.T) {
 	}
 }
 
-// TestWhatUpdatesAndWhatReplaces asks the plugin as the engine does.
-func TestWhatUpdatesAndWhatReplaces(t *testing.T) {
+// TestDiffUpdatesInPlace calls the plugin as the engine does.
+func TestDiffUpdatesInPlace(t *testing.T) {
 	plugin, err := newProvider()
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine, err := integration.NewServer(context.Background(), "command", semver.MustParse("1.2.1"),
+	engine, err := integration.NewServer(context.Background(), "command", semver.MustParse(version),
 		integration.WithProvider(plugin))
 	if err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func TestWhatUpdatesAndWhatReplaces(t *testing.T) {
 		"nothing": {map[string]any{}, false, ""},
 		"create":  {map[string]any{"create": property.New("false")}, true, provider.Update},
 		"delete":  {map[string]any{"delete": property.New("true")}, true, provider.Add},
-		// The SDKs turn this one into a replacement, by replaceOnChanges.
+		// The SDKs make this a replacement, with replaceOnChanges.
 		"triggers": {map[string]any{"triggers": property.New([]property.Value{property.New("2")})}, true, provider.Update},
 	} {
 		changed := map[string]any{}

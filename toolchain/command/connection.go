@@ -24,15 +24,15 @@ const (
 	firstRetryDelay = 100 * time.Millisecond
 	longestDelay    = 5 * time.Second
 
-	// About a line a minute while a machine boots.
-	triesPerLine = 12
+	// About one message per minute while a machine boots.
+	attemptsPerMessage = 12
 
-	// A peer that answers no keepalive for this long is gone: without it a command on a dead node never ends.
+	// A peer that does not answer keepalives for this long is dead. Without them, a command on a dead node never ends.
 	keepaliveInterval = 15 * time.Second
 	keepaliveMisses   = 3
 )
 
-// Endpoint is how one SSH server is reached.
+// Endpoint is the address and the credentials of an SSH server.
 type Endpoint struct {
 	Host               string   `pulumi:"host"`
 	Port               *float64 `pulumi:"port,optional"`
@@ -71,7 +71,7 @@ type Connection struct {
 // Annotate names the type as the SDKs do.
 func (c *Connection) Annotate(a infer.Annotator) { a.SetToken("remote", "Connection") }
 
-// client is one SSH connection with whatever must be closed after it.
+// client is an SSH connection, and what to close after it.
 type client struct {
 	*ssh.Client
 	stop  context.CancelFunc
@@ -87,11 +87,11 @@ func (c *client) Close() error {
 	return err
 }
 
-// errHostKey ends the dialling: another try would meet the same server.
-var errHostKey = errors.New("the server's host key is not the pinned one")
+// errHostKey is not retried: another attempt would reach the same server.
+var errHostKey = errors.New("the server's host key does not match hostKey")
 
-// dial connects, trying again after each failure but a wrong host key, up to dialErrorLimit times (-1: without limit).
-// The error names the host and the last failure, and holds nothing secret.
+// dial connects, and retries after each failure but a host key mismatch, up to dialErrorLimit times (-1: no limit).
+// The error has the host and the last failure, and no secret.
 func (c *Connection) dial(ctx context.Context) (*client, error) {
 	var proxy *client
 	if c.Proxy != nil {
@@ -126,10 +126,10 @@ func dialEndpoint(ctx context.Context, e *Endpoint, through *client) (*client, e
 			return watch(connected), nil
 		}
 		if errors.Is(err, errHostKey) || ctx.Err() != nil || (limit >= 0 && failures > limit) {
-			return nil, fmt.Errorf("connecting to %s as %s failed after %d tries: %w",
+			return nil, fmt.Errorf("connecting to %s as %s failed after %d attempts: %w",
 				address, value(e.User, defaultUser), failures, err)
 		}
-		if failures%triesPerLine == 1 {
+		if failures%attemptsPerMessage == 1 {
 			provider.GetLogger(ctx).InfoStatusf("waiting for SSH at %s: %v", address, err)
 		}
 		select {
@@ -140,7 +140,7 @@ func dialEndpoint(ctx context.Context, e *Endpoint, through *client) (*client, e
 	}
 }
 
-// dialOnce bounds the whole of connect and handshake: a peer may accept and then never say a word.
+// dialOnce limits the time of connection and handshake together: a peer may accept the connection and then send nothing.
 func dialOnce(ctx context.Context, address string, config *ssh.ClientConfig, through *client) (*ssh.Client, error) {
 	if config.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -157,7 +157,7 @@ func dialOnce(ctx context.Context, address string, config *ssh.ClientConfig, thr
 	if err != nil {
 		return nil, err
 	}
-	// Closing works on every kind of connection; a tunnelled one knows no deadline.
+	// Close the connection instead of setting a deadline: tunnelled connections do not support deadlines.
 	finished := context.AfterFunc(ctx, func() { connection.Close() })
 	secured, channels, requests, err := ssh.NewClientConn(connection, address, config)
 	if !finished() && err == nil {
@@ -173,7 +173,7 @@ func dialOnce(ctx context.Context, address string, config *ssh.ClientConfig, thr
 	return ssh.NewClient(secured, channels, requests), nil
 }
 
-// watch closes the connection once its peer has stopped answering.
+// watch closes the connection when its peer stops answering.
 func watch(connected *ssh.Client) *client {
 	ctx, stop := context.WithCancel(context.Background())
 	go func() {
@@ -203,7 +203,7 @@ func watch(connected *ssh.Client) *client {
 	return &client{Client: connected, stop: stop}
 }
 
-// clientConfig also returns what to call once dialling is over.
+// clientConfig also returns a function to call after dialling.
 func (e *Endpoint) clientConfig() (*ssh.ClientConfig, func(), error) {
 	config := &ssh.ClientConfig{
 		User:            value(e.User, defaultUser),
@@ -219,7 +219,7 @@ func (e *Endpoint) clientConfig() (*ssh.ClientConfig, func(), error) {
 		check := ssh.FixedHostKey(pinned)
 		config.HostKeyCallback = func(host string, remote net.Addr, key ssh.PublicKey) error {
 			if check(host, remote, key) != nil {
-				return fmt.Errorf("%w: it has %s", errHostKey, ssh.FingerprintSHA256(key))
+				return fmt.Errorf("%w: the server has %s", errHostKey, ssh.FingerprintSHA256(key))
 			}
 			return nil
 		}
@@ -243,7 +243,7 @@ func (e *Endpoint) clientConfig() (*ssh.ClientConfig, func(), error) {
 			}))
 	}
 	if socket := value(e.AgentSocketPath, os.Getenv("SSH_AUTH_SOCK")); socket != "" && len(config.Auth) == 0 {
-		// Asked only where neither key nor password is given, so that a dead socket does no harm.
+		// Used only without key and password, so that a stale socket does no harm.
 		connection, err := net.Dial("unix", socket)
 		if err != nil {
 			return nil, nil, fmt.Errorf("the SSH agent does not answer: %w", err)
@@ -269,7 +269,7 @@ func (e *Endpoint) signer() (ssh.Signer, error) {
 	return signer, nil
 }
 
-// hostKeyAlgorithms asks for the pinned key's own; for RSA without SHA-1, which servers refuse today.
+// hostKeyAlgorithms returns the algorithms of the pinned key; for RSA without SHA-1, which servers refuse.
 func hostKeyAlgorithms(key ssh.PublicKey) []string {
 	if key.Type() == ssh.KeyAlgoRSA {
 		return []string{ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256}

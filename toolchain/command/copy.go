@@ -34,7 +34,7 @@ type CopyOutputs struct {
 	CopyInputs
 }
 
-// Create copies.
+// Create copies the source.
 func (c *CopyToRemote) Create(
 	ctx context.Context, request infer.CreateRequest[CopyInputs],
 ) (infer.CreateResponse[CopyOutputs], error) {
@@ -46,7 +46,7 @@ func (c *CopyToRemote) Create(
 	return response, request.Inputs.copy(ctx)
 }
 
-// Update copies where the source, the remote path or the host is another: a new host has nothing yet.
+// Update copies if the source, the remote path or the host has changed: a new host does not have the files yet.
 func (c *CopyToRemote) Update(
 	ctx context.Context, request infer.UpdateRequest[CopyInputs, CopyOutputs],
 ) (infer.UpdateResponse[CopyOutputs], error) {
@@ -95,7 +95,7 @@ func (i *CopyInputs) copy(ctx context.Context) error {
 	return nil
 }
 
-// copyAsset writes one file; into the folder where remotePath is one.
+// copyAsset writes one file; into remotePath if that is a folder.
 func copyAsset(files *sftp.Client, source *resource.Asset, remote string) error {
 	content, err := source.Read()
 	if err != nil {
@@ -104,14 +104,14 @@ func copyAsset(files *sftp.Client, source *resource.Asset, remote string) error 
 	defer content.Close()
 	if info, err := files.Stat(remote); err == nil && info.IsDir() {
 		if !source.IsPath() {
-			return errors.New("remotePath is a folder: a text has no file name to have there")
+			return errors.New("remotePath is a folder, and a text asset has no file name: set remotePath to a file")
 		}
 		remote = path.Join(remote, path.Base(source.Path))
 	}
 	return write(files, content, remote)
 }
 
-// copyArchive writes every member. A folder given without a trailing slash is copied as a folder, as rsync does.
+// copyArchive writes every member. Like rsync, it copies a folder without trailing slash as a folder.
 func copyArchive(ctx context.Context, files *sftp.Client, source *resource.Archive, remote string) error {
 	if folder, isPath := source.GetPath(); isPath && folder[len(folder)-1] != '/' {
 		if info, err := os.Stat(folder); err == nil && info.IsDir() {

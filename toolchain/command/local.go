@@ -41,7 +41,7 @@ type LocalOutputs struct {
 	Archive *resource.Archive           `pulumi:"archive,optional"`
 }
 
-// Create runs `create`, then collects what assetPaths and archivePaths match.
+// Create runs `create`, then collects the files that match assetPaths and archivePaths.
 func (c *LocalCommand) Create(
 	ctx context.Context, request infer.CreateRequest[LocalInputs],
 ) (infer.CreateResponse[LocalOutputs], error) {
@@ -56,7 +56,7 @@ func (c *LocalCommand) Create(
 	return response, err
 }
 
-// Update runs `update`, else `create`, then collects anew.
+// Update runs `update`, else `create`, then collects the files again.
 func (c *LocalCommand) Update(
 	ctx context.Context, request infer.UpdateRequest[LocalInputs, LocalOutputs],
 ) (infer.UpdateResponse[LocalOutputs], error) {
@@ -96,7 +96,7 @@ func (i *LocalInputs) run(ctx context.Context, command string, previous map[stri
 	for name, text := range value(i.Environment, nil) {
 		process.Env = append(process.Env, name+"="+text)
 	}
-	// The interpreter's children end with it, and what keeps a stream open does not keep us.
+	// Stop the interpreter's children with it, and do not wait for processes that keep a stream open.
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	process.Cancel = func() error { return syscall.Kill(-process.Process.Pid, syscall.SIGTERM) }
 	process.WaitDelay = 10 * time.Second
@@ -112,7 +112,7 @@ func (i *LocalInputs) run(ctx context.Context, command string, previous map[stri
 	return printed, nil
 }
 
-// collect turns what the path patterns match below `dir` into assets and an archive.
+// collect makes assets and an archive of the files below `dir` that match the path patterns.
 func (o *LocalOutputs) collect() error {
 	if o.AssetPaths != nil {
 		files, err := match(value(o.Dir, "."), *o.AssetPaths)
@@ -145,8 +145,8 @@ func (o *LocalOutputs) collect() error {
 	return nil
 }
 
-// match lists the files below `root` that the patterns choose: a later pattern wins, `!` takes away, `**` crosses
-// folders. Keys are the paths below root, with slashes.
+// match lists the files below `root` that match the patterns: a later pattern overrides, `!` excludes, `**` crosses
+// folders. Keys are paths relative to root, with slashes.
 func match(root string, patterns []string) (map[string]string, error) {
 	type rule struct {
 		matcher glob.Glob

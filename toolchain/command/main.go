@@ -1,5 +1,5 @@
 // The command plugin: command:local:Command, command:remote:Command and command:remote:CopyToRemote with the
-// interface of pulumi-command 1.2, for machines that cannot download Pulumi's own.
+// interface of pulumi-command, for machines that cannot download Pulumi's own.
 package main
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// version is what the Python SDK pulumi-command asks for; the build sets it.
-var version = "1.2.1"
+// version is the one that the Python SDK pulumi-command requires; the build sets it.
+var version = "0.0.0"
 
 func newProvider() (provider.Provider, error) {
 	return infer.NewProviderBuilder().WithResources(

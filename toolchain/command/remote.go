@@ -69,7 +69,7 @@ func (i *RemoteInputs) run(ctx context.Context, command string, previous map[str
 	if err != nil {
 		return Printed{}, err
 	}
-	// Connection and session end with the command.
+	// Connection and session are closed after the command.
 	defer connected.Close()
 	defer context.AfterFunc(ctx, func() { connected.Close() })()
 	session, err := connected.NewSession()
@@ -96,8 +96,8 @@ func (i *RemoteInputs) run(ctx context.Context, command string, previous map[str
 	return printed, nil
 }
 
-// setEnvironment refuses where the server takes no variable that was asked for; the previous output is an extra, so
-// for that it warns, once.
+// setEnvironment fails if the server refuses a variable of `environment`. For the previous output, which is optional, it
+// only warns, once.
 func (i *RemoteInputs) setEnvironment(ctx context.Context, session *ssh.Session, previous map[string]string) error {
 	for name, text := range maps.All(value(i.Environment, nil)) {
 		if err := session.Setenv(name, text); err != nil {

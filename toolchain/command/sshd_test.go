@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// server is a real sshd on loopback, with keys of its own.
+// server is a real sshd on loopback, with its own keys.
 type server struct {
 	folder string
 	port   int
 	pid    int
 }
 
-// startSSHD needs root, as sshd does to start sessions.
+// startSSHD needs root: sshd needs it to start sessions.
 func startSSHD(t *testing.T) *server {
 	t.Helper()
 	folder := t.TempDir()
@@ -69,7 +69,7 @@ func (s *server) read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// connection logs in with the accepted key and pins the right host key.
+// connection has the accepted key and the right host key.
 func (s *server) connection(t *testing.T) *Connection {
 	t.Helper()
 	port, user, limit, timeout := float64(s.port), "root", 1, 5
@@ -78,7 +78,7 @@ func (s *server) connection(t *testing.T) *Connection {
 		HostKey: &host, DialErrorLimit: &limit, PerDialTimeout: &timeout}}
 }
 
-// sessions counts the server's processes for connections.
+// sessions returns the number of the server's connection processes.
 func (s *server) sessions(t *testing.T) int {
 	t.Helper()
 	printed, _ := exec.Command("pgrep", "-P", fmt.Sprint(s.pid)).Output()

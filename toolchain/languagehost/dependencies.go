@@ -20,7 +20,7 @@ import (
 //go:embed installed.py
 var installedScript string
 
-// installed is one line of what installed.py prints.
+// installed is an entry of the output of installed.py.
 type installed struct{ Name, Version, Server string }
 
 func listInstalled(ctx context.Context, info *pulumirpc.ProgramInfo, what string) ([]installed, error) {
@@ -34,7 +34,7 @@ func listInstalled(ctx context.Context, info *pulumirpc.ProgramInfo, what string
 	printed, err := exec.CommandContext(ctx, python.program, "-c", installedScript, what).Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("%s cannot tell what is installed: %s", python.program, strings.TrimSpace(string(exit.Stderr)))
+		return nil, fmt.Errorf("%s cannot list the installed packages: %s", python.program, strings.TrimSpace(string(exit.Stderr)))
 	}
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func listInstalled(ctx context.Context, info *pulumirpc.ProgramInfo, what string
 	return found, json.Unmarshal(printed, &found)
 }
 
-// GetRequiredPackages names the plugins that the installed SDKs ask for, so that a missing one is told at the start.
+// GetRequiredPackages returns the plugins that the installed SDKs require, so that a missing one is reported at the start.
 func (h *host) GetRequiredPackages(
 	ctx context.Context, request *pulumirpc.GetRequiredPackagesRequest,
 ) (*pulumirpc.GetRequiredPackagesResponse, error) {
@@ -80,7 +80,7 @@ func (h *host) GetProgramDependencies(
 	return response, nil
 }
 
-// InstallDependencies makes the virtual environment where it is missing, and installs requirements.txt into it.
+// InstallDependencies creates the virtual environment if it is missing, and installs requirements.txt into it.
 func (h *host) InstallDependencies(
 	request *pulumirpc.InstallDependenciesRequest, stream grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse],
 ) error {
@@ -92,7 +92,7 @@ func (h *host) InstallDependencies(
 		return stream.Send(&pulumirpc.InstallDependenciesResponse{Stdout: text})
 	}}
 	if python.ready() != nil {
-		fmt.Fprintf(printed, "Making the virtual environment %s\n", python.environment)
+		fmt.Fprintf(printed, "Creating the virtual environment %s\n", python.environment)
 		outside := interpreter{program: "python3"}
 		if err := h.step(stream.Context(), printed, outside, "-m", "venv", python.environment); err != nil {
 			return err
@@ -108,7 +108,7 @@ func (h *host) InstallDependencies(
 		"-m", "pip", "install", "--disable-pip-version-check", "--requirement", requirements)
 }
 
-// step runs one Python command, its output going to `printed`.
+// step runs a Python command and sends its output to `printed`.
 func (h *host) step(ctx context.Context, printed *writer, python interpreter, arguments ...string) error {
 	command := h.command(ctx, python, arguments...)
 	command.Env = python.variables(os.Environ())

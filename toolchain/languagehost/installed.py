@@ -1,7 +1,7 @@
 """Prints as JSON what is installed for the interpreter that runs it.
 
-One argument: `plugins` lists the provider plugins that installed SDKs ask for, `all` every distribution, and `direct`
-those that no other one requires.
+The argument `plugins` lists the provider plugins that installed SDKs require, `all` every distribution, and `direct` the
+distributions that no other one requires.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def plugins() -> list[dict[str, str]]:
-    """One entry for each SDK's pulumi-plugin.json: name, version and server, the last two empty where not given."""
+    """Return an entry per SDK's pulumi-plugin.json: name, version and server, which may be empty."""
     found: dict[str, dict[str, str]] = {}
     for folder in filter(None, sys.path):
         for file in sorted(Path(folder).glob("*/pulumi-plugin.json")):
@@ -20,13 +20,13 @@ def plugins() -> list[dict[str, str]]:
             if asked.get("resource"):
                 name = asked.get("name") or file.parent.name.removeprefix("pulumi_").replace("_", "-")
                 entry = {"name": name, "version": asked.get("version") or "", "server": asked.get("server") or ""}
-                # As in an import, the first one on the path is the one that counts.
+                # As in an import, the first one on the path is used.
                 found.setdefault(name, entry)
     return list(found.values())
 
 
 def distributions(direct: bool) -> list[dict[str, str]]:
-    """The installed distributions' names and versions, by name."""
+    """Return the installed distributions' names and versions, sorted by name."""
     installed = {normal(found.metadata["Name"]): found for found in metadata.distributions()}
     required = {
         normal(name)
@@ -43,7 +43,7 @@ def distributions(direct: bool) -> list[dict[str, str]]:
 
 
 def normal(name: str) -> str:
-    """A distribution's name as packaging tools compare it."""
+    """Normalise a distribution's name, as packaging tools do."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

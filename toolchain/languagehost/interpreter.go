@@ -14,19 +14,19 @@ import (
 // interpreter is the Python that a project runs with.
 type interpreter struct {
 	program string
-	// environment is the folder of its virtual environment, empty where it has none.
+	// environment is the folder of its virtual environment, or empty.
 	environment string
 }
 
 // interpreterOf reads the options under `runtime` of Pulumi.yaml: the Python of `virtualenv`, relative to the
-// project's folder, else PULUMI_PYTHON_CMD, else python3. What this host cannot do is refused, not ignored.
+// project's folder, else PULUMI_PYTHON_CMD, else python3. Options that this host does not support are errors.
 func interpreterOf(info *pulumirpc.ProgramInfo) (interpreter, error) {
 	options := info.GetOptions().AsMap()
 	for _, name := range []string{"toolchain", "typechecker"} {
 		chosen, _ := options[name].(string)
 		if chosen != "" && !(name == "toolchain" && chosen == "pip") {
-			return interpreter{}, fmt.Errorf("this language host knows no runtime option %s: %s "+
-				"(it runs programs from a virtual environment made with pip)", name, chosen)
+			return interpreter{}, fmt.Errorf("this language host does not support the runtime option %s: %s "+
+				"(it supports virtual environments created with pip)", name, chosen)
 		}
 	}
 	if folder, _ := options["virtualenv"].(string); folder != "" {
@@ -41,18 +41,18 @@ func interpreterOf(info *pulumirpc.ProgramInfo) (interpreter, error) {
 	return interpreter{program: "python3"}, nil
 }
 
-// ready tells what to do where the virtual environment is missing.
+// ready returns an error that says what to do if the virtual environment is missing.
 func (p interpreter) ready() error {
 	if p.environment == "" {
 		return nil
 	}
 	if _, err := os.Stat(p.program); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no virtual environment in %s: make it, for example by `pulumi install`", p.environment)
+		return fmt.Errorf("there is no virtual environment in %s: create it, for example with `pulumi install`", p.environment)
 	}
 	return nil
 }
 
-// variables is the environment `base` with the virtual environment activated.
+// variables returns the environment `base` with the virtual environment activated.
 func (p interpreter) variables(base []string) []string {
 	if p.environment == "" {
 		return base

@@ -46,11 +46,11 @@ func TestInterpreter(t *testing.T) {
 	}
 	t.Setenv("PULUMI_PYTHON_CMD", "python3.13")
 	if found, _ := interpreterOf(project(t, nil)); found.program != "python3.13" {
-		t.Errorf("PULUMI_PYTHON_CMD does not count: %v", found)
+		t.Errorf("PULUMI_PYTHON_CMD has no effect: %v", found)
 	}
 }
 
-func TestInterpreterRefusesWhatItCannotDo(t *testing.T) {
+func TestInterpreterRefusesUnsupportedOptions(t *testing.T) {
 	for name, value := range map[string]string{"toolchain": "uv", "typechecker": "mypy"} {
 		_, err := interpreterOf(project(t, map[string]any{name: value}))
 		if err == nil || !strings.Contains(err.Error(), name+": "+value) {

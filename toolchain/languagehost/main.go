@@ -1,7 +1,7 @@
 // A Python language host for the Pulumi engine: the LanguageRuntime service that starts a project's program.
 //
-// It takes the place of Pulumi's own where that cannot be had. It runs programs, plugins and policy packs, installs
-// requirements with pip, and tells what is installed. It generates and converts no code.
+// It replaces Pulumi's own where that cannot be downloaded. It runs programs, plugins and policy packs, installs
+// requirements with pip, and lists what is installed. It does not generate or convert code.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 type host struct {
 	pulumirpc.UnimplementedLanguageRuntimeServer
 	engine string
-	// stopping is done when the engine cancels, or is gone: every program then ends.
+	// stopping is done when the engine cancels or has ended; then every program is stopped.
 	stopping context.Context
 	stop     context.CancelFunc
 }
@@ -39,7 +39,7 @@ func (h *host) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plugin
 	return &pulumirpc.PluginInfo{Version: version.Version}, nil
 }
 
-// RuntimeOptionsPrompts has nothing to ask.
+// RuntimeOptionsPrompts returns no prompts.
 func (h *host) RuntimeOptionsPrompts(
 	context.Context, *pulumirpc.RuntimeOptionsRequest,
 ) (*pulumirpc.RuntimeOptionsResponse, error) {
@@ -59,13 +59,13 @@ func (h *host) About(ctx context.Context, request *pulumirpc.AboutRequest) (*pul
 	return &pulumirpc.AboutResponse{Executable: python.program, Version: found}, nil
 }
 
-// Cancel ends the programs that run: what they asked for is finished or undone by the engine.
+// Cancel stops the running programs. The engine finishes or reverts their operations.
 func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	h.stop()
 	return &emptypb.Empty{}, nil
 }
 
-// serve answers the engine until it is gone. Its address is the last argument, where there is one.
+// serve serves the engine until it ends. The engine's address is the last argument, if there is one.
 func serve() error {
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()

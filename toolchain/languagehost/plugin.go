@@ -12,7 +12,7 @@ import (
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// writer sends what is written to it as messages of a stream, which takes one at a time.
+// writer sends its input as messages of a stream, which accepts one at a time.
 type writer struct {
 	lock sync.Mutex
 	send func([]byte) error
@@ -21,14 +21,14 @@ type writer struct {
 func (w *writer) Write(text []byte) (int, error) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	// The sender of a message may keep it, the writer of a text uses its memory again.
+	// The sender may keep the message, but the caller reuses the memory.
 	if err := w.send(slices.Clone(text)); err != nil {
 		return 0, err
 	}
 	return len(text), nil
 }
 
-// RunPlugin runs a plugin or policy pack written in Python until it ends, or the engine is done with it.
+// RunPlugin runs a plugin or policy pack written in Python until it ends or the engine stops it.
 func (h *host) RunPlugin(
 	request *pulumirpc.RunPluginRequest, stream grpc.ServerStreamingServer[pulumirpc.RunPluginResponse],
 ) error {
@@ -42,7 +42,7 @@ func (h *host) RunPlugin(
 	folder := request.GetInfo().GetProgramDirectory()
 	arguments := append([]string{"-u", folder}, request.GetArgs()...)
 	if request.GetKind() == "analyzer" {
-		// The SDK's own starter of policy packs takes the engine's address first.
+		// The SDK's launcher of policy packs expects the engine's address first.
 		arguments = append(append([]string{"-u", "-m", "pulumi.policy"}, request.GetArgs()...), folder)
 	}
 	variables := request.GetEnv()

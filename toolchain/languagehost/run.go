@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// errorShown is the executor's exit code for an error that the program has reported to the engine itself.
+	// errorShown is the executor's exit code if the program has already reported its error to the engine.
 	errorShown = 32
-	// patience is how long a program may take to end after it is asked to.
-	patience = 5 * time.Second
+	// stopTimeout is the time between SIGTERM and SIGKILL.
+	stopTimeout = 5 * time.Second
 )
 
 func (h *host) Run(_ context.Context, request *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
@@ -45,15 +45,15 @@ func (h *host) Run(_ context.Context, request *pulumirpc.RunRequest) (*pulumirpc
 	return outcome(program.Run(), h.stopping.Err() != nil)
 }
 
-// command is a Python process that is asked to end, then made to, when `until` is done.
+// command returns a Python process that is stopped when `until` is done: SIGTERM, then SIGKILL after stopTimeout.
 func (h *host) command(until context.Context, python interpreter, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(until, python.program, arguments...)
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = patience
+	command.WaitDelay = stopTimeout
 	return command
 }
 
-// outcome is what the engine is told of a program that ended with `err`.
+// outcome returns the response about a program that ended with `err`.
 func outcome(err error, cancelled bool) (*pulumirpc.RunResponse, error) {
 	var exit *exec.ExitError
 	switch {
@@ -72,7 +72,7 @@ func outcome(err error, cancelled bool) (*pulumirpc.RunResponse, error) {
 	return &pulumirpc.RunResponse{Error: fmt.Sprintf("the program ended with exit code %d", exit.ExitCode())}, nil
 }
 
-// programArguments starts the project's program under the executor script: its flags are the script's own interface.
+// programArguments returns the arguments of the executor script, which runs the project's program.
 func programArguments(executor, engine string, request *pulumirpc.RunRequest) []string {
 	arguments := []string{
 		"-u", executor,
@@ -95,8 +95,8 @@ func programArguments(executor, engine string, request *pulumirpc.RunRequest) []
 	return append(append(arguments, program), request.GetArgs()...)
 }
 
-// programConfig is the stack's configuration as the SDK reads it from the environment. Both are JSON, and never null:
-// the SDK iterates over them.
+// programConfig returns the stack's configuration as the SDK reads it from the environment: JSON, and never null, because
+// the SDK iterates over it.
 func programConfig(request *pulumirpc.RunRequest) ([]string, error) {
 	values := request.GetConfig()
 	if values == nil {

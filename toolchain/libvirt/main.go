@@ -1,4 +1,4 @@
-// The libvirt plugin: the provider terraform-provider-libvirt 0.8 behind Pulumi's Terraform bridge.
+// The libvirt plugin: terraform-provider-libvirt with Pulumi's Terraform bridge.
 package main
 
 import (
@@ -10,10 +10,10 @@ import (
 	sdkv2 "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/sdk-v2"
 )
 
-// version is what the Python SDK pulumi-libvirt asks for; the build sets it.
-var version = "0.5.4"
+// version is the one that the Python SDK pulumi-libvirt requires; the build sets it.
+var version = "0.0.0"
 
-// provider is how the SDK pulumi-libvirt sees Terraform's provider: tokens, property names, automatic names.
+// provider maps Terraform's provider to the SDK pulumi-libvirt: tokens, property names, automatic names.
 func provider() tfbridge.ProviderInfo {
 	info := tfbridge.ProviderInfo{
 		P:            sdkv2.NewProvider(libvirt.Provider()),
@@ -21,13 +21,13 @@ func provider() tfbridge.ProviderInfo {
 		Version:      version,
 		MetadataInfo: tfbridge.NewProviderMetadata([]byte("{}")),
 		Resources: map[string]*tfbridge.ResourceInfo{
-			// The one token of the SDK's that is not the standard one.
+			// The only token of the SDK that is not the standard one.
 			"libvirt_cloudinit_disk": {Tok: "libvirt:index/cloudInitDisk:CloudInitDisk"},
 		},
 	}
 	// libvirt_domain is libvirt:index/domain:Domain, and so on.
 	info.MustComputeTokens(tokens.SingleModule("libvirt_", "index", tokens.MakeStandard("libvirt")))
-	// A resource without a name gets one; one with a name is deleted before its replacement is made.
+	// A resource without a name gets one. A resource with a name is deleted before its replacement is created.
 	info.SetAutonaming(255, "-")
 	return info
 }

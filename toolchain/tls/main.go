@@ -1,4 +1,4 @@
-// The tls plugin: the provider terraform-provider-tls behind Pulumi's Terraform bridge.
+// The tls plugin: terraform-provider-tls with Pulumi's Terraform bridge.
 package main
 
 import (
@@ -13,10 +13,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
 
-// version is what the Python SDK pulumi-tls asks for; the build sets it.
-var version = "5.6.2"
+// version is the one that the Python SDK pulumi-tls requires; the build sets it.
+var version = "0.0.0"
 
-// tlsProvider is how the SDK pulumi-tls sees Terraform's provider: its tokens are the bridge's standard ones,
+// tlsProvider maps Terraform's provider to the SDK pulumi-tls, whose tokens are the bridge's standard ones:
 // tls_private_key is tls:index/privateKey:PrivateKey.
 func tlsProvider() bridge.ProviderInfo {
 	info := bridge.ProviderInfo{
@@ -33,8 +33,8 @@ func tlsProvider() bridge.ProviderInfo {
 	return info
 }
 
-// refuseUnknown names an input that the provider does not have. The SDK knows some of a later release (maxPathLength,
-// and keys that are not stored); the bridge alone would drop them without a word.
+// refuseUnknown returns an error for inputs that the provider does not have. The SDK has some of a later release
+// (maxPathLength, and keys that are not stored); the bridge alone would ignore them.
 func refuseUnknown(schema shim.SchemaMap) bridge.PreCheckCallback {
 	known := map[resource.PropertyKey]bool{}
 	schema.Range(func(name string, _ shim.Schema) bool {
@@ -44,7 +44,7 @@ func refuseUnknown(schema shim.SchemaMap) bridge.PreCheckCallback {
 	return func(_ context.Context, inputs, _ resource.PropertyMap) (resource.PropertyMap, error) {
 		for name, value := range inputs {
 			if !known[name] && !value.IsNull() && !resource.IsInternalPropertyKey(name) {
-				return nil, fmt.Errorf("this build of the tls plugin does not know %q: leave it out, or use Pulumi's own "+
+				return nil, fmt.Errorf("this build of the tls plugin does not support %q: remove it, or use Pulumi's own "+
 					"plugin tls %s", name, version)
 			}
 		}

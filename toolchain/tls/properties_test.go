@@ -10,10 +10,10 @@ import (
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim"
 )
 
-var update = flag.Bool("update", false, "write testdata/properties.json anew")
+var update = flag.Bool("update", false, "write testdata/properties.json")
 
-// TestProperties compares what the plugin calls its properties, and which are secret, with testdata/properties.json.
-// tests/unit/test_toolchain_properties.py compares the same file with what the Python SDK calls them.
+// TestProperties compares the names of the plugin's properties, and which are secret, with testdata/properties.json.
+// tests/unit/toolchain/test_properties.py compares the same file with the Python SDK.
 func TestProperties(t *testing.T) {
 	info := tlsProvider()
 	described := map[string]any{}
@@ -39,11 +39,11 @@ func TestProperties(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(wanted) != string(text) {
-		t.Errorf("the properties are not those of %s: look at what `go test -update` changes there", file)
+		t.Errorf("the properties differ from %s: run `go test -update` and review its changes", file)
 	}
 }
 
-// properties is a type as Pulumi sees it: for each property its kind, and for objects and lists what is in them.
+// properties returns a type in Pulumi's terms: the kind of each property, with the contents of objects and lists.
 func properties(schema shim.SchemaMap, fields map[string]*tfbridge.SchemaInfo) map[string]any {
 	described := map[string]any{}
 	schema.Range(func(name string, property shim.Schema) bool {

@@ -1,7 +1,21 @@
-"""The generated page of files and order is current."""
+"""The generated pages are current."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
 
 from cluster import reference
 
+PAGES = reference.pages()
 
-def test_reference_page_is_current() -> None:
-    assert reference.PAGE.read_text() == reference.page(), "run python -m cluster.reference"
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_is_current(page: Path) -> None:
+    assert page.read_text() == PAGES[page], "run `make reference`"
+
+
+def test_order_is_in_the_architecture_page() -> None:
+    [architecture] = [text for page, text in PAGES.items() if page.name == "architecture.md"]
+    assert "| kubelet | runtime |" in architecture

@@ -13,14 +13,13 @@ from cluster.plan import plan
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
 from components.libvirt_machines import LibvirtMachines
 from tests.unit.components.recorder import Recorder, is_secret, record
-
-KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nthe operator's\n-----END OPENSSH PRIVATE KEY-----\n"
+from tests.unit.keys import HOST_KEY, private_key
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     folder = tmp_path_factory.mktemp("stack")
-    (folder / "id").write_text(KEY)
+    (folder / "id").write_bytes(private_key())
     values: dict[str, Any] = {
         "cluster": {"name": "proof", "domain": "cluster.local"},
         "nodes": {
@@ -32,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
             "ssh": {
                 "user": "core",
                 "privateKeyFile": "id",
-                "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1oaJ0PL1n7Eh4pqd1fwqTmSvPZF0wH2qNu0i2k7q5m",
+                "hostKey": HOST_KEY,
             },
         },
         "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},

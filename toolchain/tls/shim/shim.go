@@ -1,5 +1,5 @@
-// Package shim opens the provider of terraform-provider-tls, which lies in an internal package: Go lets a module
-// whose path is below that module's own import it.
+// Package shim exports the provider of terraform-provider-tls, which is in an internal package: Go allows a module whose
+// path is below that module's path to import it.
 package shim
 
 import (

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBn0vXLcCkfGjPiQfKpUkMOU8pUyUzcR4ZbZm4Oe6sD1"
+from cluster.config.load import ConfigError, load_config
+from tests.unit.keys import HOST_KEY, private_key
+
 SHA = "ab" * 32
 
 LIBVIRT: dict[str, Any] = {
     "cluster": {"name": "proof", "domain": "cluster.local"},
-    "machines": {"source": "libvirt", "libvirt": {"os": "debian", "image": {"path": "base.qcow2", "sha256": SHA}}},
+    "machines": {
+        "source": "libvirt",
+        "libvirt": {"os": "debian", "network": "10.77.0.0/24", "image": {"path": "base.qcow2", "sha256": SHA}},
+    },
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},
         "w1": {"role": "worker", "address": "10.77.0.21", "labels": {"node.kubernetes.io/pool": "general"}},
@@ -28,6 +34,9 @@ EXISTING: dict[str, Any] = {
     },
 }
 
+Errors = Callable[[dict[str, Any]], tuple[str, ...]]
+"""Takes changes by path (`nodes/w1/role`; None removes a key); returns the errors of the changed configuration."""
+
 
 @pytest.fixture
 def libvirt() -> dict[str, Any]:
@@ -40,11 +49,46 @@ def existing() -> dict[str, Any]:
 
 
 @pytest.fixture
+def libvirt_errors(libvirt: dict[str, Any], root: Path) -> Errors:
+    return lambda change: errors(changed(libvirt, change), root)
+
+
+@pytest.fixture
+def existing_errors(existing: dict[str, Any], root: Path) -> Errors:
+    return lambda change: errors(changed(existing, change), root)
+
+
+def errors(values: dict[str, Any], root: Path) -> tuple[str, ...]:
+    """The errors of a configuration as text, empty if it is good."""
+    try:
+        load_config(values, root)
+    except ConfigError as error:
+        return tuple(map(str, error.errors))
+    return ()
+
+
+def changed(values: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with some values set by path, or removed by None."""
+    for path, value in change.items():
+        *parents, last = path.split("/")
+        below = values
+        for parent in parents:
+            below = below.setdefault(parent, {})
+        if value is None:
+            del below[last]
+        else:
+            below[last] = value
+    return values
+
+
+@pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with the files that the configurations name."""
-    (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    (tmp_path / "id").write_bytes(private_key())
     (tmp_path / "nokey").write_text("hello\n")
     (tmp_path / "sums").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n")
     (tmp_path / "broken").write_text("not a checksum line\n")
-    (tmp_path / "badhost.pub").write_text("hello\n")
+    (tmp_path / "torn").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n{SHA[:40]}")
+    (tmp_path / "double").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n{'cd' * 32}  ./kubernetes/v1.36.3/kubelet\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     return tmp_path

@@ -1,0 +1,49 @@
+"""The schema of KubeletConfiguration v1beta1 by Kubernetes minor version, generated from its source by generate.go.
+
+The kubelet only warns of a key that it does not know, and does without it; a value of another type, or a feature gate
+that it does not know, ends it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = "KubeletConfiguration"
+ALL_GATES = frozenset({"AllAlpha", "AllBeta"})
+"""Gates that switch many others: which is not in the schema."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A feature gate: its default, whether that can be changed, and the gates that it needs."""
+
+    default: bool
+    locked: bool
+    requires: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """`types` are the fields of each object with their types; `enums` the texts that a type allows."""
+
+    version: str
+    types: Mapping[str, Mapping[str, str]]
+    enums: Mapping[str, Sequence[str]]
+    gates: Mapping[str, Gate]
+
+
+@functools.cache
+def load(version: str) -> Schema:
+    """The schema of a Kubernetes version, such as v1.36.3."""
+    minor = ".".join(version.split(".")[:2])
+    data = json.loads((Path(__file__).parent / f"{minor}.json").read_text())
+    gates = {
+        name: Gate(gate["default"], gate.get("locked", False), gate.get("requires", ()))
+        for name, gate in data["gates"].items()
+    }
+    gates |= {name: Gate(False, False, ()) for name in ALL_GATES}
+    return Schema(data["version"], data["types"], data["enums"], gates)

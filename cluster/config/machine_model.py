@@ -1,0 +1,160 @@
+"""The sections of the machines: VMs on libvirt, or existing hosts by SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from cluster.config import purposes, ssh_keys, syntax
+from cluster.config.addresses import IPNetwork
+from cluster.config.declare import Check, Derived, key, rule, template
+
+HOST_KEY = Check(f"`<type> <base64>` of type {', '.join(ssh_keys.HOST_KEY_TYPES)}", ssh_keys.host_key)
+
+
+class MachineSource(StrEnum):
+    """Where machines come from: VMs that this program makes, or hosts that exist already."""
+
+    LIBVIRT = "libvirt"
+    EXISTING = "existing"
+
+
+class DomainType(StrEnum):
+    """How VMs run: `kvm` on the processor, `qemu` emulated (slow)."""
+
+    KVM = "kvm"
+    QEMU = "qemu"
+
+
+class OperatingSystem(StrEnum):
+    """A VM's operating system family: decides Ignition's fw_cfg name, groups and network files."""
+
+    DEBIAN = "debian"
+    FLATCAR = "flatcar"
+    FEDORA_COREOS = "fedora-coreos"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSize:
+    """A VM's size."""
+
+    vcpus: int = key(2, 1, 512, doc="Virtual CPUs.")
+    memory: int = key(2048, 1024, 4 << 20, unit="MiB", doc="Memory.")
+    disk: int = key(20, 4, 65536, unit="GiB", doc="Size of the disk.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootImage:
+    """The image of all VMs. Pin it with `sha256`, or with `sha256sums`."""
+
+    path: str = key(
+        missing="the VM image: a qcow2 file, or its URL",
+        doc="A qcow2 file on the machine that runs Pulumi, or its URL.",
+        example="images/debian-12.qcow2",
+    )
+    sha256: str = key(
+        "", check=Check("64 digits of 0-9 and a-f", syntax.sha256, syntax.SHA256.pattern), doc="Checksum of the image."
+    )
+    sha256sums: str = key(
+        "", doc="Instead of `sha256`: a file as sha256sum writes it, which lists the image's file name."
+    )
+    kernel: str = key("", doc="Kernel for direct boot; takes `initrd`, too.")
+    initrd: str = key("", doc="Initial RAM disk for direct boot.")
+
+    @rule("initrd", "kernel")
+    def _kernel_with_initrd(self) -> str | None:
+        return "is missing: direct boot takes kernel and initrd" if self.kernel and not self.initrd else None
+
+    @rule("kernel", "initrd")
+    def _initrd_with_kernel(self) -> str | None:
+        return "is missing: direct boot takes kernel and initrd" if self.initrd and not self.kernel else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Libvirt:
+    """VMs on libvirt, for `machines.source: libvirt`. The program makes network, pool, disks and domains."""
+
+    operating_system: OperatingSystem = key(
+        OperatingSystem.FLATCAR,
+        name="os",
+        doc="Operating system of the image: decides Ignition's fw_cfg name, groups and network files.",
+    )
+    uri: str = key(
+        "qemu:///system",
+        check=Check("a libvirt URI of a QEMU hypervisor", syntax.libvirt_uri, syntax.LIBVIRT_URI),
+        doc="The hypervisor.",
+        example="qemu+ssh://root@host/system",
+    )
+    domain_type: DomainType = key(DomainType.KVM, doc="`qemu` emulates the processor: slow, and needs no /dev/kvm.")
+    domain_type_file: str = key(
+        "", doc="Instead of `domainType`: a file that holds it, such as the lab's probe for KVM."
+    )
+    image: BootImage = key(doc="The image of all VMs.")
+    pool: str = key(
+        "",
+        derived=template("/var/lib/libvirt/plumbline/{cluster.name}"),
+        check=Check("an absolute folder that nothing else uses", syntax.pool),
+        doc="Folder of the storage pool on the hypervisor; the program makes and removes it.",
+    )
+    network: IPNetwork = key(
+        check=Check("/8 to /29", purposes.machine_network),
+        missing="the VMs' network, such as 10.77.0.0/24: each cluster on a hypervisor needs its own",
+        doc="The VMs' network. Its first address is the gateway.",
+        example="10.77.0.0/24",
+    )
+    bridge: str = key(
+        "",
+        derived=Derived("`pb-<cluster.name>`, shortened", lambda values: syntax.bridge_name(values["cluster.name"])),
+        check=Check("an interface name: 1 to 15 of a-z, 0-9 and -", syntax.bridge, syntax.BRIDGE),
+        doc="Interface name of the network's bridge on the hypervisor.",
+    )
+    authorized_keys: tuple[str, ...] = key(
+        (),
+        check=Check("lines of an authorized_keys file", ssh_keys.authorized_key),
+        identity=ssh_keys.same_key,
+        doc="Operators' public SSH keys, in addition to the stack's own.",
+    )
+    size: MachineSize = key(doc="Size of each VM, unless `nodes.<name>.machine` says otherwise.")
+    sizes: Mapping[str, MachineSize] = field(default_factory=dict)
+    """The VMs' sizes by node name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ssh:
+    """Existing hosts, for `machines.source: existing`. A node's own `ssh` overrides these keys."""
+
+    port: int = key(22, 1, 65535, doc="Port of the SSH server.")
+    user: str = key("core", doc="root, or a user who may use sudo without a password.")
+    private_key_file: Path = key(
+        Path(),
+        doc="Unencrypted private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there.",
+        example="~/.ssh/id_ed25519",
+    )
+    host_key: str = key(
+        "",
+        check=HOST_KEY,
+        doc="The host's pinned public key, as in /etc/ssh/ssh_host_ed25519_key.pub there. Another key means another machine.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshHost(Ssh):
+    """How to reach one existing host. Each key overrides that of `machines.ssh`."""
+
+    host_key_file: str = key("", doc="Instead of `hostKey`: the file of the host's public key.")
+
+
+@dataclass(frozen=True)
+class ExistingHosts:
+    """Hosts that exist already and answer by SSH, by node name."""
+
+    hosts: Mapping[str, SshHost]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machines:
+    """The machines of all nodes."""
+
+    source: MachineSource = key(doc="`libvirt`: VMs that the program makes. `existing`: hosts that exist already.")

@@ -1,0 +1,52 @@
+"""Where each section is in the configuration, and what became of former keys."""
+
+from __future__ import annotations
+
+from cluster.config.declare import keys
+from cluster.config.model import (
+    Certificates,
+    ClusterName,
+    Containerd,
+    ControlPlane,
+    Etcd,
+    KubernetesKeys,
+    Libvirt,
+    Machines,
+    MachineSize,
+    Network,
+    Node,
+    Ssh,
+    SshHost,
+)
+
+SECTIONS: dict[str, type] = {
+    "cluster": ClusterName,
+    "nodes.<name>": Node,
+    "nodes.<name>.machine": MachineSize,
+    "nodes.<name>.ssh": SshHost,
+    "machines": Machines,
+    "machines.libvirt": Libvirt,
+    "machines.ssh": Ssh,
+    "network": Network,
+    "kubernetes": KubernetesKeys,
+    "certificates": Certificates,
+    "containerd": Containerd,
+    "etcd": Etcd,
+    "controlPlane": ControlPlane,
+}
+"""The declared sections by path, but for those that are fields of another."""
+
+REMOVED = {
+    "profile": "is gone: `make classic STACK=<stack>` prints what the 2018 series put on that stack's nodes",
+    "machines.os": "is now machines.libvirt.os, since it has no effect on existing hosts",
+}
+
+
+def former_keys() -> dict[str, str]:
+    """What to say of each former key, by its path."""
+    moved = {}
+    for path, section in SECTIONS.items():
+        for key in keys(section):
+            if key.formerly:
+                moved[key.formerly] = f"is now {path}.{key.name}"
+    return moved | REMOVED

@@ -1,0 +1,67 @@
+"""The configuration's verdicts on kubelet settings are a real kubelet's."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import pins
+from cluster.config.kubelet_base import BASE, merge
+from cluster.config.kubelet_schema import load
+from lab.context import Lab
+from tests.unit.cluster.config.kubelet_cases import CASES, GOOD, LATE
+
+KUBELET = Lab.of(Path(__file__).parents[2]).mirror / "kubernetes" / pins.SUPPORTED[0] / "kubelet"
+# What a machine's kernel and control groups may be is not in question here.
+HERE = {"failCgroupV1": False, "protectKernelDefaults": False}
+OWN = [case[0] for case in CASES if "program" in case[3] and case[3].startswith(("is set by", "null would"))]
+
+
+@pytest.mark.parametrize("settings", GOOD.values(), ids=GOOD)
+def test_kubelet_takes_what_the_configuration_takes(tmp_path: Path, settings: dict[str, Any]) -> None:
+    assert _refusal(tmp_path, settings) is None
+
+
+@pytest.mark.parametrize(
+    "settings", [pytest.param(case[1], id=case[0]) for case in CASES if case[0] not in (*LATE, *OWN)]
+)
+def test_kubelet_refuses_what_the_configuration_refuses(tmp_path: Path, settings: dict[str, Any]) -> None:
+    assert _refusal(tmp_path, settings) is not None
+
+
+def test_kubelet_knows_every_feature_gate_of_the_schema(tmp_path: Path) -> None:
+    gates = {name: gate.default for name, gate in load(pins.SUPPORTED[0]).gates.items()}
+    assert len(gates) > 200
+    assert (
+        _refusal(tmp_path, {"featureGates": {name: on for name, on in gates.items() if not name.startswith("All")}})
+        is None
+    )
+    assert "NoSuchGate" in (_refusal(tmp_path, {"featureGates": {"NoSuchGate": True}}) or "")
+
+
+def _refusal(folder: Path, settings: Mapping[str, Any]) -> str | None:
+    """What a kubelet says of these settings, None if it reads on and finds no kubeconfig."""
+    assert KUBELET.exists(), f"{KUBELET} is missing: run `make lab`"
+    file = folder / "kubelet.yaml"
+    file.write_text(yaml.safe_dump(_without_null(merge(merge(BASE, settings), HERE))))
+    done = subprocess.run(
+        [str(KUBELET), f"--config={file}", f"--root-dir={folder}/root", "--kubeconfig=/nonexistent"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return None if "invalid kubeconfig" in done.stderr else done.stderr
+
+
+def _without_null(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_null(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if value is not None
+    }

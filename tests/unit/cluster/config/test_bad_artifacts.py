@@ -1,0 +1,77 @@
+"""Errors of `kubernetes`: version and artifacts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.cluster.config.conftest import Errors
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    (
+        "endpoint with a port",
+        {"kubernetes/controlPlaneEndpoint": "10.77.0.5:6443"},
+        "kubernetes.controlPlaneEndpoint: '10.77.0.5:6443' is neither a DNS domain nor an IPv4 address",
+    ),
+    (
+        "endpoint that is half an address",
+        {"kubernetes/controlPlaneEndpoint": "10.77.0"},
+        "kubernetes.controlPlaneEndpoint: '10.77.0' is neither a DNS domain nor an IPv4 address",
+    ),
+    (
+        "unsupported version",
+        {"kubernetes/version": "v1.7.5"},
+        "kubernetes.version: 'v1.7.5' is not one of v1.36.3, v1.36.4, v1.36.1",
+    ),
+    (
+        "mirror without its checksums",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "none"}},
+        "kubernetes.artifacts.sha256sums: none cannot be read; run `make up` once, or build the lab's files with `make lab`",
+    ),
+    (
+        "artifact without checksum",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "sums"}},
+        "kubernetes.artifacts.sha256sums: sums has no sha256 for runc/v1.3.4/runc",
+    ),
+    (
+        "bad URL",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "ftp://mirror", "sha256sums": "sums"}},
+        "kubernetes.artifacts.url: 'ftp://mirror' is not a http:// or https:// URL",
+    ),
+    (
+        "mirror without a URL",
+        {"kubernetes/artifacts": {"source": "mirror", "sha256sums": "sums"}},
+        "kubernetes.artifacts.url: is missing: where the mirror serves its tree",
+    ),
+    (
+        "mirror without checksums",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080"}},
+        "kubernetes.artifacts.sha256sums: is missing: the mirror's checksum file, in the form of sha256sum",
+    ),
+    (
+        "URL without a mirror",
+        {"kubernetes/artifacts": {"url": "http://mirror:8080"}},
+        "kubernetes.artifacts.url: is for artifacts.source mirror; upstream files are pinned by this release",
+    ),
+    (
+        "checksum file that is damaged below the line that is needed",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "torn"}},
+        "kubernetes.artifacts.sha256sums: torn, line 2 is not '<sha256>  <name>', as sha256sum writes it",
+    ),
+    (
+        "checksum file with two checksums of one file",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "double"}},
+        "kubernetes.artifacts.sha256sums: double, line 2 gives kubernetes/v1.36.3/kubelet a second sha256: which one is right?",
+    ),
+    (
+        "checksum file that is not text",
+        {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "binary"}},
+        "kubernetes.artifacts.sha256sums: binary is not text: it must be a file as sha256sum writes it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_load_config_refuses(libvirt_errors: Errors, change: dict[str, Any], message: str) -> None:
+    assert message in libvirt_errors(change)

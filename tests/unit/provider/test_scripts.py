@@ -1,0 +1,94 @@
+"""The scripts of an update: valid sh, arguments quoted, named variables seen by the functions they are for."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from nodestate import Directory, Download, File, Secret
+from provider.remote import download, scripts, units
+from provider.remote.shell import call, user_script, whole
+
+FILES = {
+    "/etc/a b": File("it's\n"),
+    "/etc/key": File(Secret("key\n"), mode="0600"),
+    "/etc/hosts": File("lines\n", block=True),
+    "/opt/tool": File(source=Download("https://one/tool", "a" * 64, "bin/tool"), mode="0755"),
+}
+SCRIPTS = {
+    "stage": scripts.stage_script(FILES, {"/etc/d": Directory()}, "n1-proof", ["restart:a.service"]),
+    "commit": scripts.commit_script(
+        files=[*FILES, "/etc/systemd/system/a.service"],
+        modes={"/etc/m": File("")},
+        removed=["/etc/r"],
+        retired=["b.service"],
+        component="n1-proof",
+        unproven=True,
+    ),
+    "settle": scripts.settle_script({"a.service": ("unmask", "enable")}, ["/etc/d"], "n1-proof"),
+    "act": scripts.act_script("restart", ["a.service"], "n1-proof"),
+    "finish": scripts.finish_script("n1-proof", ["/opt/tool"]),
+    "restore": scripts.restore_script(
+        stopped=["a.service"], disabled=["a.service"], restarted=["b.service"], made_directories=["/d"], component="c"
+    ),
+    "delete": scripts.delete_script(
+        files=["/etc/a b"],
+        shared_files=["/etc/hosts"],
+        directories=["/d", "/d/e"],
+        retired=["a.service"],
+        component="c",
+    ),
+    "ready": units.ready_script("a.service", None, 5),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("shell", ["sh", "bash --posix"])
+def test_script_is_valid_sh(name: str, shell: str) -> None:
+    subprocess.run([*shell.split(), "-n"], input=SCRIPTS[name], text=True, check=True)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_that_arrives_in_part_runs_nothing(name: str) -> None:
+    cut = SCRIPTS[name].removesuffix("}\n")
+    done = subprocess.run(["sh", "-n"], input=cut, text=True, capture_output=True, check=False)
+    assert done.returncode != 0
+
+
+def test_script_does_not_hold_a_secret_in_clear() -> None:
+    assert "key\n'" not in SCRIPTS["stage"]
+    assert "a2V5Cg==" in SCRIPTS["stage"], "it travels in base64 on standard input"
+
+
+def test_call_hands_over_words_and_variables() -> None:
+    show = 'show() { inner "$1" "$2"; }; inner() { printf "<%s>" "$1" "$2" "$path" "$mode"; }'
+    script = whole([show, call("show", "it's", "a b", path="/etc/$x", mode="")])
+    assert (
+        subprocess.run(["sh"], input=script, text=True, capture_output=True, check=True).stdout
+        == "<it's><a b></etc/$x><>"
+    )
+
+
+def test_user_script_ends_with_its_first_failure() -> None:
+    done = subprocess.run(["sh"], input=user_script("false\necho on\n"), text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+def test_download_lines_are_parsed() -> None:
+    printed = "chatter\ninstalled\t/opt/tool\tabc\nstamp\t1:2:3 4\t/opt/tool\nstamp\tshort\ninstalled\t/opt/tool\n"
+    assert list(download.installed(printed)) == [("/opt/tool", "abc")]
+    assert list(download.stamps(printed)) == [("/opt/tool", "1:2:3 4")]
+
+
+@pytest.mark.parametrize(
+    ("path", "verified"),
+    [
+        ("/etc/systemd/system/a.service", "/etc/systemd/system/a.service"),
+        ("/etc/systemd/system/a.service.d/more.conf", "a.service"),
+        ("/etc/systemd/system/a.service.d/README", None),
+        ("/etc/systemd/network/a.network", None),
+    ],
+)
+def test_verifiable_names_what_systemd_analyze_takes(path: str, verified: str | None) -> None:
+    assert units.verifiable(path) == verified
