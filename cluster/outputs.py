@@ -20,10 +20,10 @@ def nodes(
 
     `certificateDaysLeft` is the number of whole days until the first of the node's certificates expires.
     """
-    held: dict[str, list[int]] = {node.name: [] for node in cluster.nodes}
+    days: dict[str, list[int]] = {node.name: [] for node in cluster.nodes}
     for leaf in leaves:
         if leaf.node is not None:
-            held[leaf.node].append(days_left[leaf.name])
+            days[leaf.node].append(days_left[leaf.name])
     versions = {node.name: printed.get(step_name(node.name, REGISTRATION)) or "" for node in cluster.nodes}
     return [
         {
@@ -32,7 +32,7 @@ def nodes(
             "address": str(node.address),
             "version": versions[node.name],
             "ready": bool(versions[node.name]),
-            "certificateDaysLeft": min(held[node.name]),
+            "certificateDaysLeft": min(days[node.name]),
         }
         for node in cluster.nodes
     ]

@@ -84,6 +84,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
     def _base_volume(self) -> libvirt.Volume:
         """The image, uploaded once. Its checksum is in the name, so another image is another volume."""
         image = self._settings.image
+        # Keep the text of image.sh: a change of it makes `stdout` unknown, and the preview then shows every disk replaced.
         checked = command.local.Command(
             f"{self._name}-image",
             create=(COMMANDS / "image.sh").read_text(),

@@ -20,7 +20,7 @@ ADMINS = "plumbline:cluster-admins"
 class Leaf:
     """One leaf certificate.
 
-    `name` is unique in the cluster. `node` is the node that holds it, None for a leaf that is on no node.
+    `name` is unique in the cluster. `node` is the node that has it, None for a leaf that is on no node.
     `allowed_uses` has the values of pulumi-tls.
     """
 

@@ -1,4 +1,4 @@
-# Prints the path of the VM image if its checksum is the pinned one; downloads it first if IMAGE is a URL.
+# Prints the path of the VM image once its checksum is the pinned one; downloads it first where IMAGE is a URL.
 set -eu
 fail() { echo "$1" >&2; exit 1; }
 case "$IMAGE" in
@@ -7,16 +7,15 @@ http://* | https://*)
   mkdir -p "$folder"
   file=$folder/$SHA256
   if [ ! -e "$file" ]; then
-    curl --fail --silent --show-error --location --retry 3 --output "$file.part" "$IMAGE" ||
-      fail "downloading the VM image $IMAGE failed: see curl's message above, then run pulumi up again"
+    curl --fail --silent --show-error --location --retry 3 --output "$file.part" "$IMAGE" || fail "downloading $IMAGE failed"
     mv "$file.part" "$file"
   fi
   ;;
 *) file=$IMAGE ;;
 esac
-[ -e "$file" ] || fail "the VM image $file is missing: set machines.libvirt.image.path to a file or URL, or, for the lab's image, run 'make up'"
+[ -e "$file" ] || fail "$file is missing: build it with 'make lab'"
 sum=$(sha256sum <"$file" | cut -d' ' -f1)
-[ "$sum" = "$SHA256" ] || fail "the VM image $IMAGE has sha256 $sum, pinned is $SHA256: if it is a broken download, remove $file; if the image is meant, set its checksum"
+[ "$sum" = "$SHA256" ] || fail "$IMAGE has sha256 $sum, pinned is $SHA256: remove $file if it is a broken download"
 case "$IMAGE" in
 *.xz) [ -e "$file.qcow2" ] || { xz -dc "$file" >"$file.part" && mv "$file.part" "$file.qcow2"; }; file=$file.qcow2 ;;
 *.bz2) [ -e "$file.qcow2" ] || { bzip2 -dc "$file" >"$file.part" && mv "$file.part" "$file.qcow2"; }; file=$file.qcow2 ;;
