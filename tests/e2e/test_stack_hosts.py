@@ -74,6 +74,10 @@ def test_every_node_is_ready(kubectl: Kubectl) -> None:
     api.every_node_is_ready(kubectl, {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
 
 
+def test_make_kubectl_lists_nodes(project: Project) -> None:
+    api.make_kubectl_lists_nodes(project, sorted(NODES))
+
+
 def test_pods_find_each_other_by_name_and_service(project: Project, kubectl: Kubectl) -> None:
     api.import_test_image(project, sorted(NODES))
     api.deploy_echo(kubectl, 3)
