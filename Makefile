@@ -12,7 +12,7 @@ PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 .PHONY: help up down status preview kubectl doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance docs clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | sed 's/$$$$/$$/g' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
 
 up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack

@@ -49,7 +49,7 @@ HELPERS = ("libvirtd", "virtlogd", "dnsmasq", "qemu-system-x86")
 class Owner(Enum):
     """The owner of the libvirt that answers at qemu:///system."""
 
-    NOBODY = "nobody"
+    NONE = "none"
     SYSTEM = "the system"
     LAB = "this lab"
     OTHER = "another lab"
@@ -63,7 +63,7 @@ def owner(lab: Lab) -> Owner:
             asked.connect(str(SOCKET))
             credentials = asked.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     except (FileNotFoundError, ConnectionRefusedError):
-        return Owner.NOBODY
+        return Owner.NONE
     except OSError as error:
         raise UserError(f"cannot connect to {SOCKET}: {error.strerror}; run this as root") from None
     pid, _, _ = struct.unpack("3i", credentials)

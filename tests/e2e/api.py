@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -91,6 +93,17 @@ def every_node_is_ready(kubectl: Kubectl, roles: dict[str, str]) -> None:
         assert ready(node), name
         assert node["status"]["nodeInfo"]["kubeletVersion"] == f"v{parts.KUBERNETES}"
         assert f"node-role.kubernetes.io/{roles[name]}" in node["metadata"]["labels"]
+
+
+def make_kubectl_lists_nodes(project: Project, nodes: Sequence[str]) -> None:
+    """Check that `make kubectl` reaches the API with the stack's kubeconfig, and leaves no file with it."""
+    before = set(Path(tempfile.gettempdir()).glob("plumbline-*"))
+    output = project.run(
+        *("make", "--no-print-directory", "kubectl", f"STACK={project.stack}", "ARGS=get nodes --no-headers")
+    )
+    rows = [line.split() for line in output.splitlines()]
+    assert {row[0]: row[1] for row in rows} == dict.fromkeys(nodes, "Ready"), output
+    assert set(Path(tempfile.gettempdir()).glob("plumbline-*")) == before
 
 
 def ready(node: dict[str, Any]) -> bool:

@@ -105,7 +105,7 @@ def test_restarted_libvirtd_finds_running_vms(lab: Lab, machine: Machine) -> Non
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         processes.end(pid, 10)
-    assert libvirtd.owner(lab) is libvirtd.Owner.NOBODY
+    assert libvirtd.owner(lab) is libvirtd.Owner.NONE
     libvirtd.ensure(lab)
     assert virsh("list", "--name") == machine.name
 

@@ -74,6 +74,10 @@ def test_nodes_are_ready(kubectl: Kubectl) -> None:
     api.every_node_is_ready(kubectl, {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
 
 
+def test_make_kubectl_lists_nodes(project: Project) -> None:
+    api.make_kubectl_lists_nodes(project, sorted(NODES))
+
+
 def test_pods_reach_services_by_name(project: Project, kubectl: Kubectl) -> None:
     api.import_test_image(project, sorted(NODES))
     api.deploy_echo(kubectl, 3)

@@ -33,17 +33,17 @@ def run(machine: Machine) -> tuple[int, dict[str, str], str]:
 
 
 def test_doctor_on_an_empty_machine_lists_what_is_missing(machine: Machine) -> None:
-    code, lines, said = run(machine)
+    code, lines, printed = run(machine)
     assert code == 1
     assert "missing: pulumi, plugin tls, plugin libvirt, plugin command, go" in lines
     assert lines["pulumi"].endswith("`make tools`")
-    assert "nothing is missing" not in said
+    assert "nothing is missing" not in printed
 
 
 def test_doctor_with_a_built_set_misses_nothing(machine: Machine) -> None:
     built = machine.built()
-    code, lines, said = run(machine)
-    assert code == 0, said
+    code, lines, printed = run(machine)
+    assert code == 0, printed
     assert "nothing is missing" in lines
     assert f"{built}/bin/pulumi {parts.ENGINE_VERSION}" in lines["pulumi"]
 
@@ -56,8 +56,8 @@ def test_doctor_shows_why_an_engine_is_not_used(machine: Machine) -> None:
 
 def test_doctor_shows_the_users_engine_if_it_is_used(machine: Machine) -> None:
     path = machine.pulumi()
-    code, lines, said = run(machine)
-    assert code == 0, said
+    code, lines, printed = run(machine)
+    assert code == 0, printed
     assert lines["pulumi"].split() == ["pulumi", str(path), parts.ENGINE_VERSION, str(path)]
     assert "Pulumi's own" in lines["plugin tls"]
 
