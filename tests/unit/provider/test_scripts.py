@@ -61,13 +61,12 @@ def test_script_does_not_hold_a_secret_in_clear() -> None:
     assert "a2V5Cg==" in SCRIPTS["stage"], "it travels in base64 on standard input"
 
 
-def test_call_hands_over_words_and_variables() -> None:
+@pytest.mark.parametrize("shell", ["sh", "bash", "bash --posix"])
+def test_call_hands_over_words_and_variables(shell: str) -> None:
     show = 'show() { inner "$1" "$2"; }; inner() { printf "<%s>" "$1" "$2" "$path" "$mode"; }'
     script = whole([show, call("show", "it's", "a b", path="/etc/$x", mode="")])
-    assert (
-        subprocess.run(["sh"], input=script, text=True, capture_output=True, check=True).stdout
-        == "<it's><a b></etc/$x><>"
-    )
+    done = subprocess.run(shell.split(), input=script, text=True, capture_output=True, check=True)
+    assert done.stdout == "<it's><a b></etc/$x><>"
 
 
 def test_user_script_ends_with_its_first_failure() -> None:
