@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 PULUMI := eval "$$($(PYTHON) -m toolchain env)"; $(PYTHON) -m lab exec -- pulumi --non-interactive
 CHECKED := __main__.py cluster components provider lab toolchain tests
 
-.PHONY: help up down status preview doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance clean
+.PHONY: help up down status preview doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,10 @@ doctor: .venv/installed ## what was found, what will be used, what is missing
 env: tools ## what to export so that plain `pulumi` works here: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
 	@$(PYTHON) -m lab env
+
+classic: .venv/installed ## print what the 2018 series put on the nodes of STACK into classic-STACK/
+	@test -n "$(STACK)" || { echo "say which stack: make classic STACK=<stack>"; exit 1; }
+	@$(PYTHON) -m cluster.classic $(STACK)
 
 packages: .venv/installed ## install the Debian packages the lab needs
 	@$(PYTHON) -m lab packages --install

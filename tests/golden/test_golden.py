@@ -1,4 +1,4 @@
-"""The rendered text of each role, system and profile."""
+"""The rendered text of each role and system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from cluster.addons import addons
-from cluster.classic import classic
 from cluster.config.addresses import Host
 from cluster.config.load import load_config
 from cluster.config.model import Cluster, Cni, Libvirt, OperatingSystem, Role
@@ -79,13 +78,6 @@ def test_standard(cluster: Cluster, golden: Golden, index: int) -> None:
             golden(f"standard/{node.role}{path.replace('/', '_')}", file.content)
         else:
             assert file.source is not None, path
-
-
-@pytest.mark.parametrize("index", [0, 3], ids=["master", "worker"])
-def test_classic(cluster: Cluster, golden: Golden, index: int) -> None:
-    node = cluster.nodes[index]
-    for path, text in classic.render(cluster, node).items():
-        golden(f"classic/{node.role}{path.replace('/', '_')}", text)
 
 
 @pytest.mark.parametrize("system", list(OperatingSystem))
