@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview kubectl doctor env packages tools lab check format test-fast test test-vms test-ha test-conformance docs clean
+.PHONY: help up down status preview kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -50,6 +50,9 @@ doctor: .venv/installed ## show what was found, what is used, and what is missin
 env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
 	@$(PYTHON) -m lab env
+
+classic: require-stack .venv/installed ## write the files of the 2018 series for the nodes of STACK into classic-STACK/
+	@$(PYTHON) -m cluster.classic $(STACK)
 
 packages: .venv/installed ## install the Debian packages that the lab needs
 	@$(PYTHON) -m lab packages --install
@@ -97,6 +100,11 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+reference: .venv/installed ## generate the reference pages, the schema for editors and the keys in Pulumi.yaml
+	$(PYTHON) -m cluster.reference
+	$(PYTHON) -m cluster.config.reference
+	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict

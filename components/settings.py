@@ -1,4 +1,4 @@
-"""The stack's configuration, read once and handed to cluster.config as plain data."""
+"""Reads the stack's configuration once and hands it to cluster.config as plain data."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ def load_config(root: Path) -> Cluster:
 
 
 def stack_values(namespace: str) -> dict[str, Any]:
-    """All configured values of one namespace, by key: objects and lists parsed, text as it stands."""
+    """All configured values of one namespace by key: objects and lists parsed, other text as it is.
+
+    Not pulumi.Config: it does not list the keys that are set, so a misspelt section would pass. Its get_object also ends
+    the program at the first text that is not JSON, and reads a text such as `1e3` as a number.
+    """
     values: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     prefix = f"{namespace}:"
     return {key.removeprefix(prefix): _parsed(value) for key, value in values.items() if key.startswith(prefix)}
 
 
 def _parsed(value: Any) -> Any:
-    """Objects and lists arrive as JSON text. Other text is left alone: a name such as `null` or `1e3` stays text."""
+    """Objects and lists arrive as JSON text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)

@@ -1,1 +1,1 @@
-"""What the 2018 series put on its nodes, for reading."""
+"""The nodes of a 2018 blog series: `python -m cluster.classic STACK` prints its files for a stack's nodes."""

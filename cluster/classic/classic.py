@@ -1,19 +1,24 @@
-"""The classic profile: what the 2018 series put on its nodes, rendered from its facts. For reading, not for running."""
+"""The files that the 2018 blog series put on its nodes, for reading.
+
+They cannot run: rkt is gone, its image registry no longer has hyperkube v1.7.5_coreos.1, and no kubelet since has the flags
+require-kubeconfig, allow-privileged or network-plugin.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from cluster.config.addresses import url
-from cluster.config.model import Cluster, Node, Role, Subject
+from cluster.config.addresses import IPAddress, url
+from cluster.config.model import Node, Role, Subject
 from cluster.rendering import render as render_template
 
 CA_SUBJECT = Subject("kube-ca", "bootkube", "IT", "SG", "Singapore", "Singapore")
 CLIENT_SUBJECT = Subject("kubelet", "system:masters", "IT", "SG", "Singapore", "Singapore")
-"""One client certificate for all nodes, with every right there is: what `standard` mends first."""
+"""A system:masters certificate shared by all nodes; today each node has its own identity."""
 
 
 @dataclass(frozen=True)
@@ -25,26 +30,27 @@ class _Parameters:
     domain: str
 
 
-def render(cluster: Cluster, node: Node) -> dict[str, str]:
-    """The series' files for one node, text by path, and the certificate subjects under certificates.yaml."""
+def render(node: Node, nodes: Sequence[Node], domain: str, dns: IPAddress) -> dict[str, str]:
+    """The series' files for one of the nodes, text by path; the certificate subjects are in /certificates.yaml."""
     role = "master" if node.role is Role.CONTROL_PLANE else "worker"
     parameters = _Parameters(
         role=role,
         master=node.role is Role.CONTROL_PLANE,
         address=str(node.address),
-        dns=str(cluster.network.cluster_dns),
-        domain=cluster.domain,
+        dns=str(dns),
+        domain=domain,
     )
     return {
         "/etc/systemd/system/kubelet.service": render_template("classic/kubelet.service.j2", parameters),
-        "/etc/kubernetes/kubeconfig": yaml.safe_dump(_kubeconfig(cluster), sort_keys=False),
-        "certificates.yaml": yaml.safe_dump(_certificates(), sort_keys=False),
+        "/etc/kubernetes/kubeconfig": yaml.safe_dump(_kubeconfig(nodes), sort_keys=False),
+        "/certificates.yaml": yaml.safe_dump(_certificates(), sort_keys=False),
     }
 
 
-def _kubeconfig(cluster: Cluster) -> dict[str, Any]:
-    """All nodes talk to the third master: the single point of failure that `standard` does away with."""
-    third = cluster.control_plane_nodes()[min(2, len(cluster.control_plane_nodes()) - 1)]
+def _kubeconfig(nodes: Sequence[Node]) -> dict[str, Any]:
+    """All nodes use the API server of the third master: a single point of failure."""
+    masters = [node for node in nodes if node.role is Role.CONTROL_PLANE]
+    third = masters[min(2, len(masters) - 1)]
     embedded = "(embedded, base64)"
     authority = {"server": url(third.address, 443), "certificate-authority-data": embedded}
     credentials = {"client-certificate-data": embedded, "client-key-data": embedded}

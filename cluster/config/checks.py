@@ -30,19 +30,18 @@ class Draft:
 
 def check(draft: Draft, scope: Scope) -> None:
     """Runs every check across sections."""
-    _control_plane_nodes(draft, scope)
+    check_control_plane_nodes(draft.nodes, scope)
     _networks(draft, scope)
     _node_addresses(draft, scope)
     _endpoints(draft, scope)
     _pod_cidrs(draft, scope)
 
 
-def _control_plane_nodes(draft: Draft, scope: Scope) -> None:
-    names = [node.name for node in draft.nodes if node.role is Role.CONTROL_PLANE]
+def check_control_plane_nodes(nodes: Sequence[Node], scope: Scope) -> None:
+    """Notes an error if there are no control-plane nodes, or an even number."""
+    names = [node.name for node in nodes if node.role is Role.CONTROL_PLANE]
     # A wrong role says nothing about how many nodes have which.
-    if scope.failed("nodes") and (
-        not draft.nodes or any(scope.failed(f"nodes.{one.name}.role") for one in draft.nodes)
-    ):
+    if (not nodes and scope.failed("nodes")) or any(scope.failed(f"nodes.{one.name}.role") for one in nodes):
         return
     if not names:
         scope.error("nodes", "none has role control-plane: one, three or five are needed")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.config import artifacts, tree
-from cluster.config.checks import Draft, check
+from cluster.config.checks import Draft, check, check_control_plane_nodes
 from cluster.config.kinds import read, read_section
 from cluster.config.kubelet_check import check_kubelet
 from cluster.config.machines import MachineReader, read_machines
@@ -22,12 +23,37 @@ from cluster.config.model import (
     Kubernetes,
     KubernetesKeys,
     Network,
+    Node,
 )
 from cluster.config.nodes import read_nodes
 from cluster.config.pod_cidrs import with_pod_cidrs
 from cluster.config.reader import ConfigError, Reader, Scope
 
-__all__ = ["ConfigError", "load_config"]
+__all__ = ["ConfigError", "load_config", "load_outline"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The parts of a configuration that need no files beside it."""
+
+    names: ClusterName
+    network: Network
+    nodes: tuple[Node, ...]
+
+
+def load_outline(raw: Mapping[str, Any]) -> Outline:
+    """Names, networks and nodes of a stack, without their machines. Reads no file. Raises ConfigError."""
+    scope = Scope(Path(), tree.former_keys())
+    top = Reader(raw, scope)
+    outline = Outline(
+        read_section(top, "cluster", ClusterName),
+        read_section(top, "network", Network),
+        read_nodes(top, MachineReader()),
+    )
+    check_control_plane_nodes(outline.nodes, scope)
+    if scope.problems:
+        raise ConfigError(scope.problems)
+    return outline
 
 
 def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:

@@ -38,7 +38,7 @@ class OperatingSystem(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSize:
-    """A VM's size."""
+    """Size of a VM."""
 
     vcpus: int = key(2, 1, 512, doc="Virtual CPUs.")
     memory: int = key(2048, 1024, 4 << 20, unit="MiB", doc="Memory.")
@@ -129,13 +129,15 @@ class Ssh:
     user: str = key("core", doc="root, or a user who may use sudo without a password.")
     private_key_file: Path = key(
         Path(),
-        doc="Unencrypted private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there.",
+        doc="Unencrypted private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there. Required, "
+        "here or per node.",
         example="~/.ssh/id_ed25519",
     )
     host_key: str = key(
         "",
         check=HOST_KEY,
-        doc="The host's pinned public key, as in /etc/ssh/ssh_host_ed25519_key.pub there. Another key means another machine.",
+        doc="The host's pinned public key, as in /etc/ssh/ssh_host_ed25519_key.pub there; required, here or per node. Another "
+        "key means another machine.",
     )
 
 

@@ -44,16 +44,16 @@ def read_machines(top: Reader) -> Libvirt | Ssh:
 
 
 class MachineReader:
-    """Reads what each node adds to the machines' settings, and puts both together."""
+    """Reads what each node adds to the machines' settings, and puts both together. Without settings it reads nothing."""
 
-    def __init__(self, settings: Libvirt | Ssh) -> None:
+    def __init__(self, settings: Libvirt | Ssh | None = None) -> None:
         self._settings = settings
         self._sizes: dict[str, MachineSize] = {}
         self._hosts: dict[str, SshHost] = {}
 
     def read(self, name: str, node: Reader) -> None:
         """Reads `machine` or `ssh` of one node."""
-        if node.scope.failed("machines.source"):
+        if self._settings is None or node.scope.failed("machines.source"):
             node.has("machine"), node.has("ssh")
         elif isinstance(self._settings, Libvirt):
             node.refuse("ssh", "is for machines.source existing; libvirt machines get their keys from the program")

@@ -36,6 +36,25 @@ SECTIONS: dict[str, type] = {
 }
 """The declared sections by path, but for those that are fields of another."""
 
+TOP = {
+    "cluster": "The cluster's names",
+    "nodes": "The nodes by name",
+    "machines": "The machines of all nodes",
+    "network": "The cluster's networks",
+    "kubernetes": "Version, API endpoints and artifacts",
+    "certificates": "Certificates and their renewal",
+    "kubelet": "KubeletConfiguration keys for every node, merged over the program's own",
+    "containerd": "The container runtime",
+    "controlPlane": "Leader election and probes",
+    "etcd": "The members of etcd",
+}
+"""Every key of the first level, in the order of the reference, with its title."""
+
+REQUIRED = ("cluster", "nodes", "machines")
+
+INHERITED = {"nodes.<name>.machine": "machines.libvirt.size", "nodes.<name>.ssh": "machines.ssh"}
+"""Sections whose defaults are another's values."""
+
 REMOVED = {
     "profile": "is gone: `make classic STACK=<stack>` prints what the 2018 series put on that stack's nodes",
     "machines.os": "is now machines.libvirt.os, since it has no effect on existing hosts",
