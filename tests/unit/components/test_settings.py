@@ -41,7 +41,7 @@ def test_load_config_ends_the_program_with_every_error(tmp_path: Path, monkeypat
     monkeypatch.setattr(pulumi, "get_project", lambda: "plumbline")
     monkeypatch.setattr(pulumi, "get_stack", lambda: "trial")
     set_all_config(
-        {"plumbline:cluster": json.dumps({"name": "proof"}), "plumbline:nets": "{}", "plumbline:etcd": "fast"}
+        {"plumbline:cluster": json.dumps({"name": "proof"}), "plumbline:netwrok": "{}", "plumbline:etcd": "fast"}
     )
     with pytest.raises(pulumi.RunError) as raised:
         load_config(tmp_path)
@@ -50,5 +50,5 @@ def test_load_config_ends_the_program_with_every_error(tmp_path: Path, monkeypat
         "  - machines.source: is missing: one of libvirt, existing",
         "  - nodes: is missing: at least one node with role control-plane",
         "  - etcd: is text, not an object",
-        "  - nets: is not a known key; did you mean etcd?",
+        "  - netwrok: is not a known key; did you mean network?",
     ]
