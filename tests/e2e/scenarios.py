@@ -114,11 +114,11 @@ def a_setting_that_the_kubelet_refuses(project: Project, node: str, others: list
     """The kubelet does not come up with a setting that cannot be: the previous file is put back, it runs on, the run fails."""
     before = {name: project.started(name) for name in others}
     good = project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml")
-    project.set(f"nodes.{node}.kubelet.imageGCHighThresholdPercent", "200")
+    project.set(f"nodes.{node}.kubelet.reservedSystemCPUs", "900-901")
     try:
         said = project.pulumi("up", "--yes", check=False)
         assert f"{node}: kubelet.service is not ready" in said
-        assert "imagegchighthresholdpercent" in said.lower(), "the unit's own last words are shown"
+        assert "reserved-cpus: 900-901 is not a subset of online-cpus" in said, "the unit's own last words are shown"
         assert f"{node}: the previous files were put back and kubelet.service restarted" in said
         assert "Traceback" not in said
         wait_for(
@@ -131,7 +131,7 @@ def a_setting_that_the_kubelet_refuses(project: Project, node: str, others: list
             "/var/lib/plumbline/pending:",
         ]
     finally:
-        project.unset(f"nodes.{node}.kubelet.imageGCHighThresholdPercent")
+        project.unset(f"nodes.{node}.kubelet.reservedSystemCPUs")
     a_second_up_writes_nothing(project)
     assert before == {name: project.started(name) for name in others}
 

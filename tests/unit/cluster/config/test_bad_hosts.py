@@ -122,6 +122,18 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"nodes/w1/address": "10.2.0.9"},
         "nodes.w1.address: 10.2.0.9 is in network.podCIDR (10.2.0.0/16): a node's address must be outside it",
     ),
+    *(
+        (
+            f"address {address}",
+            {"nodes/w1/address": address},
+            f"nodes.w1.address: {address} is in {network}: it must be a unicast address that other machines reach",
+        )
+        for address, network in (
+            ("127.0.0.1", "127.0.0.0/8 (loopback addresses)"),
+            ("0.0.0.0", "0.0.0.0/8 (addresses of no machine)"),
+            ("224.0.0.1", "224.0.0.0/4 (multicast addresses)"),
+        )
+    ),
     (
         "node among the services",
         {"nodes/w1/address": "10.3.0.9"},
