@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from cluster.config import ssh_keys
@@ -35,6 +36,10 @@ BAD_KEYS = {
         f"is a PuTTY key: {NEEDED} (`puttygen -O private-openssh` converts it)",
     ),
     "only its first line": (private_key().splitlines()[0], f"holds a damaged private key: {NEEDED}"),
+    "of another curve": (
+        private_key(ec.generate_private_key(ec.SECP256K1()), PrivateFormat.PKCS8),
+        f"holds a key of a type that cannot be used: {NEEDED} (ed25519, ecdsa or rsa)",
+    ),
     "cut short": (private_key()[:200], f"holds a damaged private key: {NEEDED}"),
 }
 DAMAGED = "is not an SSH public key of type ssh-ed25519: its base64 text is cut short or damaged"
@@ -105,6 +110,14 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         {"nodes/w1/ssh": {"hostKeyFile": "absent.pub"}},
         "nodes.w1.ssh.hostKeyFile: absent.pub cannot be read (no such file or directory); for the lab's hosts `make up` "
         "writes it",
+    ),
+    *(
+        (
+            f"user {user!r}",
+            {"machines/ssh/user": user},
+            f"machines.ssh.user: '{user}' is not a login name: letters, digits and ._@-, not beginning with -",
+        )
+        for user in ("", "-oProxyCommand=x", "core user")
     ),
     ("port out of range", {"nodes/w1/ssh": {"port": 70000}}, "nodes.w1.ssh.port: 70000 is not between 1 and 65535"),
     (
