@@ -101,9 +101,9 @@ class LibvirtMachines(Component):
             opts=self.child(**self._options),
         )
 
-    def _boot_volume(self, name: str, file: str | None) -> libvirt.Volume | None:
+    def _boot_volume(self, name: str, file: str) -> libvirt.Volume | None:
         """A file of direct kernel boot, uploaded once with the image that it belongs to; None where there is none."""
-        if file is None:
+        if not file:
             return None
         return libvirt.Volume(
             f"{self._name}-{name}",
