@@ -102,9 +102,9 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             opts=self.child(**self._options),
         )
 
-    def _boot_volume(self, name: str, file: str | None) -> libvirt.Volume | None:
+    def _boot_volume(self, name: str, file: str) -> libvirt.Volume | None:
         """A file of direct kernel boot, uploaded once per image; None if it is not configured."""
-        if file is None:
+        if not file:
             return None
         return libvirt.Volume(
             f"{self._name}-{name}",

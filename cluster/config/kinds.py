@@ -144,8 +144,8 @@ def _text(reader: Reader, one: Key, kind: Any, default: Any) -> Any:
             return parse(one.derived.text(reader.scope.values))
         except (KeyError, ValueError):
             return placeholder
-    if text is None:
-        if one.required and default is REQUIRED and not reader.has(one.name):
+    if text is None or (text == "" and one.required):
+        if one.required and default is REQUIRED and (text == "" or not reader.has(one.name)):
             missing = one.missing or (f"one of {', '.join(choices)}" if choices else "")
             reader.error(one.name, f"is missing{': ' + missing if missing else ''}")
         return placeholder

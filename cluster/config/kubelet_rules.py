@@ -217,6 +217,8 @@ def _cgroups_and_cpus(merged: Merged) -> Found:
     if merged.get("systemCgroups") and not merged.get("cgroupRoot"):
         yield "systemCgroups", "needs cgroupRoot"
     cpus = merged.get("reservedSystemCPUs")
+    if cpus and not values.CPU_LIST.fullmatch(cpus):
+        yield "reservedSystemCPUs", f"'{cpus}' is not a list of CPUs, such as 0-1,4"
     for group in ("systemReservedCgroup", "kubeReservedCgroup"):
         if cpus and merged.get(group):
             yield "reservedSystemCPUs", f"is set beside {group}: the kubelet takes one of them"

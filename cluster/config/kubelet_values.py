@@ -12,6 +12,7 @@ from cluster.config.kubelet_schema import Schema
 DURATION = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i)?")
 """Without exponents: YAML readers disagree whether 1e9 is a text."""
+CPU_LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 SIGNALS = (
     *("memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available", "imagefs.inodesFree"),

@@ -126,7 +126,11 @@ class Ssh:
     """Existing hosts, for `machines.source: existing`. A node's own `ssh` overrides these keys."""
 
     port: int = key(22, 1, 65535, doc="Port of the SSH server.")
-    user: str = key("core", doc="root, or a user who may use sudo without a password.")
+    user: str = key(
+        "core",
+        check=Check("a login name", syntax.user, syntax.USER),
+        doc="root, or a user who may use sudo without a password.",
+    )
     private_key_file: Path = key(
         Path(),
         doc="Unencrypted private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there. Required, "

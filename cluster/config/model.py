@@ -99,6 +99,7 @@ NETWORK_NAME = Check(
     "a DNS domain, not localhost or a node's name", lambda one: syntax.dns_name(one) or purposes.name(one)
 )
 UNICAST = Check("a unicast address", purposes.unicast)
+MOST_RESOLVERS = 15
 HTTP_URL = Check("a http:// or https:// URL", syntax.http_url, syntax.HTTP_URL)
 
 
@@ -201,7 +202,9 @@ class Network:
         return None
 
     @rule("resolvers", "cluster_dns", "pod_cidr")
-    def _resolvers_are_outside(self) -> str | None:
+    def _resolvers_can_be_asked(self) -> str | None:
+        if len(self.resolvers or ()) > MOST_RESOLVERS:
+            return f"has {len(self.resolvers or ())} entries: CoreDNS takes at most {MOST_RESOLVERS}"
         for one in self.resolvers or ():
             if one == self.cluster_dns:
                 return f"{one} is network.clusterDNS: the cluster's DNS would ask itself"

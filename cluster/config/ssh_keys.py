@@ -94,7 +94,10 @@ def private_key(file: Path) -> str | None:
         return f"{file.name} holds a key of a type that cannot be used: {PRIVATE_KEY} (ed25519, ecdsa or rsa)"
     except ValueError:
         return f"{file.name} holds a damaged private key: {PRIVATE_KEY}"
-    if not isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+    usable = isinstance(key, ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey) or (
+        isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, tuple(map(type, CURVES.values())))
+    )
+    if not usable:
         return f"{file.name} holds a key of a type that cannot be used: {PRIVATE_KEY} (ed25519, ecdsa or rsa)"
     return None
 

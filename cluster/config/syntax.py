@@ -12,6 +12,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 HTTP_URL = r"https?://[A-Za-z0-9.\[\]:-]+(/\S*)?"
 LIBVIRT_URI = r"(qemu|test)(\+(unix|ssh|tcp|tls|libssh2?))?://\S*"
+USER = r"[A-Za-z0-9_.][A-Za-z0-9_.@-]*"
 BRIDGE = r"[a-z][a-z0-9-]{0,14}"
 
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -130,16 +131,21 @@ def bridge(value: str) -> str | None:
     return f"'{value}' is not an interface name: at most 15 of a-z, 0-9 and -, beginning with a letter"
 
 
+def user(value: str) -> str | None:
+    """A login name."""
+    if re.fullmatch(USER, value):
+        return None
+    return f"'{value}' is not a login name: letters, digits and ._@-, not beginning with -"
+
+
 def pool(value: str) -> str | None:
-    """A folder of its own for a storage pool, which libvirt makes and removes."""
+    """The folder of a storage pool, which libvirt makes and removes: nothing else may use it."""
     if not re.fullmatch(r"/[A-Za-z0-9._/-]+", value):
         return f"'{value}' is not an absolute folder of letters, digits and ._-/"
     if str(PurePosixPath(value)) != value or ".." in value.split("/") or value.startswith("//"):
         return f"'{value}' is not a plain path: write it without '.', '..', '//' and a trailing /"
     if value.split("/")[1] in SYSTEM_FOLDERS or value in SHARED_FOLDERS or value.count("/") < 2:
-        return (
-            f"'{value}' is a folder that others use: name one of its own, such as /var/lib/libvirt/plumbline/<cluster>"
-        )
+        return f"'{value}' is a folder that others use: name one for this pool alone, such as /var/lib/libvirt/plumbline/<cluster>"
     return None
 
 

@@ -115,11 +115,11 @@ def refused_setting_is_rolled_back(project: Project, node: str, others: list[str
     """The kubelet refuses an invalid setting: the run fails, the previous file is restored and the kubelet runs with it."""
     before = {name: project.started(name) for name in others}
     good = project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml")
-    project.set(f"nodes.{node}.kubelet.imageGCHighThresholdPercent", "200")
+    project.set(f"nodes.{node}.kubelet.reservedSystemCPUs", "900-901")
     try:
         printed = project.pulumi("up", "--yes", check=False)
         assert f"{node}: kubelet.service is not ready" in printed
-        assert "imagegchighthresholdpercent" in printed.lower(), "the end of the unit's journal must be shown"
+        assert "reserved-cpus: 900-901 is not a subset of online-cpus" in printed, "the end of the unit's journal must be shown"
         assert f"{node}: the previous files were put back and kubelet.service restarted" in printed
         assert "Traceback" not in printed
         wait_for(
@@ -132,7 +132,7 @@ def refused_setting_is_rolled_back(project: Project, node: str, others: list[str
             "/var/lib/plumbline/pending:",
         ]
     finally:
-        project.unset(f"nodes.{node}.kubelet.imageGCHighThresholdPercent")
+        project.unset(f"nodes.{node}.kubelet.reservedSystemCPUs")
     second_up_writes_nothing(project)
     assert before == {name: project.started(name) for name in others}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +18,8 @@ from cluster.config.kubelet_schema import load
 from lab.context import Lab
 from tests.unit.cluster.config.kubelet_cases import CASES, GOOD, LATE
 
-KUBELET = Lab.of(Path(__file__).parents[2]).mirror / "kubernetes" / versions.SUPPORTED[0] / "kubelet"
+ROOT = Path(__file__).parents[2]
+KUBELET = Lab.of(ROOT).mirror / "kubernetes" / versions.SUPPORTED[0] / "kubelet"
 # What a machine's kernel and control groups may be is not in question here.
 HERE = {"failCgroupV1": False, "protectKernelDefaults": False}
 OWN = [case[0] for case in CASES if "program" in case[3] and case[3].startswith(("is set by", "null would"))]
@@ -42,6 +45,18 @@ def test_kubelet_knows_every_feature_gate_of_the_schema(tmp_path: Path) -> None:
         is None
     )
     assert "NoSuchGate" in (_refusal(tmp_path, {"featureGates": {"NoSuchGate": True}}) or "")
+
+
+@pytest.mark.skipif(shutil.which("go") is None, reason="the schema's generator takes go on PATH")
+def test_schema_follows_from_the_source_of_kubernetes() -> None:
+    folder = ROOT / "cluster/config/kubelet_schema"
+    for file in sorted(folder.glob("v*.json")):
+        version = json.loads(file.read_text())["version"]
+        done = subprocess.run(
+            ["go", "run", str(folder / "generate.go"), version], capture_output=True, text=True, check=False, cwd="/"
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == file.read_text(), f"{file.name} is out of date"
 
 
 def _refusal(folder: Path, settings: Mapping[str, Any]) -> str | None:

@@ -254,6 +254,12 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "logging.vmodule",
         "is for logging.format text",
     ),
+    (
+        "no list of CPUs",
+        {"reservedSystemCPUs": "two"},
+        "reservedSystemCPUs",
+        "'two' is not a list of CPUs, such as 0-1,4",
+    ),
     ("a mode that is gone", {"runOnce": True}, "runOnce", "must not be true: the kubelet has no such mode any more"),
 ]
 LATE = (

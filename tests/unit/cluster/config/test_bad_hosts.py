@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from cluster.config import ssh_keys
@@ -35,6 +36,10 @@ BAD_KEYS = {
         f"is a PuTTY key: {NEEDED} (`puttygen -O private-openssh` converts it)",
     ),
     "only its first line": (private_key().splitlines()[0], f"holds a damaged private key: {NEEDED}"),
+    "of another curve": (
+        private_key(ec.generate_private_key(ec.SECP256K1()), PrivateFormat.PKCS8),
+        f"holds a key of a type that cannot be used: {NEEDED} (ed25519, ecdsa or rsa)",
+    ),
     "cut short": (private_key()[:200], f"holds a damaged private key: {NEEDED}"),
 }
 DAMAGED = "is not an SSH public key of type ssh-ed25519: its base64 text is cut short or damaged"
@@ -106,6 +111,14 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "nodes.w1.ssh.hostKeyFile: absent.pub cannot be read (no such file or directory); for the lab's hosts `make up` "
         "writes it",
     ),
+    *(
+        (
+            f"user {user!r}",
+            {"machines/ssh/user": user},
+            f"machines.ssh.user: '{user}' is not a login name: letters, digits and ._@-, not beginning with -",
+        )
+        for user in ("", "-oProxyCommand=x", "core user")
+    ),
     ("port out of range", {"nodes/w1/ssh": {"port": 70000}}, "nodes.w1.ssh.port: 70000 is not between 1 and 65535"),
     (
         "size of an existing host",
@@ -121,6 +134,18 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "node among the pods",
         {"nodes/w1/address": "10.2.0.9"},
         "nodes.w1.address: 10.2.0.9 is in network.podCIDR (10.2.0.0/16): a node's address must be outside it",
+    ),
+    *(
+        (
+            f"address {address}",
+            {"nodes/w1/address": address},
+            f"nodes.w1.address: {address} is in {network}: it must be a unicast address that other machines reach",
+        )
+        for address, network in (
+            ("127.0.0.1", "127.0.0.0/8 (loopback addresses)"),
+            ("0.0.0.0", "0.0.0.0/8 (addresses of no machine)"),
+            ("224.0.0.1", "224.0.0.0/4 (multicast addresses)"),
+        )
     ),
     (
         "node among the services",

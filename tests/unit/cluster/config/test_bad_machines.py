@@ -96,10 +96,15 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         (
             f"pool {pool}",
             {"machines/libvirt/pool": pool},
-            f"machines.libvirt.pool: '{pool}' is a folder that others use: name one of its own, such as "
+            f"machines.libvirt.pool: '{pool}' is a folder that others use: name one for this pool alone, such as "
             "/var/lib/libvirt/plumbline/<cluster>",
         )
         for pool in ("/etc/pool", "/var", "/var/lib/libvirt", "/usr/lib/pool", "/pool")
+    ),
+    (
+        "empty path",
+        {f"{IMAGE}/path": ""},
+        "machines.libvirt.image.path: is missing: the VM image: a qcow2 file, or its URL",
     ),
     (
         "checksum twice",

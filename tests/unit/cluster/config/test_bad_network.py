@@ -106,6 +106,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "network.resolvers: 10.2.1.53 is in network.podCIDR (10.2.0.0/16): a pod's address does not last",
     ),
     (
+        "more resolvers than CoreDNS takes",
+        {"network/resolvers": [f"192.0.2.{number}" for number in range(1, 17)]},
+        "network.resolvers: has 16 entries: CoreDNS takes at most 15",
+    ),
+    (
         "one resolver twice",
         {"network/resolvers": ["192.0.2.53", "192.0.2.53"]},
         "network.resolvers[1]: repeats network.resolvers[0]: leave one of them out",

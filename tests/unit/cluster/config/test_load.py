@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from cluster.config import tree
+from cluster import pins
+from cluster.config import kubelet_schema, tree
+from cluster.config.kubelet_base import BASE
+from cluster.config.kubelet_values import check_value
 from cluster.config.load import load_config
 from cluster.config.model import ExistingHosts, Libvirt
+from cluster.node import kubelet
 from cluster.pki import leaves
 from tests.unit.cluster.config.conftest import LIBVIRT, SHA, Errors, changed
 from tests.unit.keys import ECDSA, HOST_KEY, public_key
@@ -124,3 +128,21 @@ def test_load_config_names_the_new_name_of_a_former_key(
 
 def test_every_former_key_has_a_case() -> None:
     assert len(tree.former_keys()) == 9
+
+
+@pytest.mark.parametrize("version", pins.SUPPORTED)
+def test_every_supported_version_has_a_kubelet_schema(version: str) -> None:
+    assert "maxPods" in kubelet_schema.load(version).types[kubelet_schema.ROOT]
+
+
+def test_every_key_of_the_programs_own_kubelet_configuration_fits_the_schema(
+    libvirt: dict[str, Any], root: Path
+) -> None:
+    cluster = load_config(libvirt, root)
+    for node in cluster.nodes:
+        written = kubelet.configuration(cluster, node)
+        assert (
+            list(check_value(kubelet_schema.load(cluster.kubernetes.version), kubelet_schema.ROOT, written, "")) == []
+        )
+        assert written.keys() == BASE.keys()
+        assert {key for key, value in BASE.items() if value is not None and written[key] != value} == {"authentication"}
