@@ -25,6 +25,7 @@ from cluster import (
     paths,
     runtime,
     static_pods,
+    versions,
 )
 from cluster.model import Cluster, OperatingSystem, PodNetwork, Role
 
@@ -48,21 +49,16 @@ VALUES: dict[str, Any] = {
     "kubelet": {"systemReserved": {"cpu": "200m"}},
     "kubernetes": {"artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "SHA256SUMS"}},
 }
+KUBERNETES = versions.DEFAULT
 ARTIFACTS = (
-    "kubernetes/v1.36.3/kubelet",
-    "containerd/v2.2.1/containerd",
-    "containerd/v2.2.1/containerd-shim-runc-v2",
-    "containerd/v2.2.1/ctr",
-    "runc/v1.3.4/runc",
-    "etcd/v3.6.8/etcd",
-    "etcd/v3.6.8/etcdctl",
-    "etcd/v3.6.8/etcdutl",
-    "kubernetes/v1.36.3/kubectl",
-    *(f"cni/v1.9.1/{name}" for name in ("host-local", "loopback", "portmap", "ptp")),
-    *(f"images/{name}-v1.36.3.tar" for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")),
-    "images/kube-proxy-v1.36.3.tar",
-    "images/coredns-v1.14.2.tar",
-    "images/pause-3.10.1.tar",
+    *(f"kubernetes/{KUBERNETES}/{name}" for name in ("kubelet", "kubectl")),
+    *(f"containerd/{versions.CONTAINERD}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")),
+    f"runc/{versions.RUNC}/runc",
+    *(f"etcd/{versions.ETCD}/{name}" for name in ("etcd", "etcdctl", "etcdutl")),
+    *(f"cni/{versions.CNI}/{name}" for name in versions.CNI_PLUGINS),
+    *(f"images/{name}-{KUBERNETES}.tar" for name in (*versions.CONTROL_PLANE, versions.KUBE_PROXY)),
+    f"images/coredns-{versions.COREDNS}.tar",
+    f"images/pause-{versions.PAUSE}.tar",
 )
 
 

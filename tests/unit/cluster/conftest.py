@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from cluster import versions
+
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBn0vXLcCkfGjPiQfKpUkMOU8pUyUzcR4ZbZm4Oe6sD1"
 SHA = "ab" * 32
 
@@ -44,7 +46,7 @@ def root(tmp_path: Path) -> Path:
     """A folder with the files that the configurations name."""
     (tmp_path / "id").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
     (tmp_path / "nokey").write_text("hello\n")
-    (tmp_path / "sums").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n")
+    (tmp_path / "sums").write_text(f"{SHA}  kubernetes/{versions.DEFAULT}/kubelet\n")
     (tmp_path / "broken").write_text("not a checksum line\n")
     (tmp_path / "badhost.pub").write_text("hello\n")
     return tmp_path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster import config
+from cluster import config, versions
 from tests.unit.cluster.conftest import SHA
 
 
@@ -112,7 +112,7 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "unsupported version",
         {"kubernetes/version": "v1.7.5"},
-        "kubernetes.version: 'v1.7.5' is not one of v1.36.3, v1.36.4, v1.36.1",
+        f"kubernetes.version: 'v1.7.5' is not one of {', '.join(versions.SUPPORTED)}",
     ),
     (
         "no checksum",
@@ -142,7 +142,7 @@ LIBVIRT_CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "artifact without checksum",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "sums"}},
-        "kubernetes.artifacts.sha256sums: sums has no sha256 for runc/v1.3.4/runc",
+        f"kubernetes.artifacts.sha256sums: sums has no sha256 for runc/{versions.RUNC}/runc",
     ),
     (
         "bad URL",

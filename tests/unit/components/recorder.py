@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from google.protobuf import json_format
 from pulumi.runtime import mocks as pulumi_mocks
+
+from cluster import versions
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -41,7 +44,7 @@ class _Mocks(pulumi_mocks.Mocks):
             state |= {"certRequestPem": "a request"}
         if args.typ == "command:remote:Command":
             printed = {"proof-etcd-quorum": "[]", "proof-add-ons-control-plane": "m1 kube-apiserver an/image:v1\n"}
-            state |= {"stdout": printed.get(args.name, '{"version": "v1.36.3", "state": "active"}')}
+            state |= {"stdout": printed.get(args.name, json.dumps({"version": versions.DEFAULT, "state": "active"}))}
         return f"{args.name}-id", state
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster import config, paths
+from cluster import config, paths, versions
 from cluster.model import Cluster
 from components.plumbline import Plumbline, PlumblineArgs
 from tests.unit.components.recorder import Recorder, is_secret, record
@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
                 "hostKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1oaJ0PL1n7Eh4pqd1fwqTmSvPZF0wH2qNu0i2k7q5m",
             },
         },
-        "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},
+        "kubernetes": {"version": versions.DEFAULT, "artifacts": {"source": "upstream"}},
     }
     return config.load(values, folder)
 
