@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster import pins
+from cluster import versions
 from cluster.config import kubelet_schema, tree
 from cluster.config.kubelet_base import BASE
 from cluster.config.kubelet_values import check_value
@@ -130,7 +130,7 @@ def test_every_former_key_has_a_case() -> None:
     assert len(tree.former_keys()) == 9
 
 
-@pytest.mark.parametrize("version", pins.SUPPORTED)
+@pytest.mark.parametrize("version", versions.SUPPORTED)
 def test_every_supported_version_has_a_kubelet_schema(version: str) -> None:
     assert "maxPods" in kubelet_schema.load(version).types[kubelet_schema.ROOT]
 
