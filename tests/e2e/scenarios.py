@@ -119,7 +119,9 @@ def refused_setting_is_rolled_back(project: Project, node: str, others: list[str
     try:
         printed = project.pulumi("up", "--yes", check=False)
         assert f"{node}: kubelet.service is not ready" in printed
-        assert "reserved-cpus: 900-901 is not a subset of online-cpus" in printed, "the end of the unit's journal must be shown"
+        assert "reserved-cpus: 900-901 is not a subset of online-cpus" in printed, (
+            "the end of the unit's journal must be shown"
+        )
         assert f"{node}: the previous files were put back and kubelet.service restarted" in printed
         assert "Traceback" not in printed
         wait_for(

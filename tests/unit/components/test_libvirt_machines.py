@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cluster.config.load import load_config
-from components.plumbline import Plumbline, PlumblineArgs
+from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
 from tests.unit.cluster.config.conftest import LIBVIRT, changed
 from tests.unit.components.recorder import record
 
@@ -27,7 +27,7 @@ def test_volumes_hold_boot_files_only_if_the_image_names_them(
     tmp_path: Path, change: dict[str, Any], boot: set[str]
 ) -> None:
     cluster = load_config(changed(copy.deepcopy(LIBVIRT), change), tmp_path)
-    recorder = record(lambda: Plumbline("proof", PlumblineArgs(cluster)).nodes, preview=True)
+    recorder = record(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)).nodes, preview=True)
     assert {one.name for one in recorder.of_type(":Volume")} == VOLUMES | boot
     network = recorder.named("proof-machines-network").inputs
     assert (network["bridge"], network["addresses"]) == ("pb-proof", ["10.77.0.0/24"])
