@@ -53,7 +53,7 @@ def four_digits(mode: str) -> str:
 
 
 class Action(StrEnum):
-    """What a unit needs after one of its files changed (docs/reactions.md).
+    """What a unit needs after one of its files changed (docs/reference/reactions.md).
 
     `self-reload`: the program rereads the file by itself; it is restarted only if it still serves the old certificate.
     """

@@ -1,4 +1,4 @@
-"""What differs from one operating system to another is in its facts only."""
+"""All that differs from one operating system to another is in its facts."""
 
 from __future__ import annotations
 
