@@ -34,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
                 "hostKey": HOST_KEY,
             },
         },
-        "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},
+        "kubernetes": {"artifacts": {"source": "upstream"}},
     }
     return load_config(values, folder)
 
