@@ -1,4 +1,4 @@
-"""A good configuration to break, one thing at a time."""
+"""Valid configurations, and the errors of changed ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def existing_errors(existing: dict[str, Any], root: Path) -> Errors:
 
 
 def errors(values: dict[str, Any], root: Path) -> tuple[str, ...]:
-    """The errors of a configuration as text, empty if it is good."""
+    """The errors of a configuration as text, empty if it is valid."""
     try:
         load_config(values, root)
     except ConfigError as error:
