@@ -23,7 +23,7 @@ ARTIFACTS = SOURCES / "artifacts"
 
 
 def artifacts() -> list[Path]:
-    """Build what is missing. Return a folder per part: its files as in the mirror, with SHA256SUMS.
+    """Build the missing parts. Return a folder per part: its files as in the mirror, with SHA256SUMS.
 
     The first run takes minutes and shows progress, later runs take milliseconds. Raises UserError.
     """
