@@ -77,7 +77,6 @@ class Libvirt:
     """VMs on libvirt, for `machines.source: libvirt`. The program creates network, pool, disks and domains."""
 
     operating_system: OperatingSystem = key(
-        OperatingSystem.FLATCAR,
         name="os",
         doc="Operating system of the image: decides Ignition's fw_cfg name, groups and network files.",
     )

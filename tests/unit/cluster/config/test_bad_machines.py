@@ -102,6 +102,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         for pool in ("/etc/pool", "/var", "/var/lib/libvirt", "/usr/lib/pool", "/pool")
     ),
     (
+        "no operating system",
+        {"machines/libvirt/os": None},
+        "machines.libvirt.os: is missing: one of debian, flatcar, fedora-coreos",
+    ),
+    (
         "empty path",
         {f"{IMAGE}/path": ""},
         "machines.libvirt.image.path: is missing: the VM image: a qcow2 file, or its URL",

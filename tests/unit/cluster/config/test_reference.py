@@ -53,6 +53,7 @@ def test_schema_accepts_the_stacks(file: Path) -> None:
         ({"plumbline:cluster": {"name": "Big"}}, "/config/plumbline:cluster/name"),
         ({"plumbline:cluster": {}}, "/config/plumbline:cluster/name"),
         ({"plumbline:nodes": {"m1": {"adress": "10.0.0.1"}}}, "/config/plumbline:nodes/m1/adress"),
+        ({"plumbline:machines": {"source": "libvirt", "libvirt": {}}}, "/config/plumbline:machines/libvirt/os"),
         ({"plumbline:kubelet": {"maxPods": "9"}}, "/config/plumbline:kubelet/maxPods"),
         ({"plumbline:kubelet": {"clusterDNS": []}}, "/config/plumbline:kubelet/clusterDNS"),
     ],
