@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cluster import versions
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
 from cluster.node import paths
@@ -34,7 +35,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
                 "hostKey": HOST_KEY,
             },
         },
-        "kubernetes": {"version": "v1.36.3", "artifacts": {"source": "upstream"}},
+        "kubernetes": {"version": versions.DEFAULT, "artifacts": {"source": "upstream"}},
     }
     return load_config(values, folder)
 

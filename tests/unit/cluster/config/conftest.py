@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from cluster import versions
 from cluster.config.load import ConfigError, load_config
 from tests.unit.keys import HOST_KEY, private_key
 
 SHA = "ab" * 32
+KUBELET = f"kubernetes/{versions.DEFAULT}/kubelet"
+"""The path of an artifact on a mirror."""
 
 LIBVIRT: dict[str, Any] = {
     "cluster": {"name": "proof", "domain": "cluster.local"},
@@ -86,9 +89,9 @@ def root(tmp_path: Path) -> Path:
     """A folder with the files that the configurations name."""
     (tmp_path / "id").write_bytes(private_key())
     (tmp_path / "nokey").write_text("hello\n")
-    (tmp_path / "sums").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n")
+    (tmp_path / "sums").write_text(f"{SHA}  {KUBELET}\n")
     (tmp_path / "broken").write_text("not a checksum line\n")
-    (tmp_path / "torn").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n{SHA[:40]}")
-    (tmp_path / "double").write_text(f"{SHA}  kubernetes/v1.36.3/kubelet\n{'cd' * 32}  ./kubernetes/v1.36.3/kubelet\n")
+    (tmp_path / "torn").write_text(f"{SHA}  {KUBELET}\n{SHA[:40]}")
+    (tmp_path / "double").write_text(f"{SHA}  {KUBELET}\n{'cd' * 32}  ./{KUBELET}\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     return tmp_path

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cluster.config.conftest import Errors
+from cluster import versions
+from tests.unit.cluster.config.conftest import KUBELET, Errors
 
 CASES: list[tuple[str, dict[str, Any], str]] = [
     (
@@ -22,7 +23,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "unsupported version",
         {"kubernetes/version": "v1.7.5"},
-        "kubernetes.version: 'v1.7.5' is not one of v1.36.3, v1.36.4, v1.36.1",
+        f"kubernetes.version: 'v1.7.5' is not one of {', '.join(versions.SUPPORTED)}",
     ),
     (
         "mirror without its checksums",
@@ -32,7 +33,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "artifact without checksum",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "sums"}},
-        "kubernetes.artifacts.sha256sums: sums has no sha256 for runc/v1.3.4/runc",
+        f"kubernetes.artifacts.sha256sums: sums has no sha256 for runc/{versions.RUNC}/runc",
     ),
     (
         "bad URL",
@@ -62,7 +63,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "checksum file with two checksums of one file",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "double"}},
-        "kubernetes.artifacts.sha256sums: double, line 2 has a second sha256 for kubernetes/v1.36.3/kubelet: remove the wrong line",
+        f"kubernetes.artifacts.sha256sums: double, line 2 has a second sha256 for {KUBELET}: remove the wrong line",
     ),
     (
         "checksum file that is not text",
