@@ -28,7 +28,7 @@ CONTROL_PLANE_NODES = 3
 
 @dataclass
 class Subject:
-    """One revision: a folder with its files, and what was measured of it."""
+    """One revision: a folder with its files, and its measurements."""
 
     name: str
     folder: Path
@@ -38,7 +38,7 @@ class Subject:
 
 
 def configuration(nodes: int, host_key: str) -> dict[str, Any]:
-    """A stack of that many existing hosts, in keys that every revision knows. Nothing is dialled in these previews."""
+    """A stack of that many existing hosts, with keys that every revision accepts. These previews connect to no host."""
 
     def node(number: int) -> dict[str, Any]:
         role = "control-plane" if number < CONTROL_PLANE_NODES else "worker"
@@ -52,7 +52,7 @@ def configuration(nodes: int, host_key: str) -> dict[str, Any]:
 
 
 def prepare(subject: Subject, revision: str | None) -> None:
-    """The files of a revision, or of this checkout, with the present virtual environment."""
+    """The files of a revision, or of this checkout, with the current virtual environment."""
     subject.folder.mkdir()
     archive = ["git", "archive", revision or "HEAD"]
     with subprocess.Popen(archive, cwd=ROOT, stdout=subprocess.PIPE) as packed:

@@ -22,7 +22,7 @@ PURPOSES: dict[str, tuple[str, ...]] = {
     "tests": ("bind9-dnsutils", "busybox", "curl", "git", "netcat-openbsd", "openssh-server", "wget"),
 }
 LAB = ("builds", "container hosts", "VMs")
-"""What `make up` needs; the tests need "tests" as well."""
+"""The purposes of `make up`; the tests also need "tests"."""
 
 
 def wanted(*purposes: str) -> list[str]:

@@ -26,7 +26,7 @@ SAMPLE: dict[str, Any] = {
     "cluster": {"name": "example"},
     "machines": {
         "source": "libvirt",
-        "libvirt": {"network": "10.77.0.0/24", "image": {"path": "image.qcow2", "sha256": "0" * 64}},
+        "libvirt": {"os": "debian", "network": "10.77.0.0/24", "image": {"path": "image.qcow2", "sha256": "0" * 64}},
     },
     "nodes": {
         "m1": {"role": "control-plane", "address": "10.77.0.11"},

@@ -1,4 +1,4 @@
-"""The versions of what runs on the nodes, from versions.toml, and where upstream serves it.
+"""The versions of the programs on the nodes, from versions.toml, and their upstream URLs.
 
 `python -m cluster.versions` prints them as a page for the documentation.
 """
@@ -37,7 +37,7 @@ class Upstream:
 
 @dataclass(frozen=True)
 class Change:
-    """A change of a Kubernetes minor that the program depends on: what, where in the program, and the source."""
+    """A change of a Kubernetes minor that the program depends on: its text, the affected part of the program, and the source."""
 
     minor: str
     change: str

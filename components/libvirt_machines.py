@@ -33,7 +33,7 @@ KERNEL_ARGUMENTS = [
 
 @dataclass(frozen=True)
 class LibvirtMachinesArgs:
-    """`cluster` is the cluster's name, from which network, pool and domains are named. `settings` are those of the VMs."""
+    """`cluster` is the cluster's name, which begins the names of network, pool and domains. `settings` are those of the VMs."""
 
     cluster: str
     nodes: Sequence[model.Node]
@@ -75,7 +75,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             opts=self.child(**self._options),
         )
         self._base = self._base_volume()
-        # Uploaded to the pool: the hypervisor may be another machine, or have no permission to read the files where they are.
+        # Uploaded to the pool: the hypervisor may be another machine, or may not be allowed to read the local files.
         self._kernel = self._boot_volume("kernel", settings.image.kernel)
         self._initrd = self._boot_volume("initrd", settings.image.initrd)
         self.machines = {node.name: self._machine(node) for node in args.nodes}

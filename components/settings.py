@@ -32,8 +32,8 @@ def load_config(root: Path) -> Cluster:
 def stack_values(namespace: str) -> dict[str, Any]:
     """All configured values of one namespace by key: objects and lists parsed, other text as it is.
 
-    Not pulumi.Config: it does not list the keys that are set, so a misspelt section would pass. Its get_object also ends
-    the program at the first text that is not JSON, and reads a text such as `1e3` as a number.
+    Not pulumi.Config: it does not list the keys that are set, so a misspelt section would not be found. Its get_object also ends
+    the program at the first text that is not JSON, and reads text such as `1e3` as a number.
     """
     values: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     prefix = f"{namespace}:"

@@ -23,7 +23,7 @@ ARTIFACTS = SOURCES / "artifacts"
 
 
 def artifacts() -> list[Path]:
-    """Build what is missing. Return a folder per part: its files as in the mirror, with SHA256SUMS.
+    """Build the missing parts. Return a folder per part: its files as in the mirror, with SHA256SUMS.
 
     The first run takes minutes and shows progress, later runs take milliseconds. Raises UserError.
     """
@@ -79,7 +79,7 @@ def build_image(image: Image, built: Sequence[Path], go: Go) -> Path:
         applets = run(["busybox", "--list"]).split()
         links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
     user = "0:0" if image.root else archive.NOBODY
-    # The program's checksum stands for the program, which takes longer to read.
+    # The file of checksums instead of the program itself, which takes longer to read.
     inputs = [Path(archive.__file__), folder / SUMS, *tools.values()]
     key = digest(repr(image), *(file.read_bytes() for file in inputs))
     files = {image.entry: folder / image.program, **tools}

@@ -196,7 +196,7 @@ def _start_unit(machine: str, pidfile: Path, console: Path, folder: Path, comman
 
 
 def _unready(lab: Lab, host: Host) -> str | None:
-    """Wait until the lab's user can log in to the host; return what is wrong if that takes too long."""
+    """Wait until the lab's user can log in to the host; return the problem if that takes too long."""
     pidfile, console = _pidfile(lab, host.name), lab.hosts / host.name / "console.log"
     deadline = time.monotonic() + READY_SECONDS
     problem = "nothing listens on port 22"

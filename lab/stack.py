@@ -47,7 +47,7 @@ def load_config(project: Path, stack: str) -> dict[str, Any]:
 
 
 def source(stack: Mapping[str, Any]) -> str:
-    """Return where the stack's machines come from: `libvirt` or `existing`. Raises UserError for another value."""
+    """Return the source of the stack's machines: `libvirt` or `existing`. Raises UserError for another value."""
     machines = stack.get("machines")
     named = machines.get("source") if isinstance(machines, Mapping) else None
     if named is None:

@@ -52,12 +52,12 @@ def _kubeconfig(nodes: Sequence[Node]) -> dict[str, Any]:
     masters = [node for node in nodes if node.role is Role.CONTROL_PLANE]
     third = masters[min(2, len(masters) - 1)]
     embedded = "(embedded, base64)"
-    authority = {"server": url(third.address, 443), "certificate-authority-data": embedded}
+    api_server = {"server": url(third.address, 443), "certificate-authority-data": embedded}
     credentials = {"client-certificate-data": embedded, "client-key-data": embedded}
     return {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "vagrant", "cluster": authority}],
+        "clusters": [{"name": "vagrant", "cluster": api_server}],
         "users": [{"name": "kubelet", "user": credentials}],
         "contexts": [{"name": "kubelet", "context": {"cluster": "vagrant", "user": "kubelet"}}],
         "current-context": "kubelet",

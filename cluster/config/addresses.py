@@ -1,4 +1,4 @@
-"""Addresses, networks and URLs. Both IP versions have one type each, so that no consumer tells them apart."""
+"""Addresses, networks and URLs. One type covers both IP versions, so consumers need not distinguish them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 Host = str | IPAddress
-"""What a client connects to: a DNS name or an address."""
+"""The target of a client: a DNS name or an address."""
 
 LOOPBACK = IPv4Address("127.0.0.1")
 

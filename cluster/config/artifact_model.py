@@ -21,7 +21,7 @@ class ContainerImage:
 class Artifacts:
     """The binaries and images a node needs, each pinned by sha256.
 
-    `cni` are the network plugins by name. `pause_image` is containerd's sandbox image name. `images` is empty where
+    `cni` are the network plugins by name. `pause_image` is containerd's sandbox image name. `images` is empty if
     nodes pull from registries.
     """
 

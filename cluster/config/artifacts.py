@@ -1,4 +1,4 @@
-"""Where the binaries and images come from: upstream, at the versions of this release, or from a mirror with its checksum file."""
+"""Source of the binaries and images: upstream, at the versions of this release, or a mirror with its checksum file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from nodestate import Download
 def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | None:
     """The artifacts of one Kubernetes version; None after an error. `reader` is the section's.
 
-    A mirror's tree is that of the lab: <project>/<version>/<program> and images/*.tar, with a sha256sum file over it.
-    The file is read here: it is what pins the mirror.
+    A mirror has the same tree as the lab's: <project>/<version>/<program> and images/*.tar. Its checksum file, in the
+    format of sha256sum, is read here and pins every file.
     """
     if keys.source is ArtifactSource.UPSTREAM:
         for key in ("url", "sha256sums"):
             reader.refuse(key, "is for artifacts.source mirror; upstream files are pinned by this release")
         return _upstream(version)
     if not reader.has("url"):
-        reader.error("url", "is missing: where the mirror serves its tree")
+        reader.error("url", "is missing: the URL below which the mirror serves its tree")
     if not reader.has("sha256sums"):
-        reader.error("sha256sums", "is missing: the mirror's checksum file, in the form of sha256sum")
+        reader.error("sha256sums", "is missing: the mirror's checksum file, in the format of sha256sum")
     if reader.failed("url") or reader.failed("sha256sums"):
         return None
     url = keys.url.rstrip("/")

@@ -1,4 +1,4 @@
-"""Checks across sections: addresses, networks and names that must not meet. Each notes the errors of one kind."""
+"""Checks across sections: addresses, networks and names that must not overlap or repeat. Each check notes one kind of error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cluster.config.reader import Scope
 
 @dataclass(frozen=True)
 class Draft:
-    """What the checks read. A key with an error has its default here: they look at `scope.failed` first."""
+    """The parsed sections. A key with an error has its default here, so the checks look at `scope.failed` first."""
 
     network: Network
     kubernetes: KubernetesKeys
@@ -40,7 +40,7 @@ def check(draft: Draft, scope: Scope) -> None:
 def check_control_plane_nodes(nodes: Sequence[Node], scope: Scope) -> None:
     """Notes an error if there are no control-plane nodes, or an even number."""
     names = [node.name for node in nodes if node.role is Role.CONTROL_PLANE]
-    # A wrong role says nothing about how many nodes have which.
+    # If a role is invalid, the number of nodes per role is unknown.
     if (not nodes and scope.failed("nodes")) or any(scope.failed(f"nodes.{one.name}.role") for one in nodes):
         return
     if not names:
@@ -117,9 +117,9 @@ def _pod_cidrs(draft: Draft, scope: Scope) -> None:
                 scope.error(f"nodes.{node.name}.podCIDR", "is for network.cni routed")
     if scope.failed(key):
         return
-    usual = [node for node in draft.nodes if node.pod_cidr is None]
-    if len(usual) > room(whole):
+    derived = [node for node in draft.nodes if node.pod_cidr is None]
+    if len(derived) > room(whole):
         scope.error(
             key,
-            f"{whole} has room for {room(whole)} nodes, a /{PREFIX} each, and there are {len(usual)}: take a larger one",
+            f"{whole} has room for {room(whole)} nodes with one /{PREFIX} per node, {len(derived)} are configured: set a larger one",
         )

@@ -1,4 +1,4 @@
-"""Checksum files, as sha256sum writes them."""
+"""Checksum files in the format of sha256sum."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def checksum(scope: Scope, key: str, file: str, name: str) -> str:
 
 
 def _read(scope: Scope, key: str, file: str) -> dict[str, str]:
-    """All checksums of a file by name, empty after an error: a file that is damaged anywhere pins nothing."""
+    """All checksums of a file by name; empty after an error, because a damaged file pins nothing."""
     try:
         lines = (scope.root / file).read_text().splitlines()
     except OSError:
         scope.error(key, f"{file} cannot be read; run `make up` once, or build the lab's files with `make lab`")
         return {}
     except UnicodeDecodeError:
-        scope.error(key, f"{file} is not text: it must be a file as sha256sum writes it")
+        scope.error(key, f"{file} is not text: it must be a file in the format of sha256sum")
         return {}
     sums: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
@@ -35,10 +35,10 @@ def _read(scope: Scope, key: str, file: str) -> dict[str, str]:
             continue
         match = LINE.fullmatch(line.rstrip())
         if match is None:
-            scope.error(key, f"{file}, line {number} is not '<sha256>  <name>', as sha256sum writes it")
+            scope.error(key, f"{file}, line {number} is not '<sha256>  <name>', the format of sha256sum")
             return {}
         name = match[2].removeprefix("./")
         if sums.setdefault(name, match[1]) != match[1]:
-            scope.error(key, f"{file}, line {number} gives {name} a second sha256: which one is right?")
+            scope.error(key, f"{file}, line {number} has a second sha256 for {name}: remove the wrong line")
             return {}
     return sums

@@ -1,6 +1,7 @@
-"""Declares configuration: a section is a frozen dataclass, and each field says everything about its key.
+"""Declares configuration: a section is a frozen dataclass, and each field declares everything about its key.
 
-Its docstring introduces it. The reader, the reference page, the JSON Schema and the descriptions in Pulumi.yaml all follow from these declarations.
+The section's docstring introduces it in the reference. The reader, the reference page, the JSON Schema and the descriptions in
+Pulumi.yaml are derived from these declarations.
 Not pydantic: it runs checks across fields only after every field is valid, and so cannot report all errors at once.
 """
 
@@ -20,10 +21,10 @@ ACRONYMS = {"cidr": "CIDR", "dns": "DNS"}
 
 @dataclass(frozen=True)
 class Check:
-    """Which values a key allows beyond its type.
+    """The values that a key allows, in addition to its type.
 
-    `wrong` returns what is wrong with a value and what is allowed, or None. `allowed` says it in the reference;
-    `pattern` is the same as a regular expression, as far as one can say it.
+    `wrong` returns the error of a value, with the allowed values, or None. `allowed` describes them in the reference;
+    `pattern` is a regular expression for them, if there is one.
     """
 
     allowed: str
@@ -33,14 +34,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Derived:
-    """A default that follows from other keys: `words` for the reference, and its text from the values read so far."""
+    """A default derived from other keys: `words` describe it in the reference, `text` computes it from the values read so far."""
 
     words: str
     text: Callable[[Mapping[str, Any]], str]
 
 
 def template(text: str) -> Derived:
-    """A default with other keys' values in it, as `{section.key}`."""
+    """A default that contains the values of other keys, as `{section.key}`."""
     parts = re.compile(r"\{([\w.]+)\}")
     return Derived(parts.sub(r"<\1>", text), lambda values: parts.sub(lambda match: str(values[match[1]]), text))
 
@@ -50,7 +51,7 @@ class Key:
     """One declared key. `field` is the name in Python, `name` in configuration.
 
     `least` and `most` bound a number; `choices` and `choice_aliases` a text. `each` checks key and value of a mapping,
-    `identity` says what makes two entries of a list the same. `formerly` is a former path, refused with this name.
+    `identity` returns a value that is equal for duplicate entries of a list. `formerly` is a former path; errors name the new one.
     """
 
     field: str
@@ -107,7 +108,7 @@ def key(
 
 
 def rule(*fields: str) -> Callable[[Callable[[T], str | None]], Callable[[T], str | None]]:
-    """Marks a method as a check across fields: it returns what is wrong, or None. The error is the first field's.
+    """Marks a method as a check across fields: it returns an error, or None. The error is reported for the first field.
 
     It is skipped if one of these fields already has an error.
     """

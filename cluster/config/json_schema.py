@@ -17,7 +17,7 @@ TYPES: dict[Any, str] = {
     **{bool: "boolean", int: "integer", str: "string", Path: "path", Taint: "taint"},
     **{IPAddress: "IPv4 address", IPNetwork: "IPv4 network", Host: "DNS name or IPv4 address"},
 }
-"""Types in the words of the reference."""
+"""The names of the types in the reference."""
 
 KUBELET = {"$ref": "#/definitions/KubeletConfiguration"}
 PLAIN: dict[str, dict[str, Any]] = {

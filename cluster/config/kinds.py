@@ -67,13 +67,13 @@ PARSERS: dict[Any, tuple[Callable[[str], Any], Any]] = {
     Host: (host, ""),
     Taint: (taint, Taint("", "", "")),
 }
-"""Types that are written as text: how to read them, and what takes their place after an error."""
+"""Types that are written as text: their parser, and the value that is used after an error."""
 
 
 def read(reader: Reader, cls: type[T], defaults: T | None = None, **given: Any) -> T:
-    """The keys of a section that a reader holds. `defaults` replaces the declared defaults; `given` are other fields.
+    """A section, read from a reader's object. `defaults` replaces the declared defaults; `given` are other fields.
 
-    Notes the errors of keys and rules. A key with an error has its default, so that other checks go on.
+    Notes the errors of keys and rules. A key with an error gets its default, so that other checks can continue.
     """
     values = dict(given)
     for one in keys(cls):
@@ -89,7 +89,7 @@ def read(reader: Reader, cls: type[T], defaults: T | None = None, **given: Any) 
 
 
 def read_section(reader: Reader, key: str, cls: type[T], defaults: T | None = None) -> T:
-    """The section below a key, with every key in it known."""
+    """The section below a key. Notes an error for each unknown key in it."""
     below = reader.object(key)
     section = read(below, cls, defaults)
     below.finish()
@@ -103,7 +103,7 @@ def element_type(kind: Any) -> Any:
 
 
 def without_none(kind: Any) -> Any:
-    """A type without None: a key that is not set."""
+    """A type without None, which is the value of a key that is not set."""
     if get_origin(kind) is not types.UnionType:
         return kind
     return functools.reduce(operator.or_, [one for one in get_args(kind) if one is not type(None)])
@@ -194,7 +194,7 @@ def _list(reader: Reader, one: Key, default: Any) -> Any:
         identity = one.identity or (lambda value: value)
         same = [earlier for earlier, other in found.items() if identity(other) == identity(value)]
         if same:
-            reader.error(path, f"repeats {reader.at(one.name)}[{same[0]}]: leave one of them out")
+            reader.error(path, f"repeats {reader.at(one.name)}[{same[0]}]: remove one of them")
         found[index] = value
     return tuple(found.values())
 

@@ -1,4 +1,4 @@
-"""The program's own KubeletConfiguration, and which of its keys the user may not set."""
+"""The program's own KubeletConfiguration, and its keys that the user may not set."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PER_NODE: Any = None
-"""Stands for a value that cluster.node.kubelet puts in."""
+"""Placeholder for a value that cluster.node.kubelet fills in."""
 
 BASE: Mapping[str, Any] = {
     "apiVersion": "kubelet.config.k8s.io/v1beta1",
@@ -45,7 +45,7 @@ BASE: Mapping[str, Any] = {
     "tlsCipherSuites": PER_NODE,
     "volumePluginDir": PER_NODE,
 }
-"""In the order in which it is written."""
+"""The keys in the order of the written file."""
 
 OWNED = {
     "apiVersion": "it is always kubelet.config.k8s.io/v1beta1",
@@ -54,9 +54,9 @@ OWNED = {
     "clusterDNS": "set network.clusterDNS",
     "clusterDomain": "set cluster.domain",
     "containerRuntimeEndpoint": "the program installs the container runtime",
-    "healthzBindAddress": "readiness is read there",
-    "healthzPort": "readiness is read there",
-    "port": "the served certificate is checked there",
+    "healthzBindAddress": "the readiness check connects there",
+    "healthzPort": "the readiness check connects there",
+    "port": "the check of the served certificate connects there",
     "readOnlyPort": "it serves without authentication and stays closed",
     "registerWithTaints": "set nodes.<name>.taints",
     "rotateCertificates": "the certificate comes from the plan, which renews it",

@@ -1,4 +1,4 @@
-"""Checks what the user merges over the program's KubeletConfiguration: to the leaf, and together with the rest."""
+"""Checks the user's KubeletConfiguration keys: each value, and the result of the merge with the program's."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cluster.config.model import Node
 from cluster.config.reader import Scope
 
 UNUSABLE = 3
-"""Addresses of a node's podCIDR that no pod has: the network's, the gateway and the broadcast address."""
+"""Addresses of a node's podCIDR that no pod can have: network address, gateway and broadcast address."""
 
 
 def check_kubelet(shared: Mapping[str, Any], nodes: Sequence[Node], version: str, scope: Scope) -> None:
-    """Notes an error for each key that is not the user's to set, unknown, of another type, or refused by the kubelet.
+    """Notes an error for each key that the program sets, that is unknown or of another type, or that the kubelet refuses.
 
     `shared` is merged over the program's configuration on every node, then the node's own keys.
     """
@@ -44,7 +44,7 @@ def _overrides(overrides: Mapping[str, Any], schema: Schema) -> Iterator[tuple[s
 
 
 def _owned(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """Keys of the program's own that these values set or remove."""
+    """The program's own keys that these values set or remove."""
     for name, value in values.items():
         key = f"{path}{name}"
         if key in OWNED:
@@ -70,5 +70,5 @@ def _pod_addresses(node: Node, merged: Merged) -> Iterator[tuple[str, str]]:
 
 
 def _has(overrides: Mapping[str, Any], key: str, text: str) -> bool:
-    """Whether an error is about what a node sets: its key, or another that the text names."""
+    """Whether an error is about a key that the node sets: the error's key, or one that its text names."""
     return any(name == key.partition(".")[0].partition("[")[0] or name in text for name in overrides)

@@ -1,7 +1,7 @@
 """Rules of the kubelet across the keys of its merged configuration: the program's, the cluster's and the node's.
 
-Source: pkg/kubelet/apis/config/validation and what the kubelet parses at its start. Each rule yields a key and what is
-wrong with it; every text names both keys, since one of them may be the program's own.
+Source: pkg/kubelet/apis/config/validation and the parsers that the kubelet runs at its start. Each rule yields a key
+and its error; the text names both keys, since the program may have set one of them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Merged:
         return self._schema.gates
 
     def enabled(self, gate: str) -> bool:
-        """Whether a feature gate is on. A gate that is gone is a feature that is always on."""
+        """Whether a feature gate is on. The feature of a removed gate is always on."""
         known = self.gates.get(gate)
         return bool(self.get(f"featureGates.{gate}", known.default if known else True))
 
@@ -75,7 +75,7 @@ def _single_values(merged: Merged) -> Found:
     if not 0 < factor <= 1:
         yield "memoryThrottlingFactor", f"{factor} is not more than 0 and at most 1"
     if merged.get("runOnce"):
-        yield "runOnce", "must not be true: the kubelet has no such mode any more"
+        yield "runOnce", "must not be true: the kubelet no longer has this mode"
     logs = merged.get("podLogsDir", "/var/log/pods")
     if not logs.startswith("/") or "//" in logs or "/." in logs or logs.endswith("/") or not logs.isascii():
         yield "podLogsDir", f"'{logs}' is not a plain absolute path"
@@ -116,7 +116,7 @@ def _feature_gates(merged: Merged) -> Found:
         if gate is None:
             yield (
                 f"featureGates.{name}",
-                "is not a feature gate of this Kubernetes version: the kubelet ends at its start",
+                "is not a feature gate of this Kubernetes version: the kubelet would not start",
             )
         elif gate.locked and value is not gate.default:
             text = f"is always {str(gate.default).lower()} in this Kubernetes version: leave it out"
@@ -126,7 +126,7 @@ def _feature_gates(merged: Merged) -> Found:
 
 
 def _gates_that_need_others(merged: Merged, named: Mapping[str, bool]) -> Found:
-    """Gates that are on and need one that is off; of two, the error is that of the one which is set."""
+    """Gates that are on and need one that is off. The error is reported for the gate that the configuration sets."""
     lost: dict[str, list[str]] = {}
     for name, gate in merged.gates.items():
         for other in gate.requires:
@@ -164,7 +164,7 @@ def _shutdown(merged: Merged) -> Found:
             f"'{merged.get(period, '0s')}' is less than {critical} ('{merged.get(critical)}'): set {critical}, too",
         )
     if merged.get("shutdownGracePeriodByPodPriority") and (total > 0 or reserved > 0):
-        text = f"is set beside {period} ('{merged.get(period)}') and {critical}: set both to \"0s\", too"
+        text = f"is set together with {period} ('{merged.get(period)}') and {critical}: set both to \"0s\", too"
         yield "shutdownGracePeriodByPodPriority", text
     if (total > 0 or reserved > 0) and not merged.enabled("GracefulNodeShutdown"):
         yield "featureGates.GracefulNodeShutdown", f'is false, and {period} is set: set {period} and {critical} to "0s"'
@@ -204,11 +204,11 @@ def _allocatable(merged: Merged) -> Found:
         elif one in enforced[:index]:
             yield path, f"repeats '{one}'"
         elif one == "none" and len(enforced) > 1:
-            yield path, "'none' is beside others: it must be alone"
+            yield path, "'none' is set together with others: it must be the only entry"
         elif one not in ("pods", "none") and not merged.get(group):
             yield path, f"'{one}' needs {group}"
         elif f"{one}-compressible" in enforced:
-            yield path, f"'{one}' is beside '{one}-compressible': one of them is enough"
+            yield path, f"'{one}' is set together with '{one}-compressible': set one of them"
         elif one != "none" and not merged.get("cgroupsPerQOS", True):
             yield "cgroupsPerQOS", f"is false, and {key} has '{one}': set {key} to [none], too"
 
@@ -221,7 +221,7 @@ def _cgroups_and_cpus(merged: Merged) -> Found:
         yield "reservedSystemCPUs", f"'{cpus}' is not a list of CPUs, such as 0-1,4"
     for group in ("systemReservedCgroup", "kubeReservedCgroup"):
         if cpus and merged.get(group):
-            yield "reservedSystemCPUs", f"is set beside {group}: the kubelet takes one of them"
+            yield "reservedSystemCPUs", f"is set together with {group}: the kubelet accepts one of them"
     if merged.get("cpuManagerPolicy") == "static":
         if not cpus and not any(_positive(merged.get(f"{key}.cpu")) for key in ("systemReserved", "kubeReserved")):
             yield (

@@ -11,7 +11,7 @@ from cluster.config.kubelet_schema import Schema
 
 DURATION = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 QUANTITY = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([numkMGTPE]|[KMGTPE]i)?")
-"""Without exponents: YAML readers disagree whether 1e9 is a text."""
+"""Without exponents: YAML readers disagree whether 1e9 is text or a number."""
 CPU_LIST = re.compile(r"\d+(-\d+)?(,\d+(-\d+)?)*")
 UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 SIGNALS = (
@@ -32,7 +32,7 @@ CHOICES = {
     "topologyManagerPolicy": ("none", "best-effort", "restricted", "single-numa-node"),
     "topologyManagerScope": ("container", "pod"),
 }
-"""The texts that keys allow whose type is plain text. Source: pkg/kubelet/apis/config/validation."""
+"""The allowed values of keys whose type is text. Source: pkg/kubelet/apis/config/validation."""
 
 LARGEST = (1 << 31) - 1
 LIMITS = {
@@ -52,21 +52,21 @@ LIMITS = {
 
 
 def quantity(value: Any) -> Wrong:
-    """A quantity as Kubernetes reads it, as text."""
+    """The error of a value that is not a quantity of Kubernetes as text."""
     if isinstance(value, str) and QUANTITY.fullmatch(value):
         return None
     return f'{value!r} is not a quantity in quotes, such as "500m" or "1Gi"'
 
 
 def duration(value: Any) -> Wrong:
-    """A duration as Go reads it."""
+    """The error of a value that is not a duration of Go."""
     if isinstance(value, str) and seconds(value) is not None:
         return None
     return f'{value!r} is not a duration such as "1m30s"'
 
 
 def seconds(value: str) -> float | None:
-    """A duration in seconds, None if it is none."""
+    """A duration in seconds, None if the text is not a duration."""
     if value == "0":
         return 0
     parts = list(DURATION.finditer(value))
@@ -76,7 +76,7 @@ def seconds(value: str) -> float | None:
 
 
 def check_value(schema: Schema, kind: str, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """What is wrong with a value of one type of the schema: each error with its path below the configuration."""
+    """Yields the errors of a value of one type of the schema, each with its path below the configuration."""
     if value is None:
         return
     if kind in schema.types:
@@ -123,7 +123,7 @@ def _integer(value: Any) -> bool:
 
 
 PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "text": ("a text", lambda value: isinstance(value, str)),
+    "text": ("text", lambda value: isinstance(value, str)),
     "boolean": ("true or false", lambda value: isinstance(value, bool)),
     "integer": ("a whole number", _integer),
     "number": ("a number", lambda value: _integer(value) or isinstance(value, float)),
@@ -135,7 +135,7 @@ PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def threshold(value: str) -> Wrong:
-    """A positive quantity, or a percentage."""
+    """The error of a value that is neither a positive quantity nor a percentage."""
     if value.endswith("%"):
         number = re.fullmatch(r"\d+(\.\d+)?%", value)
         return None if number and float(value[:-1]) <= 100 else f"'{value}' is not a percentage from 0% to 100%"
@@ -145,12 +145,12 @@ def threshold(value: str) -> Wrong:
 
 
 def reclaim(value: str) -> Wrong:
-    """A quantity that is not negative, or a percentage."""
+    """The error of a value that is neither a non-negative quantity nor a percentage."""
     return threshold(value) if value.endswith("%") else reserved(value)
 
 
 def entries(key: str, names: tuple[str, ...], values: Any, check: Callable[[str], Wrong]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a map of names that the kubelet knows to texts."""
+    """Yields the errors of a map whose keys must be known to the kubelet and whose values must pass `check`."""
     for name, value in (values or {}).items():
         if name not in names:
             yield f"{key}.{name}", f"is not one of {', '.join(names)}"
@@ -159,15 +159,15 @@ def entries(key: str, names: tuple[str, ...], values: Any, check: Callable[[str]
 
 
 def reserved(value: str) -> Wrong:
-    """A quantity that is not negative."""
+    """The error of a value that is not a non-negative quantity."""
     return quantity(value) or (f"'{value}' is negative" if value.startswith("-") else None)
 
 
 def percentage(value: str) -> Wrong:
-    """A percentage."""
+    """The error of a value that is not a percentage."""
     return None if re.fullmatch(r"\d{1,2}%|100%", value) else f"'{value}' is not a percentage, such as 50%"
 
 
 def switch(value: str) -> Wrong:
-    """A text that is true or false."""
+    """The error of a text that is neither "true" nor "false"."""
     return None if value in ("true", "false") else f'\'{value}\' is not "true" or "false" in quotes'

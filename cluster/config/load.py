@@ -34,7 +34,7 @@ __all__ = ["ConfigError", "load_config", "load_outline"]
 
 @dataclass(frozen=True)
 class Outline:
-    """The parts of a configuration that need no files beside it."""
+    """The parts of a configuration that can be read without other files."""
 
     names: ClusterName
     network: Network

@@ -15,7 +15,7 @@ HOST_KEY = Check(f"`<type> <base64>` of type {', '.join(ssh_keys.HOST_KEY_TYPES)
 
 
 class MachineSource(StrEnum):
-    """Where machines come from: VMs that this program makes, or hosts that exist already."""
+    """Source of the machines: VMs that this program creates, or existing hosts."""
 
     LIBVIRT = "libvirt"
     EXISTING = "existing"
@@ -58,26 +58,25 @@ class BootImage:
         "", check=Check("64 digits of 0-9 and a-f", syntax.sha256, syntax.SHA256.pattern), doc="Checksum of the image."
     )
     sha256sums: str = key(
-        "", doc="Instead of `sha256`: a file as sha256sum writes it, which lists the image's file name."
+        "", doc="Instead of `sha256`: a file in the format of sha256sum that lists the image's file name."
     )
-    kernel: str = key("", doc="Kernel for direct boot; takes `initrd`, too.")
-    initrd: str = key("", doc="Initial RAM disk for direct boot.")
+    kernel: str = key("", doc="Kernel for direct boot; requires `initrd`.")
+    initrd: str = key("", doc="Initial RAM disk for direct boot; requires `kernel`.")
 
     @rule("initrd", "kernel")
     def _kernel_with_initrd(self) -> str | None:
-        return "is missing: direct boot takes kernel and initrd" if self.kernel and not self.initrd else None
+        return "is missing: direct boot needs kernel and initrd" if self.kernel and not self.initrd else None
 
     @rule("kernel", "initrd")
     def _initrd_with_kernel(self) -> str | None:
-        return "is missing: direct boot takes kernel and initrd" if self.initrd and not self.kernel else None
+        return "is missing: direct boot needs kernel and initrd" if self.initrd and not self.kernel else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Libvirt:
-    """VMs on libvirt, for `machines.source: libvirt`. The program makes network, pool, disks and domains."""
+    """VMs on libvirt, for `machines.source: libvirt`. The program creates network, pool, disks and domains."""
 
     operating_system: OperatingSystem = key(
-        OperatingSystem.FLATCAR,
         name="os",
         doc="Operating system of the image: decides Ignition's fw_cfg name, groups and network files, and the folders of programs.",
     )
@@ -89,14 +88,14 @@ class Libvirt:
     )
     domain_type: DomainType = key(DomainType.KVM, doc="`qemu` emulates the processor: slow, and needs no /dev/kvm.")
     domain_type_file: str = key(
-        "", doc="Instead of `domainType`: a file that holds it, such as the lab's probe for KVM."
+        "", doc="Instead of `domainType`: a file that contains it, such as the result of the lab's KVM probe."
     )
     image: BootImage = key(doc="The image of all VMs.")
     pool: str = key(
         "",
         derived=template("/var/lib/libvirt/plumbline/{cluster.name}"),
         check=Check("an absolute folder that nothing else uses", syntax.pool),
-        doc="Folder of the storage pool on the hypervisor; the program makes and removes it.",
+        doc="Folder of the storage pool on the hypervisor; the program creates and removes it.",
     )
     network: IPNetwork = key(
         check=Check("/8 to /29", purposes.machine_network),
@@ -116,7 +115,7 @@ class Libvirt:
         identity=ssh_keys.same_key,
         doc="Operators' public SSH keys, in addition to the stack's own.",
     )
-    size: MachineSize = key(doc="Size of each VM, unless `nodes.<name>.machine` says otherwise.")
+    size: MachineSize = key(doc="Size of each VM, unless `nodes.<name>.machine` overrides it.")
     sizes: Mapping[str, MachineSize] = field(default_factory=dict)
     """The VMs' sizes by node name."""
 
@@ -129,7 +128,7 @@ class Ssh:
     user: str = key(
         "core",
         check=Check("a login name", syntax.user, syntax.USER),
-        doc="root, or a user who may use sudo without a password.",
+        doc="root, or a user that may use sudo without a password.",
     )
     private_key_file: Path = key(
         Path(),
@@ -140,21 +139,21 @@ class Ssh:
     host_key: str = key(
         "",
         check=HOST_KEY,
-        doc="The host's pinned public key, as in /etc/ssh/ssh_host_ed25519_key.pub there; required, here or per node. Another "
+        doc="The host's pinned public key, as in its /etc/ssh/ssh_host_ed25519_key.pub; required, here or per node. Another "
         "key means another machine.",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class SshHost(Ssh):
-    """How to reach one existing host. Each key overrides that of `machines.ssh`."""
+    """SSH settings of one existing host. Each key overrides that of `machines.ssh`."""
 
     host_key_file: str = key("", doc="Instead of `hostKey`: the file of the host's public key.")
 
 
 @dataclass(frozen=True)
 class ExistingHosts:
-    """Hosts that exist already and answer by SSH, by node name."""
+    """Existing hosts, reached by SSH, by node name."""
 
     hosts: Mapping[str, SshHost]
 
@@ -163,4 +162,4 @@ class ExistingHosts:
 class Machines:
     """The machines of all nodes."""
 
-    source: MachineSource = key(doc="`libvirt`: VMs that the program makes. `existing`: hosts that exist already.")
+    source: MachineSource = key(doc="`libvirt`: VMs that the program creates. `existing`: existing hosts.")

@@ -26,12 +26,12 @@ LIBVIRT, IMAGE, SSH = "machines.libvirt", "machines.libvirt.image", "machines.ss
 
 
 def read_machines(top: Reader) -> Libvirt | Ssh:
-    """The VMs' settings, or how to reach existing hosts unless a node says otherwise."""
+    """The VMs' settings, or the SSH settings of existing hosts, which each node may override."""
     reader = top.object("machines")
     source = read(reader, Machines).source
     settings: Libvirt | Ssh = Ssh()
     if reader.failed("source"):
-        # Neither section can be judged.
+        # Without a valid source, neither section can be checked.
         reader.has("libvirt"), reader.has("ssh")
     elif source is MachineSource.LIBVIRT:
         reader.refuse("ssh", "is for machines.source existing; libvirt machines get their keys from the program")
@@ -44,7 +44,7 @@ def read_machines(top: Reader) -> Libvirt | Ssh:
 
 
 class MachineReader:
-    """Reads what each node adds to the machines' settings, and puts both together. Without settings it reads nothing."""
+    """Reads each node's machine settings and merges them with the shared ones. Without shared settings it reads nothing."""
 
     def __init__(self, settings: Libvirt | Ssh | None = None) -> None:
         self._settings = settings
@@ -59,7 +59,7 @@ class MachineReader:
             node.refuse("ssh", "is for machines.source existing; libvirt machines get their keys from the program")
             self._sizes[name] = read_section(node, "machine", MachineSize, self._settings.size)
         else:
-            node.refuse("machine", "is for machines.source libvirt; an existing host has the size it has")
+            node.refuse("machine", "is for machines.source libvirt; the size of an existing host cannot be set")
             self._hosts[name] = _ssh_host(node, self._settings)
 
     def machines(self) -> Libvirt | ExistingHosts:
@@ -76,7 +76,7 @@ def _libvirt(settings: Libvirt, reader: Reader) -> Libvirt:
 def _image(image: BootImage, scope: Scope) -> BootImage:
     digest = image.sha256
     if image.sha256 and image.sha256sums:
-        scope.error(f"{IMAGE}.sha256sums", "is set beside sha256: one of them is enough")
+        scope.error(f"{IMAGE}.sha256sums", "is set together with sha256: set one of them")
     elif image.sha256sums and image.path:
         digest = checksum(scope, f"{IMAGE}.sha256sums", image.sha256sums, Path(image.path).name)
     elif not digest and image.path and not scope.failed(f"{IMAGE}.sha256"):
@@ -96,12 +96,12 @@ def _boot_files(image: BootImage) -> Mapping[str, str]:
 
 
 def _domain_type(settings: Libvirt, reader: Reader) -> DomainType:
-    """As set, or as the lab's probe for KVM found: so one stack file runs with and without KVM."""
+    """The configured type, or the result of the lab's KVM probe, so that one stack file works with and without KVM."""
     name = settings.domain_type_file
     if not name:
         return settings.domain_type
     if reader.has("domainType"):
-        reader.error("domainTypeFile", "is set beside domainType: one of them is enough")
+        reader.error("domainTypeFile", "is set together with domainType: set one of them")
         return settings.domain_type
     try:
         found = (reader.scope.root / name).read_text().partition("\n")[0].strip()
@@ -118,7 +118,7 @@ def _shared_ssh(settings: Ssh, scope: Scope) -> Ssh:
 
 
 def _private_key(file: Path, scope: Scope, key: str) -> Path:
-    """The file's full path, after a look at the key in it; unchanged if it is not set."""
+    """The file's full path. Notes an error if the key in it cannot be used. Unchanged if no file is set."""
     if file == Path():
         return file
     if (wrong := ssh_keys.private_key(scope.root / file)) is not None:
@@ -143,13 +143,13 @@ def _ssh_host(node: Reader, shared: Ssh) -> SshHost:
     elif host.host_key:
         host = replace(host, host_key=ssh_keys.plain_host_key(host.host_key))
     elif not reader.failed("hostKey") and not node.scope.failed(f"{SSH}.hostKey"):
-        reader.error("hostKey", "is missing: the host's public key, as in /etc/ssh/ssh_host_ed25519_key.pub there")
+        reader.error("hostKey", "is missing: the host's public key, as in its /etc/ssh/ssh_host_ed25519_key.pub")
     return host
 
 
 def _host_key_from(name: str, reader: Reader) -> str:
     if reader.has("hostKey"):
-        reader.error("hostKeyFile", "is set beside hostKey: one of them is enough")
+        reader.error("hostKeyFile", "is set together with hostKey: set one of them")
         return ""
     try:
         text = (reader.scope.root / name).read_text()

@@ -1,4 +1,4 @@
-"""The cluster's configuration as frozen, validated data. Made by cluster.config.load; everything else reads it.
+"""The cluster's configuration as frozen, validated data. Created by cluster.config.load; everything else reads it.
 
 A class with `key` fields is also the declaration of its keys (cluster.config.declare): adding a key takes one field here
 and its consumer. Fields that are not declared with `key` are filled in by the loader.
@@ -61,14 +61,14 @@ __all__ = [
 
 
 class Role(StrEnum):
-    """What a node is for. `master` in configuration means control-plane."""
+    """The role of a node. `master` in the configuration means control-plane."""
 
     CONTROL_PLANE = "control-plane"
     WORKER = "worker"
 
 
 class ArtifactSource(StrEnum):
-    """Where binaries and images come from: pinned by this release, or a mirror with its checksum file."""
+    """Source of binaries and images: upstream, pinned by this release, or a mirror, pinned by its checksum file."""
 
     UPSTREAM = "upstream"
     MIRROR = "mirror"
@@ -128,7 +128,7 @@ class Node:
     address: IPAddress = key(
         check=UNICAST,
         missing="the node's IPv4 address",
-        doc="The node's address: static on VMs; on existing hosts where SSH answers. No other node has it.",
+        doc="The node's address, unique in the cluster. Static on VMs; on existing hosts the address of the SSH server.",
         example="10.77.0.11",
     )
     labels: Mapping[str, str] = key(
@@ -140,7 +140,7 @@ class Node:
     taints: tuple[Taint, ...] = key(
         (),
         identity=lambda taint: (taint.key, taint.effect),
-        doc="`key=value:Effect` each. Control-plane nodes also have `node-role.kubernetes.io/control-plane:NoSchedule`.",
+        doc="Taints as `key=value:Effect`. Control-plane nodes also have `node-role.kubernetes.io/control-plane:NoSchedule`.",
         example='["dedicated=database:NoSchedule"]',
     )
     pod_cidr: IPNetwork | None = key(
@@ -166,7 +166,7 @@ class Network:
     service_cidr: IPNetwork = key(
         IPv4Network("10.3.0.0/16"),
         check=Check("/12 to /28", purposes.service_network),
-        doc="Service addresses. The first one is the API's.",
+        doc="Service addresses. The first one is the API server's.",
         formerly="network.services",
     )
     cluster_dns: IPAddress = key(
@@ -196,7 +196,7 @@ class Network:
         if self.cluster_dns not in services:
             return f"{self.cluster_dns} is not in network.serviceCIDR ({services})"
         if self.cluster_dns == gateway(services):
-            return f"{self.cluster_dns} is the API's own address: the first of network.serviceCIDR ({services})"
+            return f"{self.cluster_dns} is the API server's address, the first of network.serviceCIDR ({services})"
         if self.cluster_dns in (services.network_address, services.broadcast_address):
             return f"{self.cluster_dns} is the network or broadcast address of network.serviceCIDR ({services})"
         return None
@@ -204,12 +204,12 @@ class Network:
     @rule("resolvers", "cluster_dns", "pod_cidr")
     def _resolvers_can_be_asked(self) -> str | None:
         if len(self.resolvers or ()) > MOST_RESOLVERS:
-            return f"has {len(self.resolvers or ())} entries: CoreDNS takes at most {MOST_RESOLVERS}"
+            return f"has {len(self.resolvers or ())} entries: CoreDNS accepts at most {MOST_RESOLVERS}"
         for one in self.resolvers or ():
             if one == self.cluster_dns:
-                return f"{one} is network.clusterDNS: the cluster's DNS would ask itself"
+                return f"{one} is network.clusterDNS: the cluster's DNS would forward to itself"
             if one in self.pod_cidr:
-                return f"{one} is in network.podCIDR ({self.pod_cidr}): a pod's address does not last"
+                return f"{one} is in network.podCIDR ({self.pod_cidr}): pod addresses change"
         return None
 
 
@@ -223,7 +223,7 @@ class ArtifactKeys:
     )
     url: str = key("", check=HTTP_URL, doc="URL below which a mirror serves its tree.", example="http://10.77.0.1:8080")
     sha256sums: str = key(
-        "", doc="The mirror's checksum file, as sha256sum writes it. It pins every file of the mirror."
+        "", doc="The mirror's checksum file, in the format of sha256sum. It pins every file of the mirror."
     )
 
 
@@ -243,7 +243,7 @@ class KubernetesKeys:
         "",
         derived=template("{kubernetes.internalEndpoint}"),
         check=Check("a DNS domain or a unicast address outside pod and service network", purposes.endpoint),
-        doc="Server name or address in the admin kubeconfig: a virtual IP or load balancer of yours in front of port 6443 "
+        doc="Server name or address in the admin kubeconfig: your virtual IP, or your load balancer in front of port 6443 "
         "of all control-plane nodes. The API servers' certificates include it.",
         formerly="kubernetes.endpoint",
     )
@@ -252,7 +252,7 @@ class KubernetesKeys:
 
 @dataclass(frozen=True, kw_only=True)
 class Kubernetes(KubernetesKeys):
-    """The same with the artifacts that follow from it."""
+    """The keys of the section, with the artifacts that they select."""
 
     artifacts: Artifacts
 
@@ -273,14 +273,20 @@ class Subject:
 class Certificates:
     """Certificates and their renewal."""
 
-    algorithm: str = key("ECDSA", choices=("ECDSA", "RSA"), doc="Of all keys: ECDSA on P-256, or RSA with 2048 bits.")
+    algorithm: str = key(
+        "ECDSA", choices=("ECDSA", "RSA"), doc="Algorithm of all keys: ECDSA on P-256, or RSA with 2048 bits."
+    )
     ca_subject: Subject = key(doc="Subject of the cluster's CA.")
     ca_validity_hours: int = key(87600, 2, 876000, unit="hours", doc="Lifetime of CAs.")
     validity_hours: int = key(
         8760, 1, 876000, unit="hours", doc="Lifetime of leaf certificates; less than `caValidityHours`."
     )
     early_renewal_hours: int = key(
-        720, 0, 876000, unit="hours", doc="A run this near to a certificate's end renews it; less than `validityHours`."
+        720,
+        0,
+        876000,
+        unit="hours",
+        doc="A run within this time before a certificate's end renews it; less than `validityHours`.",
     )
     protect_ca: bool = key(True, doc="The engine refuses to delete or replace the CAs' keys.")
 
@@ -308,7 +314,7 @@ class Containerd:
     """The container runtime."""
 
     restrict_oom_score_adj: bool = key(
-        False, doc="For hosts that may not lower a process's OOM score, such as containers as hosts."
+        False, doc="Set this if the hosts may not lower a process's OOM score, for example because they are containers."
     )
 
 
@@ -316,9 +322,17 @@ class Containerd:
 class Etcd:
     """One member per control-plane node. A change restarts the members one after another."""
 
-    heartbeat_interval: int = key(100, 10, 5000, unit="ms", doc="About the round trip between members.")
-    election_timeout: int = key(1000, 50, 50000, unit="ms", doc="At least five heartbeats; ten on slow machines.")
-    quota: int = key(2048, 64, 8192, unit="MiB", doc="Size of the database beyond which etcd takes no writes.")
+    heartbeat_interval: int = key(
+        100, 10, 5000, unit="ms", doc="Interval of heartbeats: about the round-trip time between members."
+    )
+    election_timeout: int = key(
+        1000,
+        50,
+        50000,
+        unit="ms",
+        doc="Time without a heartbeat until an election: at least five intervals; ten on slow machines.",
+    )
+    quota: int = key(2048, 64, 8192, unit="MiB", doc="Size of the database at which etcd stops accepting writes.")
 
     @rule("election_timeout", "heartbeat_interval")
     def _election_takes_heartbeats(self) -> str | None:
@@ -330,9 +344,11 @@ class Etcd:
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
     """Leader election of controller manager and scheduler, and probes. A change restarts the control plane's pods, one
-    node after another. Slow machines take longer times."""
+    node after another. Set longer times on slow machines."""
 
-    lease_duration: int = key(15, 5, 600, unit="s", doc="How long the others wait for a leader that is silent.")
+    lease_duration: int = key(
+        15, 5, 600, unit="s", doc="How long the other candidates wait for a leader that does not renew its lease."
+    )
     renew_deadline: int = key(
         10,
         2,
@@ -340,8 +356,8 @@ class ControlPlane:
         unit="s",
         doc="How long a leader tries to renew its lease before it gives up; less than `leaseDuration`.",
     )
-    retry_period: int = key(2, 1, 600, unit="s", doc="Between two tries; less than `renewDeadline`.")
-    probe_period: int = key(10, 1, 300, unit="s", doc="Between two probes of a static pod.")
+    retry_period: int = key(2, 1, 600, unit="s", doc="Time between two attempts to renew; less than `renewDeadline`.")
+    probe_period: int = key(10, 1, 300, unit="s", doc="Time between two probes of a static pod.")
 
     @rule("lease_duration", "renew_deadline", "retry_period")
     def _leader_can_renew(self) -> str | None:

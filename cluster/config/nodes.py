@@ -16,7 +16,7 @@ OWN_PARTS = (
     *("apiserver", "control-plane", "controller-manager", "etcd", "first-boot", "front-proxy", "kube-proxy"),
     *("kubelet", "network", "runtime", "scheduler", "verify"),
 )
-"""What the names of a node's own certificates and resources go on with after `<node>-`."""
+"""The parts after `<node>-` with which the names of a node's own certificates and resources continue."""
 
 
 def read_nodes(top: Reader, machines: MachineReader) -> tuple[Node, ...]:
@@ -42,12 +42,12 @@ def _with_role(node: Node, record: Reader) -> Node:
         return node
     for index, taint in enumerate(node.taints):
         if (taint.key, taint.effect) == (CONTROL_PLANE_TAINT.key, CONTROL_PLANE_TAINT.effect):
-            record.error(f"taints[{index}]", f"{taint} is on every control-plane node already: leave it out")
+            record.error(f"taints[{index}]", f"{taint} is on every control-plane node already: remove it")
     return replace(node, taints=(CONTROL_PLANE_TAINT, *node.taints))
 
 
 def _taken(name: str, names: dict[str, object]) -> str | None:
-    """Names of a node's own resources begin with the node's: another node's name must not be one of them."""
+    """The error if a node's name could also be the name of another node's certificate or resource."""
     for other in names:
         rest = name.removeprefix(f"{other}-")
         if rest != name and any(rest == part or rest.startswith(f"{part}-") for part in OWN_PARTS):

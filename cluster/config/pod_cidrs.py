@@ -1,4 +1,4 @@
-"""Each node's part of the pod network: from its own address, so that no node's depends on which others there are."""
+"""Each node's part of the pod network, derived from its own address, so that it does not depend on the other nodes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from cluster.config.model import Node
 from cluster.config.reader import Scope
 
 PREFIX = 24
-"""A node's part by default: 254 pods, twice what a kubelet takes by default."""
+"""Default size of a node's part: 254 addresses, more than twice the kubelet's default of 110 pods."""
 
 
 def with_pod_cidrs(nodes: Sequence[Node], whole: IPNetwork, scope: Scope) -> tuple[Node, ...]:
-    """The nodes with their parts: as set in `nodes.<name>.podCIDR`, else the one that the node's address counts to.
+    """The nodes with their parts: as set in `nodes.<name>.podCIDR`, else derived from the node's address.
 
     Notes an error for a part outside the pod network, or one that overlaps another's.
     """
@@ -37,12 +37,12 @@ def with_pod_cidrs(nodes: Sequence[Node], whole: IPNetwork, scope: Scope) -> tup
 
 
 def room(whole: IPNetwork) -> int:
-    """How many nodes have a part of the pod network, each of the usual size."""
+    """The number of parts of default size in the pod network."""
     return 1 << max(0, PREFIX - whole.prefixlen)
 
 
 def _part(address: IPAddress, whole: IPNetwork) -> IPNetwork:
-    """The part of the pod network whose number is the address, counted round: 10.77.0.21 has the 21st of a /16."""
+    """The part whose number is the address modulo the number of parts: 10.77.0.21 has number 21 of a /16."""
     if whole.prefixlen >= PREFIX:
         return whole
     parts = room(whole)

@@ -32,10 +32,10 @@ class ConfigError(Exception):
 
 @dataclass
 class Scope:
-    """What all readers of one configuration share.
+    """The state that all readers of one configuration share.
 
     `root` is the folder that relative paths start from. `values` are the values read so far by path, for defaults that
-    are derived from other keys. `former` maps a former key's path to what replaced it; node names in it are `<name>`.
+    are derived from other keys. `former` maps a former key's path to its replacement; node names in it are `<name>`.
     """
 
     root: Path
@@ -112,7 +112,7 @@ class Reader:
             self.error(key, text)
 
     def finish(self) -> None:
-        """Notes every key that is set and was never asked for: with its new name, or the nearest key that is known."""
+        """Notes every key that is set and that no getter asked for, with its new name or the nearest known key."""
         for key in self._values:
             if key in self._known:
                 continue

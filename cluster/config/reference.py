@@ -1,4 +1,4 @@
-"""Writes what follows from the declared keys: `python -m cluster.config.reference` (`--check` only compares).
+"""Generates files from the declared keys: `python -m cluster.config.reference` (`--check` only compares).
 
 The reference page, the JSON Schema for editors, and the sections of Pulumi.yaml.
 """
@@ -36,8 +36,8 @@ A relative path starts from the project's folder, on the machine that runs Pulum
 KUBELET = """## kubelet
 Keys of [KubeletConfiguration](https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/) v1beta1 for every
 node, merged over the program's own; `nodes.<name>.kubelet` is merged over both. Objects are merged key by key, and null
-leaves a key to the kubelet's default. The program checks names, types and values to the leaf against the schema of the
-Kubernetes version, and refuses what the kubelet would refuse at its start. It sets these keys, and refuses them here:
+leaves a key to the kubelet's default. The program checks all names, types and values against the schema of the
+Kubernetes version, and refuses values that the kubelet would refuse at its start. It sets these keys, and refuses them here:
 
 | key | reason, or what to set instead |
 |---|---|
@@ -62,7 +62,7 @@ def page() -> str:
 
 
 def _text(text: str) -> str:
-    """Text as Markdown: what is in angle brackets outside of code is no HTML."""
+    """Text as Markdown: escapes angle brackets outside of code, which would be HTML."""
     return "`".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(text.split("`")))
 
 
@@ -147,7 +147,7 @@ def texts() -> Mapping[str, str]:
 
 
 def stale() -> list[str]:
-    """The generated files that do not follow from the declarations."""
+    """The generated files that differ from the declarations."""
     return [path for path, text in texts().items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
 
 

@@ -35,13 +35,13 @@ RSA_HOST_KEY = (
 
 
 def host_key(text: str) -> str | None:
-    """What is wrong with a pinned host key, `<type> <base64>`, which a comment may follow; None if it is good."""
+    """The error of a pinned host key, `<type> <base64>` with an optional comment; None if it is valid."""
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if len(lines) > 1:
         return f"holds {len(lines)} lines: pin one key, the host's ssh-ed25519 key if it has one"
     words = "".join(lines).split()
     if len(words) > 1 and words[1] in AUTHORIZED_KEY_TYPES:
-        return f"begins with '{words[0]}': leave out what ssh-keyscan puts before {words[1]}"
+        return f"begins with '{words[0]}': remove the part that ssh-keyscan prints before {words[1]}"
     if words and words[0] == "ssh-rsa":
         return RSA_HOST_KEY
     if len(words) < 2 or words[0] not in HOST_KEY_TYPES:
@@ -52,13 +52,13 @@ def host_key(text: str) -> str | None:
 
 
 def plain_host_key(text: str) -> str:
-    """A good host key without its comment."""
+    """A valid host key without its comment."""
     [line] = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return " ".join(line.split()[:2])
 
 
 def authorized_key(text: str) -> str | None:
-    """What is wrong with one line of an authorized_keys file; None if it is good."""
+    """The error of one line of an authorized_keys file; None if it is valid."""
     if len(text.strip().splitlines()) != 1:
         return f"holds {len(text.strip().splitlines())} lines: each entry of the list is one key"
     found = _authorized(text)
@@ -70,12 +70,12 @@ def authorized_key(text: str) -> str | None:
 
 
 def same_key(text: str) -> object:
-    """What makes two authorized keys the same: the key itself, whatever options and comment it has."""
+    """The identity of an authorized key: the key itself, without options and comment."""
     return _authorized(text)
 
 
 def private_key(file: Path) -> str | None:
-    """What is wrong with the file of a private key; None if it can be used without a passphrase."""
+    """The error of the file of a private key; None if it can be used without a passphrase."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -103,7 +103,7 @@ def private_key(file: Path) -> str | None:
 
 
 def _authorized(text: str) -> tuple[str, str] | None:
-    """Type and base64 text of a line of authorized_keys, None if it is none."""
+    """Type and base64 text of a line of authorized_keys, None if it is not such a line."""
     line = text.strip()
     if line.partition(" ")[0] not in AUTHORIZED_KEY_TYPES and (options := OPTIONS.match(line)) is not None:
         line = line[options.end() :]
@@ -112,7 +112,7 @@ def _authorized(text: str) -> tuple[str, str] | None:
 
 
 def _blob(kind: str, text: str) -> str | None:
-    """What is wrong with the base64 text of a public key of this type: its fields must fill it exactly."""
+    """The error of the base64 text of a public key of this type, which must consist of exactly its fields."""
     try:
         blob = base64.b64decode(text, validate=True)
     except binascii.Error:

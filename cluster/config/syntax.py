@@ -1,4 +1,4 @@
-"""The syntax of names, labels, taints, paths and URLs: each check returns what is wrong, or None."""
+"""The syntax of names, labels, taints, paths and URLs: each check returns an error, or None."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USER = r"[A-Za-z0-9_.][A-Za-z0-9_.@-]*"
 BRIDGE = r"[a-z][a-z0-9-]{0,14}"
 
 NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
-"""What resolvers take for a part of an IPv4 address, as a whole name or as the last label of one."""
+"""A whole name, or the last label of one, that resolvers read as a part of an IPv4 address."""
 
 SYSTEM_FOLDERS = (
     *("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr"),
@@ -32,7 +32,7 @@ SELF_SET_LABELS = (
     "topology.kubernetes.io/zone",
     "node.kubernetes.io/instance-type",
 )
-"""What the NodeRestriction admission plugin lets a kubelet say of itself below kubernetes.io and k8s.io."""
+"""The labels below kubernetes.io and k8s.io that the NodeRestriction admission plugin allows a kubelet to set on its node."""
 
 
 def dns_label(value: str) -> str | None:
@@ -50,11 +50,11 @@ def domain(value: str) -> str | None:
 
 
 def dns_name(value: str) -> str | None:
-    """A DNS domain that no resolver takes for an address: its last label is not a number."""
+    """A DNS domain that no resolver reads as an address: its last label is not a number."""
     if (wrong := domain(value)) is not None:
         return wrong
     if NUMERIC.fullmatch(value.rpartition(".")[2]):
-        return f"'{value}' is not a DNS name: its last label is a number, so that resolvers take it for an address"
+        return f"'{value}' is not a DNS name: its last label is a number, which resolvers read as an address"
     return None
 
 
@@ -63,9 +63,9 @@ def node_name(value: str) -> str | None:
     if (wrong := dns_label(value)) is not None:
         return wrong
     if NUMERIC.fullmatch(value):
-        return f"'{value}' is a number, which resolvers take for an address: let the name have a letter, such as node-{value}"
+        return f"'{value}' is a number, which resolvers read as an address: add a letter, such as node-{value}"
     if value == "localhost":
-        return f"'{value}' is every machine's name for itself: give the node another"
+        return f"'{value}' is every machine's name for itself: choose another name"
     return None
 
 
@@ -79,14 +79,14 @@ def label(key: str, value: str) -> str | None:
 
 
 def self_set_label(key: str) -> str | None:
-    """Whether a kubelet may put this label on its own node."""
+    """The error of a label that a kubelet may not set on its own node."""
     prefix, slash, _ = key.rpartition("/")
     if not slash or key in SELF_SET_LABELS:
         return None
     if prefix == "node-role.kubernetes.io":
         return (
-            "a kubelet may not give itself a role label (refused since Kubernetes 1.16): leave it out, "
-            "the role label is put on through the API from the node's role"
+            "a kubelet may not set a role label on its node (refused since Kubernetes 1.16): remove it, "
+            "the program sets the role label through the API"
         )
     reserved = any(prefix == base or prefix.endswith(f".{base}") for base in ("kubernetes.io", "k8s.io"))
     if reserved and not any(prefix == own or prefix.endswith(f".{own}") for own in SELF_SET_PREFIXES):
@@ -125,7 +125,7 @@ def libvirt_uri(value: str) -> str | None:
 
 
 def bridge(value: str) -> str | None:
-    """An interface name, as Linux takes it."""
+    """An interface name that Linux accepts."""
     if re.fullmatch(BRIDGE, value):
         return None
     return f"'{value}' is not an interface name: at most 15 of a-z, 0-9 and -, beginning with a letter"
@@ -139,13 +139,13 @@ def user(value: str) -> str | None:
 
 
 def pool(value: str) -> str | None:
-    """The folder of a storage pool, which libvirt makes and removes: nothing else may use it."""
+    """The folder of a storage pool. libvirt creates and removes it, so nothing else may use it."""
     if not re.fullmatch(r"/[A-Za-z0-9._/-]+", value):
         return f"'{value}' is not an absolute folder of letters, digits and ._-/"
     if str(PurePosixPath(value)) != value or ".." in value.split("/") or value.startswith("//"):
         return f"'{value}' is not a plain path: write it without '.', '..', '//' and a trailing /"
     if value.split("/")[1] in SYSTEM_FOLDERS or value in SHARED_FOLDERS or value.count("/") < 2:
-        return f"'{value}' is a folder that others use: name one for this pool alone, such as /var/lib/libvirt/plumbline/<cluster>"
+        return f"'{value}' is a folder that others use: set one for this pool only, such as /var/lib/libvirt/plumbline/<cluster>"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Where each section is in the configuration, and what became of former keys."""
+"""The path of each section in the configuration, and the replacements of former keys."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECTIONS: dict[str, type] = {
     "etcd": Etcd,
     "controlPlane": ControlPlane,
 }
-"""The declared sections by path, but for those that are fields of another."""
+"""The declared sections by path, except those that are fields of another section."""
 
 TOP = {
     "cluster": "The cluster's names",
@@ -56,13 +56,13 @@ INHERITED = {"nodes.<name>.machine": "machines.libvirt.size", "nodes.<name>.ssh"
 """Sections whose defaults are another's values."""
 
 REMOVED = {
-    "profile": "is gone: `make classic STACK=<stack>` prints what the 2018 series put on that stack's nodes",
+    "profile": "was removed: `make classic STACK=<stack>` writes the files of the 2018 series for that stack's nodes",
     "machines.os": "is now machines.libvirt.os, since it has no effect on existing hosts",
 }
 
 
 def former_keys() -> dict[str, str]:
-    """What to say of each former key, by its path."""
+    """The error text of each former key, by its path."""
     moved = {}
     for path, section in SECTIONS.items():
         for key in keys(section):

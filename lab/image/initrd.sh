@@ -1,8 +1,8 @@
 #!/bin/sh
 # initrd.sh INIT OUT: runs in the new system; packs the initial RAM disk from its programs.
 #
-# dracut's RAM disk would start systemd and udev twice, which is most of the boot time of an emulated VM. This one has
-# what Ignition needs before the root file system is in use: a few kernel modules, its programs, INIT as first process.
+# dracut's RAM disk would start systemd and udev twice, which is most of the boot time of an emulated VM. This one
+# contains a few kernel modules, Ignition's programs, and INIT as the first process.
 set -eu
 PATH=$PATH:/usr/lib/dracut/modules.d/30ignition # where Debian installs the program
 init=$1

@@ -1,4 +1,4 @@
-"""The captured runs in README and docs, held against what the program prints today."""
+"""The captured runs in README and docs, compared with the program's present output."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ VARYING = (
     (r"revision \d+", "revision <n>"),
     (r"\s+", " "),
 )
-"""Text that is another one in each run."""
+"""Text that differs in each run."""
 
 GAP = "..."
 
 
 def block(name: str) -> list[str]:
-    """The lines of a captured run, by the name in its markers. Each name has one place in README.md and docs/."""
+    """The lines of a captured run, by the name in its markers. Each name occurs once in README.md and docs/."""
     pattern = re.compile(rf"<!-- captured: {name} -->\n```text\n(.*?)```\n<!-- end: {name} -->", re.DOTALL)
     texts = [file.read_text() for file in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))]
     [found] = [match[1] for text in texts for match in pattern.finditer(text)]
@@ -27,7 +27,7 @@ def block(name: str) -> list[str]:
 
 
 def check_captured(name: str, printed: str) -> None:
-    """Fails unless every line of the block is printed, in this order; a line `...` stands for lines left out.
+    """Fails unless every line of the block is printed, in this order. A line `...` replaces omitted lines.
 
     Indentation, times, ages and the etcd member that leads may differ.
     """
@@ -40,7 +40,7 @@ def check_captured(name: str, printed: str) -> None:
             continue
         assert line in rest, f"{name}: the documentation shows a line that is not printed here: {line}"
         if adjacent:
-            assert rest[0] == line, f"{name}: the documentation leaves out a line before: {line}"
+            assert rest[0] == line, f"{name}: the documentation omits a line before: {line}"
         rest = rest[rest.index(line) + 1 :]
         adjacent = True
 

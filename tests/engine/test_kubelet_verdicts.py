@@ -1,4 +1,4 @@
-"""The configuration's verdicts on kubelet settings are a real kubelet's."""
+"""The configuration's verdicts on kubelet settings, compared with a real kubelet's."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from tests.unit.cluster.config.kubelet_cases import CASES, GOOD, LATE
 
 ROOT = Path(__file__).parents[2]
 KUBELET = Lab.of(ROOT).mirror / "kubernetes" / versions.SUPPORTED[0] / "kubelet"
-# What a machine's kernel and control groups may be is not in question here.
+# The verdicts must not depend on this machine's kernel and control groups.
 HERE = {"failCgroupV1": False, "protectKernelDefaults": False}
 OWN = [case[0] for case in CASES if "program" in case[3] and case[3].startswith(("is set by", "null would"))]
 
 
 @pytest.mark.parametrize("settings", GOOD.values(), ids=GOOD)
-def test_kubelet_takes_what_the_configuration_takes(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_kubelet_accepts_accepted_settings(tmp_path: Path, settings: dict[str, Any]) -> None:
     assert _refusal(tmp_path, settings) is None
 
 
 @pytest.mark.parametrize(
     "settings", [pytest.param(case[1], id=case[0]) for case in CASES if case[0] not in (*LATE, *OWN)]
 )
-def test_kubelet_refuses_what_the_configuration_refuses(tmp_path: Path, settings: dict[str, Any]) -> None:
+def test_kubelet_refuses_refused_settings(tmp_path: Path, settings: dict[str, Any]) -> None:
     assert _refusal(tmp_path, settings) is not None
 
 
@@ -48,7 +48,7 @@ def test_kubelet_knows_every_feature_gate_of_the_schema(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("go") is None, reason="the schema's generator takes go on PATH")
-def test_schema_follows_from_the_source_of_kubernetes() -> None:
+def test_schema_matches_the_source_of_kubernetes() -> None:
     folder = ROOT / "cluster/config/kubelet_schema"
     for file in sorted(folder.glob("v*.json")):
         version = json.loads(file.read_text())["version"]
@@ -60,7 +60,7 @@ def test_schema_follows_from_the_source_of_kubernetes() -> None:
 
 
 def _refusal(folder: Path, settings: Mapping[str, Any]) -> str | None:
-    """What a kubelet says of these settings, None if it reads on and finds no kubeconfig."""
+    """A kubelet's error about these settings; None if it accepts them and then finds no kubeconfig."""
     assert KUBELET.exists(), f"{KUBELET} is missing: run `make lab`"
     file = folder / "kubelet.yaml"
     file.write_text(yaml.safe_dump(_without_null(merge(merge(BASE, settings), HERE))))

@@ -1,4 +1,4 @@
-"""An upgrade of this program keeps what is there: the state of an earlier version, previewed with the present one."""
+"""An upgrade of this program keeps its resources: the state of an earlier version, previewed with the present one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEPT = ("tls:", "libvirt:", "plumbline:index:NodeState", "plumbline:index:Certif
 """The types that an upgrade must not replace or delete: keys, certificates, machines, node states."""
 
 GROUPING = {f"plumbline:index:{name}" for name in ("Certificate", "Etcd", "ControlPlane", "AddOns")}
-"""Components that only grouped others, and went."""
+"""Removed components, which only grouped others."""
 
 ROUTES = "/etc/plumbline/pods.nft, /opt/bin/plumbline-routes change"
 RESTARTS = {
@@ -52,7 +52,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]
 
 
 def _configure(folder: Path, exported: dict[str, Any]) -> None:
-    """The stack's configuration as the fixture's cluster had it, in the keys of today."""
+    """Writes the configuration of the fixture's cluster, with the present keys."""
     file = folder / "Pulumi.hosts.yaml"
     settings = yaml.safe_load(file.read_text())
     settings["config"]["plumbline:certificates"] = {
@@ -74,7 +74,7 @@ def _kubernetes(exported: dict[str, Any]) -> str:
 
 
 def _write_files(folder: Path, resources: list[dict[str, Any]]) -> None:
-    """The files that the configuration names, from what the state holds of them."""
+    """Writes the files that the configuration names, from their content in the state."""
     states = {one["urn"].rpartition("::")[2]: one["inputs"] for one in resources if one["type"].endswith(":NodeState")}
     sums = dict.fromkeys(clusters.ARTIFACTS, clusters.SHA)
     for name, inputs in states.items():
@@ -108,7 +108,7 @@ def test_upgrade_keeps_keys_certificates_and_node_states(steps: tuple[list[dict[
     changed = _changed(steps[0])
     lost = [step for step in changed if step[1].startswith(KEPT) and step[0] != "update"]
     assert lost == []
-    # Of certificates and keys nothing is even updated.
+    # Certificates and keys are not even updated.
     assert [step for step in changed if step[1].startswith("tls:")] == []
 
 
@@ -125,7 +125,7 @@ def test_upgrade_drains_no_node(steps: tuple[list[dict[str, Any]], str]) -> None
     assert registrations == {f"{node}-registration": "update" for node in ("m1", "m2", "m3", "w1")}
 
 
-def test_upgrade_restarts_what_a_changed_text_explains(steps: tuple[list[dict[str, Any]], str]) -> None:
+def test_upgrade_restarts_units_of_changed_texts_only(steps: tuple[list[dict[str, Any]], str]) -> None:
     found = re.findall(r"(\w+: \S+) will (?:re)?start because (.*)$", steps[1], re.MULTILINE)
     assert dict(found) == RESTARTS
 

@@ -41,6 +41,17 @@ def _literal(word: str) -> str:
 ONES = "component|connection|round trip|certificate|reaction|resource|identity|command|folder|column|slot|line|unit|file|row|key"
 EACHES = "component|machine|member|stack|group|node|host|unit|file|leaf|set|run"
 
+FORMER_KEYS = (
+    "CHANGELOG.md",
+    "cluster/config/",
+    "docs/reference/configuration.md",
+    "tests/unit/cluster/config/test_load.py",
+)
+"""The files with former configuration keys: their declarations, the generated page, and the test of their refusal."""
+
+FORMER_WIRE = ("tests/unit/nodestate/test_checks.py", "tests/unit/provider/test_diff.py")
+"""The tests of the refusal of inputs with former wire keys."""
+
 HABITS = (
     # Distributive "a".
     Habit(rf"\b(?:{ONES}) an? (?:{EACHES})\b(?! (?:of|with|that|to))", "one pinned host key a node", "per"),
@@ -76,7 +87,7 @@ HABITS = (
     Habit(r"\bpassing=", "say(line, passing=True)", "ephemeral="),
     Habit(r"\bowed\b|\bowes\b|\bowe\b", "what a broken run owed", "the journal"),
     Habit(r"\bstaged notes?\b", "a staged note", "the journal"),
-    Habit(_literal("guards?"), "the guard of the group", "health check"),
+    Habit(_literal("guards?"), "the guard of the group", "health check", (*FORMER_WIRE, "tests/provider/test_former_state.py")),
     Habit(r"\b(?:takes?|took|taking|waits? for) (?:a|its|the|their|no) turns?\b", "takes its turn", "slot"),
     Habit(r"\bturns? (?:among|in (?:its|their|the) group)\b", "turns among nodes", "slot"),
     Habit(r"\bdisturb(?:s|ed|ing)?\b", "disturbs a unit", "disrupt, disruptive"),
@@ -86,11 +97,11 @@ HABITS = (
     Habit(rf"{_literal('administrators?')}(?!-)", "an administrator may", "admin"),
     Habit(rf"(?<!role: ){_literal('masters?')}", "the third master", "control-plane node", ("cluster/classic/", "templates/classic/", "tests/golden/classic/")),
     # Former names.
-    Habit(_literal("atOnce"), "rollout.atOnce: 2", "maxUnavailable", ("CHANGELOG.md",)),
-    Habit(_literal("apiName"), "kubernetes.apiName is", "internalEndpoint", ("CHANGELOG.md", "cluster/config/")),
-    Habit(r"\bnetwork\.(?:mode|pods|services|dns)\b", "set network.mode", "network.cni, podCIDR, serviceCIDR, clusterDNS", ("CHANGELOG.md", "cluster/config/")),
-    Habit(r"\bkubernetes\.endpoint\b", "kubernetes.endpoint", "kubernetes.controlPlaneEndpoint", ("CHANGELOG.md", "cluster/config/")),
-    Habit(r"\bnodes\.(?:<\w+>|\w+)\.pods\b", "nodes.<name>.pods", "nodes.<name>.podCIDR", ("CHANGELOG.md", "cluster/config/")),
+    Habit(_literal("atOnce"), "rollout.atOnce: 2", "maxUnavailable", ("CHANGELOG.md", *FORMER_WIRE)),
+    Habit(_literal("apiName"), "kubernetes.apiName is", "internalEndpoint", FORMER_KEYS),
+    Habit(r"\bnetwork\.(?:mode|pods|services|dns)\b", "set network.mode", "network.cni, podCIDR, serviceCIDR, clusterDNS", FORMER_KEYS),
+    Habit(r"\bkubernetes\.endpoint\b", "kubernetes.endpoint", "kubernetes.controlPlaneEndpoint", FORMER_KEYS),
+    Habit(r"\bnodes\.(?:<\w+>|\w+)\.pods\b", "nodes.<name>.pods", "nodes.<name>.podCIDR", FORMER_KEYS),
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""versions.toml is the only file that spells versions; files that repeat one for their tool agree with it."""
+"""versions.toml is the only file with versions; files that repeat one for their tool agree with it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The schema of KubeletConfiguration v1beta1 by Kubernetes minor version, generated from its source by generate.go.
 
-The kubelet only warns of a key that it does not know, and does without it; a value of another type, or a feature gate
-that it does not know, ends it.
+The kubelet warns about an unknown key and ignores it. It exits on a value of another type, and on an unknown feature
+gate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = "KubeletConfiguration"
 ALL_GATES = frozenset({"AllAlpha", "AllBeta"})
-"""Gates that switch many others: which is not in the schema."""
+"""Gates that switch many others. The schema does not list which."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ type schema struct {
 	Gates   map[string]*gate             `json:"gates"`
 }
 
-// Types of other packages, in the words of the Python reader.
+// Types of other packages, with the names that the Python reader uses.
 var known = map[string]string{
 	"metav1.Duration": "duration", "TimeOrMetaDuration": "duration or nanoseconds", "resource.QuantityValue": "quantity",
 	"v1.ResourceList": "map of quantity", "v1.Taint": "taint", "int32": "integer", "int64": "integer", "uint32": "integer",
@@ -155,7 +155,7 @@ func used(types map[string]map[string]string, name string) bool {
 	return false
 }
 
-// gates collects the feature gates that the kubelet registers: Kubernetes' own, and those of the libraries it is made of.
+// gates collects the feature gates that the kubelet registers: Kubernetes' own, and those of its libraries.
 func gates(found *schema, version, staging string) {
 	names := map[string]string{}
 	files := []*ast.File{}
@@ -227,7 +227,7 @@ func gates(found *schema, version, staging string) {
 	}
 }
 
-// current is a gate as this version has it, nil if it is not there yet.
+// current is the entry of a gate in this version, nil if the gate does not exist yet.
 func current(specs *ast.CompositeLit) *gate {
 	var found *gate
 	for _, element := range specs.Elts {

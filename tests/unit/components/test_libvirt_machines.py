@@ -1,4 +1,4 @@
-"""What the libvirt machines ask of the engine."""
+"""The resources that the libvirt machines register."""
 
 from __future__ import annotations
 
@@ -21,11 +21,9 @@ BOOT = {"proof-machines-kernel", "proof-machines-initrd"}
 @pytest.mark.parametrize(
     ("change", "boot"),
     [({}, set()), ({f"{IMAGE}/kernel": "vmlinuz", f"{IMAGE}/initrd": "initrd"}, BOOT)],
-    ids=["from its disk", "with a kernel of the host"],
+    ids=["boot from disk", "direct kernel boot"],
 )
-def test_volumes_hold_boot_files_only_if_the_image_names_them(
-    tmp_path: Path, change: dict[str, Any], boot: set[str]
-) -> None:
+def test_volumes_contain_boot_files_only_if_configured(tmp_path: Path, change: dict[str, Any], boot: set[str]) -> None:
     cluster = load_config(changed(copy.deepcopy(LIBVIRT), change), tmp_path)
     recorder = record(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)).nodes, preview=True)
     assert {one.name for one in recorder.of_type(":Volume")} == VOLUMES | boot

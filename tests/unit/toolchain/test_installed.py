@@ -1,4 +1,4 @@
-"""What the language host lists as installed in a Python environment."""
+"""The script of the language host that lists the installed distributions of a Python environment."""
 
 from __future__ import annotations
 

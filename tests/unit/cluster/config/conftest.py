@@ -1,4 +1,4 @@
-"""A good configuration to break, one thing at a time."""
+"""Valid configurations, and the errors of changed ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.keys import HOST_KEY, private_key
 
 SHA = "ab" * 32
 KUBELET = f"kubernetes/{versions.DEFAULT}/kubelet"
-"""The kubelet's name in a mirror."""
+"""The path of an artifact on a mirror."""
 
 LIBVIRT: dict[str, Any] = {
     "cluster": {"name": "proof", "domain": "cluster.local"},
@@ -62,7 +62,7 @@ def existing_errors(existing: dict[str, Any], root: Path) -> Errors:
 
 
 def errors(values: dict[str, Any], root: Path) -> tuple[str, ...]:
-    """The errors of a configuration as text, empty if it is good."""
+    """The errors of a configuration as text, empty if it is valid."""
     try:
         load_config(values, root)
     except ConfigError as error:

@@ -1,6 +1,6 @@
-"""Kubelet settings with the verdict of the configuration. tests/engine compares it with a real kubelet's.
+"""Kubelet settings with the configuration's verdict. tests/engine compares it with a real kubelet's.
 
-`CASES` are refused: a name, the settings, the key and the text of the one error. `GOOD` are taken.
+`CASES` are refused: a name, the settings, and key and text of the only error. `GOOD` are accepted.
 """
 
 from __future__ import annotations
@@ -63,15 +63,15 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "authentication.webhook.cacheTTL",
         "'60' is not a duration such as \"1m30s\"",
     ),
-    ("a number of CPUs", {"systemReserved": {"cpu": 1}}, "systemReserved.cpu", "1 is not a text"),
+    ("a number of CPUs", {"systemReserved": {"cpu": 1}}, "systemReserved.cpu", "1 is not text"),
     (
-        "a reserved resource that there is not",
+        "an unknown reserved resource",
         {"kubeReserved": {"gpu": "1"}},
         "kubeReserved.gpu",
         "is not one of cpu, memory, ephemeral-storage, pid",
     ),
     (
-        "a reserved quantity that is none",
+        "an invalid reserved quantity",
         {"systemReserved": {"memory": "1 GB"}},
         "systemReserved.memory",
         '\'1 GB\' is not a quantity in quotes, such as "500m" or "1Gi"',
@@ -84,23 +84,23 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
             "cpuManagerPolicyOptions": {"full-pcpus-only": True},
         },
         "cpuManagerPolicyOptions.full-pcpus-only",
-        "True is not a text",
+        "True is not text",
     ),
     (
         "a number to reclaim",
         {"evictionMinimumReclaim": {"memory.available": 100}},
         "evictionMinimumReclaim.memory.available",
-        "100 is not a text",
+        "100 is not text",
     ),
     (
-        "an eviction signal that there is not",
+        "an unknown eviction signal",
         {"evictionHard": {"memory.free": "5%"}},
         "evictionHard.memory.free",
         "is not one of memory.available, nodefs.available, nodefs.inodesFree, imagefs.available, imagefs.inodesFree, "
         "containerfs.available, containerfs.inodesFree, allocatableMemory.available, pid.available",
     ),
     (
-        "a threshold of nothing",
+        "a threshold of zero",
         {"evictionHard": {"memory.available": "0"}},
         "evictionHard.memory.available",
         "'0' is neither a positive quantity, such as 100Mi, nor a percentage, such as 5%",
@@ -115,7 +115,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "an unknown feature gate",
         {"featureGates": {"NoSuchGate": True}},
         "featureGates.NoSuchGate",
-        "is not a feature gate of this Kubernetes version: the kubelet ends at its start",
+        "is not a feature gate of this Kubernetes version: the kubelet would not start",
     ),
     (
         "text for a feature gate",
@@ -124,19 +124,19 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "'true' is not true or false",
     ),
     (
-        "a feature gate that is fixed",
+        "a locked feature gate",
         {"featureGates": {"NodeSwap": False}},
         "featureGates.NodeSwap",
         "is always true in this Kubernetes version: leave it out",
     ),
     (
-        "a value that is not one of few",
+        "a value that is not a choice of its key",
         {"topologyManagerPolicy": "strict"},
         "topologyManagerPolicy",
         "'strict' is not one of none, best-effort, restricted, single-numa-node",
     ),
     (
-        "a value that is not one of its type",
+        "a value that is not a choice of its type",
         {"authorization": {"mode": "RBAC"}},
         "authorization.mode",
         "'RBAC' is not one of AlwaysAllow, Webhook",
@@ -156,10 +156,10 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "'20s' is less than shutdownGracePeriodCriticalPods ('30s'): set shutdownGracePeriodCriticalPods, too",
     ),
     (
-        "a shutdown by priority beside the program's",
+        "a shutdown by priority together with the program's",
         {"shutdownGracePeriodByPodPriority": [{"priority": 0, "shutdownGracePeriodSeconds": 10}]},
         "shutdownGracePeriodByPodPriority",
-        "is set beside shutdownGracePeriod ('45s') and shutdownGracePeriodCriticalPods: set both to \"0s\", too",
+        "is set together with shutdownGracePeriod ('45s') and shutdownGracePeriodCriticalPods: set both to \"0s\", too",
     ),
     (
         "an unknown key in a list",
@@ -184,13 +184,13 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         'is false, and shutdownGracePeriod is set: set shutdownGracePeriod and shutdownGracePeriodCriticalPods to "0s"',
     ),
     (
-        "images removed at once",
+        "image garbage collection thresholds in reverse",
         {"imageGCHighThresholdPercent": 75},
         "imageGCLowThresholdPercent",
         "80 is not less than imageGCHighThresholdPercent (75)",
     ),
     (
-        "images too old too soon",
+        "a maximum image age below the minimum age",
         {"imageMaximumGCAge": "1m"},
         "imageMaximumGCAge",
         "'1m' is not more than imageMinimumGCAge (120s)",
@@ -202,7 +202,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "'system-reserved' needs systemReservedCgroup",
     ),
     (
-        "one enforcement twice",
+        "a repeated enforcement",
         {"enforceNodeAllocatable": ["pods", "pods"]},
         "enforceNodeAllocatable[1]",
         "repeats 'pods'",
@@ -243,7 +243,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     ("system cgroups without a root", {"systemCgroups": "/system"}, "systemCgroups", "needs cgroupRoot"),
     (
-        "a memory limit of nothing",
+        "a memory limit of zero",
         {"reservedMemory": [{"numaNode": 0, "limits": {"memory": "0"}}]},
         "reservedMemory[0].limits.memory",
         "'0' is not more than zero",
@@ -255,20 +255,20 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
         "is for logging.format text",
     ),
     (
-        "no list of CPUs",
+        "an invalid list of CPUs",
         {"reservedSystemCPUs": "two"},
         "reservedSystemCPUs",
         "'two' is not a list of CPUs, such as 0-1,4",
     ),
-    ("a mode that is gone", {"runOnce": True}, "runOnce", "must not be true: the kubelet has no such mode any more"),
+    ("a removed mode", {"runOnce": True}, "runOnce", "must not be true: the kubelet no longer has this mode"),
 ]
 LATE = (
     *("an unknown key", "an unknown nested key", "an unknown nested key like no other", "an unknown key in a list"),
-    *("a reserved resource that there is not", "a reserved quantity that is none", "a threshold of nothing"),
-    *("an eviction signal that there is not", "a soft threshold without grace period"),
-    *("a value that is not one of its type", "static CPUs without a reserved one"),
+    *("an unknown reserved resource", "an invalid reserved quantity", "a threshold of zero"),
+    *("an unknown eviction signal", "a soft threshold without grace period"),
+    *("a value that is not a choice of its type", "static CPUs without a reserved one"),
 )
-"""Cases that a kubelet refuses only after it has read its kubeconfig, or only warns of."""
+"""Cases that a kubelet refuses only after it has read its kubeconfig, or only warns about."""
 
 GOOD: dict[str, dict[str, Any]] = {
     "nothing": {},

@@ -43,12 +43,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "mirror without a URL",
         {"kubernetes/artifacts": {"source": "mirror", "sha256sums": "sums"}},
-        "kubernetes.artifacts.url: is missing: where the mirror serves its tree",
+        "kubernetes.artifacts.url: is missing: the URL below which the mirror serves its tree",
     ),
     (
         "mirror without checksums",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080"}},
-        "kubernetes.artifacts.sha256sums: is missing: the mirror's checksum file, in the form of sha256sum",
+        "kubernetes.artifacts.sha256sums: is missing: the mirror's checksum file, in the format of sha256sum",
     ),
     (
         "URL without a mirror",
@@ -56,19 +56,19 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "kubernetes.artifacts.url: is for artifacts.source mirror; upstream files are pinned by this release",
     ),
     (
-        "checksum file that is damaged below the line that is needed",
+        "checksum file that is damaged after the needed line",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "torn"}},
-        "kubernetes.artifacts.sha256sums: torn, line 2 is not '<sha256>  <name>', as sha256sum writes it",
+        "kubernetes.artifacts.sha256sums: torn, line 2 is not '<sha256>  <name>', the format of sha256sum",
     ),
     (
         "checksum file with two checksums of one file",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "double"}},
-        f"kubernetes.artifacts.sha256sums: double, line 2 gives {KUBELET} a second sha256: which one is right?",
+        f"kubernetes.artifacts.sha256sums: double, line 2 has a second sha256 for {KUBELET}: remove the wrong line",
     ),
     (
         "checksum file that is not text",
         {"kubernetes/artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "binary"}},
-        "kubernetes.artifacts.sha256sums: binary is not text: it must be a file as sha256sum writes it",
+        "kubernetes.artifacts.sha256sums: binary is not text: it must be a file in the format of sha256sum",
     ),
 ]
 

@@ -25,31 +25,31 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "domain that looks like an address",
         {"cluster/domain": "cluster.10"},
-        "cluster.domain: 'cluster.10' is not a DNS name: its last label is a number, so that resolvers take it for an address",
+        "cluster.domain: 'cluster.10' is not a DNS name: its last label is a number, which resolvers read as an address",
     ),
     (
         "an address as internal endpoint",
         {"kubernetes/internalEndpoint": "10.77.0.100"},
-        "kubernetes.internalEndpoint: '10.77.0.100' is not a DNS name: its last label is a number, so that resolvers take "
-        "it for an address",
+        "kubernetes.internalEndpoint: '10.77.0.100' is not a DNS name: its last label is a number, which resolvers read "
+        "as an address",
     ),
     (
         "a hexadecimal number as internal endpoint",
         {"kubernetes/internalEndpoint": "0x7f000001"},
-        "kubernetes.internalEndpoint: '0x7f000001' is not a DNS name: its last label is a number, so that resolvers take "
-        "it for an address",
+        "kubernetes.internalEndpoint: '0x7f000001' is not a DNS name: its last label is a number, which resolvers read "
+        "as an address",
     ),
     (
         "localhost as internal endpoint",
         {"kubernetes/internalEndpoint": "localhost"},
-        "kubernetes.internalEndpoint: 'localhost' means another machine on each machine: use a name that means the control "
+        "kubernetes.internalEndpoint: 'localhost' is each machine's name for itself: use a name that resolves to the control "
         "plane everywhere",
     ),
     (
         "a name below localhost",
         {"kubernetes/internalEndpoint": "api.localhost"},
-        "kubernetes.internalEndpoint: 'api.localhost' means another machine on each machine: use a name that means the "
-        "control plane everywhere",
+        "kubernetes.internalEndpoint: 'api.localhost' is each machine's name for itself: use a name that resolves to "
+        "the control plane everywhere",
     ),
     (
         "a node's name as internal endpoint",
@@ -60,7 +60,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "the unspecified address as endpoint",
         {"kubernetes/controlPlaneEndpoint": "0.0.0.0"},
-        "kubernetes.controlPlaneEndpoint: 0.0.0.0 is in 0.0.0.0/8 (addresses of no machine): it must be a unicast address "
+        "kubernetes.controlPlaneEndpoint: 0.0.0.0 is in 0.0.0.0/8 (unspecified addresses): it must be a unicast address "
         "that other machines reach",
     ),
     (
@@ -78,7 +78,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "localhost as endpoint",
         {"kubernetes/controlPlaneEndpoint": "localhost"},
-        "kubernetes.controlPlaneEndpoint: 'localhost' means another machine on each machine: use a name that means the "
+        "kubernetes.controlPlaneEndpoint: 'localhost' is each machine's name for itself: use a name that resolves to the "
         "control plane everywhere",
     ),
     (

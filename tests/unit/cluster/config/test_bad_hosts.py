@@ -1,4 +1,4 @@
-"""Errors of existing hosts: private keys and pinned host keys, parsed before anything is reached."""
+"""Errors of existing hosts: private keys and pinned host keys, parsed before any host is contacted."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ BAD_HOST_KEYS = {
     ),
     "as ssh-keyscan prints it": (
         f"192.0.2.11 {HOST_KEY}",
-        "begins with '192.0.2.11': leave out what ssh-keyscan puts before ssh-ed25519",
+        "begins with '192.0.2.11': remove the part that ssh-keyscan prints before ssh-ed25519",
     ),
     "RSA": (public_key(RSA), ssh_keys.RSA_HOST_KEY),
 }
@@ -98,12 +98,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "no host key",
         {"machines/ssh/hostKey": None},
-        "nodes.m1.ssh.hostKey: is missing: the host's public key, as in /etc/ssh/ssh_host_ed25519_key.pub there",
+        "nodes.m1.ssh.hostKey: is missing: the host's public key, as in its /etc/ssh/ssh_host_ed25519_key.pub",
     ),
     (
         "host key twice",
         {"nodes/w1/ssh": {"hostKey": HOST_KEY, "hostKeyFile": "host.pub"}},
-        "nodes.w1.ssh.hostKeyFile: is set beside hostKey: one of them is enough",
+        "nodes.w1.ssh.hostKeyFile: is set together with hostKey: set one of them",
     ),
     (
         "no host key file",
@@ -123,7 +123,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "size of an existing host",
         {"nodes/w1/machine": {"vcpus": 2}},
-        "nodes.w1.machine: is for machines.source libvirt; an existing host has the size it has",
+        "nodes.w1.machine: is for machines.source libvirt; the size of an existing host cannot be set",
     ),
     (
         "libvirt settings",
@@ -131,7 +131,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "machines.libvirt: is for machines.source libvirt; existing hosts are set by machines.ssh",
     ),
     (
-        "node among the pods",
+        "node address in the pod network",
         {"nodes/w1/address": "10.2.0.9"},
         "nodes.w1.address: 10.2.0.9 is in network.podCIDR (10.2.0.0/16): a node's address must be outside it",
     ),
@@ -143,12 +143,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         )
         for address, network in (
             ("127.0.0.1", "127.0.0.0/8 (loopback addresses)"),
-            ("0.0.0.0", "0.0.0.0/8 (addresses of no machine)"),
+            ("0.0.0.0", "0.0.0.0/8 (unspecified addresses)"),
             ("224.0.0.1", "224.0.0.0/4 (multicast addresses)"),
         )
     ),
     (
-        "node among the services",
+        "node address in the service network",
         {"nodes/w1/address": "10.3.0.9"},
         "nodes.w1.address: 10.3.0.9 is in network.serviceCIDR (10.3.0.0/16): a node's address must be outside it",
     ),
@@ -169,11 +169,11 @@ def test_load_config_refuses(existing_errors: Errors, change: dict[str, Any], me
 def test_load_config_refuses_an_encrypted_private_key(existing_errors: Errors, root: Path, text: bytes) -> None:
     (root / "id").write_bytes(text)
     message = f"machines.ssh.privateKeyFile: id is encrypted with a passphrase: {NEEDED}"
-    assert existing_errors({}) == (message,), "once, by the key that names the file"
+    assert existing_errors({}) == (message,), "one error, at the key that names the file"
 
 
 @pytest.mark.parametrize(("text", "wrong"), BAD_KEYS.values(), ids=BAD_KEYS)
-def test_load_config_refuses_what_is_no_private_key(
+def test_load_config_refuses_an_invalid_private_key(
     existing_errors: Errors, root: Path, text: bytes, wrong: str
 ) -> None:
     (root / "id").write_bytes(text)
@@ -181,7 +181,7 @@ def test_load_config_refuses_what_is_no_private_key(
 
 
 @pytest.mark.parametrize("text", GOOD_KEYS.values(), ids=GOOD_KEYS)
-def test_load_config_takes_a_private_key(existing_errors: Errors, root: Path, text: bytes) -> None:
+def test_load_config_accepts_a_private_key(existing_errors: Errors, root: Path, text: bytes) -> None:
     (root / "id").write_bytes(text)
     assert existing_errors({}) == ()
 

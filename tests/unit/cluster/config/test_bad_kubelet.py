@@ -1,4 +1,4 @@
-"""Errors of `kubelet` and `nodes.<name>.kubelet`: checked to the leaf, and merged with the program's own configuration."""
+"""Errors of `kubelet` and `nodes.<name>.kubelet`: each value, and the result of the merge with the program's own configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_load_config_refuses_kubelet_settings_of_a_node(
 
 
 @pytest.mark.parametrize("settings", GOOD.values(), ids=GOOD)
-def test_load_config_takes_kubelet_settings(libvirt_errors: Errors, settings: dict[str, Any]) -> None:
+def test_load_config_accepts_kubelet_settings(libvirt_errors: Errors, settings: dict[str, Any]) -> None:
     assert libvirt_errors({"kubelet": settings}) == ()
 
 

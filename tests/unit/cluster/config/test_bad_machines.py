@@ -36,7 +36,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "broken checksum file",
         {f"{IMAGE}/sha256": None, f"{IMAGE}/sha256sums": "broken"},
-        "machines.libvirt.image.sha256sums: broken, line 1 is not '<sha256>  <name>', as sha256sum writes it",
+        "machines.libvirt.image.sha256sums: broken, line 1 is not '<sha256>  <name>', the format of sha256sum",
     ),
     (
         "bad URI",
@@ -46,7 +46,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "domain type twice",
         {"machines/libvirt/domainType": "kvm", "machines/libvirt/domainTypeFile": "sums"},
-        "machines.libvirt.domainTypeFile: is set beside domainType: one of them is enough",
+        "machines.libvirt.domainTypeFile: is set together with domainType: set one of them",
     ),
     (
         "no domain type in its file",
@@ -61,7 +61,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "kernel without initrd",
         {f"{IMAGE}/kernel": "vmlinuz"},
-        "machines.libvirt.image.initrd: is missing: direct boot takes kernel and initrd",
+        "machines.libvirt.image.initrd: is missing: direct boot needs kernel and initrd",
     ),
     (
         "bridge too long",
@@ -82,7 +82,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "network without room",
         {"machines/libvirt/network": "10.77.0.8/30"},
-        "machines.libvirt.network: 10.77.0.8/30 is not between /8 and /29 in size: the gateway takes an address, too",
+        "machines.libvirt.network: 10.77.0.8/30 is not between /8 and /29 in size: the gateway needs an address, too",
     ),
     *(
         (
@@ -96,10 +96,15 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         (
             f"pool {pool}",
             {"machines/libvirt/pool": pool},
-            f"machines.libvirt.pool: '{pool}' is a folder that others use: name one for this pool alone, such as "
+            f"machines.libvirt.pool: '{pool}' is a folder that others use: set one for this pool only, such as "
             "/var/lib/libvirt/plumbline/<cluster>",
         )
         for pool in ("/etc/pool", "/var", "/var/lib/libvirt", "/usr/lib/pool", "/pool")
+    ),
+    (
+        "no operating system",
+        {"machines/libvirt/os": None},
+        "machines.libvirt.os: is missing: one of debian, flatcar, fedora-coreos",
     ),
     (
         "empty path",
@@ -109,12 +114,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "checksum twice",
         {f"{IMAGE}/sha256sums": "sums"},
-        "machines.libvirt.image.sha256sums: is set beside sha256: one of them is enough",
+        "machines.libvirt.image.sha256sums: is set together with sha256: set one of them",
     ),
     (
         "initrd without kernel",
         {f"{IMAGE}/initrd": "initrd"},
-        "machines.libvirt.image.kernel: is missing: direct boot takes kernel and initrd",
+        "machines.libvirt.image.kernel: is missing: direct boot needs kernel and initrd",
     ),
     (
         "authorized key that is cut short",
@@ -135,7 +140,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "one authorized key twice",
         {"machines/libvirt/authorizedKeys": [HOST_KEY, f"restrict {HOST_KEY} again"]},
-        "machines.libvirt.authorizedKeys[1]: repeats machines.libvirt.authorizedKeys[0]: leave one of them out",
+        "machines.libvirt.authorizedKeys[1]: repeats machines.libvirt.authorizedKeys[0]: remove one of them",
     ),
 ]
 

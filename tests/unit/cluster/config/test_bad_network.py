@@ -30,7 +30,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "network.clusterDNS: 10.4.0.10 is not in network.serviceCIDR (10.3.0.0/16)",
     ),
     (
-        "a resolver that is no address",
+        "a resolver that is not an address",
         {"network/resolvers": ["dns.example"]},
         "network.resolvers[0]: 'dns.example' is not an IPv4 address, such as 10.77.0.11",
     ),
@@ -42,17 +42,17 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "pod network too large",
         {"network/podCIDR": "32.0.0.0/7"},
-        "network.podCIDR: 32.0.0.0/7 is not between /8 and /24 in size: the controller manager gives nodes a /24 each of it",
+        "network.podCIDR: 32.0.0.0/7 is not between /8 and /24 in size: the controller manager allocates one /24 of it per node",
     ),
     (
         "pod network too small",
         {"network/podCIDR": "10.2.0.0/25"},
-        "network.podCIDR: 10.2.0.0/25 is not between /8 and /24 in size: the controller manager gives nodes a /24 each of it",
+        "network.podCIDR: 10.2.0.0/25 is not between /8 and /24 in size: the controller manager allocates one /24 of it per node",
     ),
     (
         "pod network for fewer nodes",
         {"network/podCIDR": "10.2.0.0/24"},
-        "network.podCIDR: 10.2.0.0/24 has room for 1 nodes, a /24 each, and there are 2: take a larger one",
+        "network.podCIDR: 10.2.0.0/24 has room for 1 nodes with one /24 per node, 2 are configured: set a larger one",
     ),
     (
         "service network too large",
@@ -77,7 +77,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "the API's address as DNS",
         {"network/clusterDNS": "10.3.0.1"},
-        "network.clusterDNS: 10.3.0.1 is the API's own address: the first of network.serviceCIDR (10.3.0.0/16)",
+        "network.clusterDNS: 10.3.0.1 is the API server's address, the first of network.serviceCIDR (10.3.0.0/16)",
     ),
     (
         "network address as DNS",
@@ -98,22 +98,22 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "the cluster's DNS as its own resolver",
         {"network/resolvers": ["192.0.2.53", "10.3.0.10"]},
-        "network.resolvers: 10.3.0.10 is network.clusterDNS: the cluster's DNS would ask itself",
+        "network.resolvers: 10.3.0.10 is network.clusterDNS: the cluster's DNS would forward to itself",
     ),
     (
         "a pod as resolver",
         {"network/resolvers": ["10.2.1.53"]},
-        "network.resolvers: 10.2.1.53 is in network.podCIDR (10.2.0.0/16): a pod's address does not last",
+        "network.resolvers: 10.2.1.53 is in network.podCIDR (10.2.0.0/16): pod addresses change",
     ),
     (
-        "more resolvers than CoreDNS takes",
+        "more resolvers than CoreDNS accepts",
         {"network/resolvers": [f"192.0.2.{number}" for number in range(1, 17)]},
-        "network.resolvers: has 16 entries: CoreDNS takes at most 15",
+        "network.resolvers: has 16 entries: CoreDNS accepts at most 15",
     ),
     (
         "one resolver twice",
         {"network/resolvers": ["192.0.2.53", "192.0.2.53"]},
-        "network.resolvers[1]: repeats network.resolvers[0]: leave one of them out",
+        "network.resolvers[1]: repeats network.resolvers[0]: remove one of them",
     ),
 ]
 

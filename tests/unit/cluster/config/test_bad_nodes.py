@@ -67,8 +67,8 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "role label",
         {"nodes/w1/labels": {"node-role.kubernetes.io/worker": ""}},
-        "nodes.w1.labels.node-role.kubernetes.io/worker: a kubelet may not give itself a role label (refused since "
-        "Kubernetes 1.16): leave it out, the role label is put on through the API from the node's role",
+        "nodes.w1.labels.node-role.kubernetes.io/worker: a kubelet may not set a role label on its node (refused since "
+        "Kubernetes 1.16): remove it, the program sets the role label through the API",
     ),
     (
         "bad label value",
@@ -77,7 +77,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "ends alphanumeric",
     ),
     (
-        "label that is no text",
+        "label that is not text",
         {"nodes/w1/labels": {"pool": 1}},
         "nodes.w1.labels.pool: 1 is not text: put it in quotes",
     ),
@@ -88,7 +88,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "nodes.w1.machine.memory: 64 is not between 1024 and 4194304",
     ),
     (
-        "truth for a number",
+        "boolean for a number",
         {"nodes/w1/machine": {"vcpus": True}},
         "nodes.w1.machine.vcpus: is true (true or false), not a whole number",
     ),
@@ -98,7 +98,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "nodes.w1.kubelet.tlsCertFile: is set by the program: the certificate comes from the plan",
     ),
     (
-        "a kubelet's number as a text",
+        "a kubelet's number as text",
         {"nodes/w1/kubelet": {"maxPods": "50"}},
         "nodes.w1.kubelet.maxPods: '50' is not a whole number",
     ),
@@ -131,7 +131,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         )
         for address, network in (
             ("127.0.0.1", "127.0.0.0/8 (loopback addresses)"),
-            ("0.0.0.0", "0.0.0.0/8 (addresses of no machine)"),
+            ("0.0.0.0", "0.0.0.0/8 (unspecified addresses)"),
             ("224.0.0.1", "224.0.0.0/4 (multicast addresses)"),
             ("169.254.0.7", "169.254.0.0/16 (link-local addresses)"),
             ("255.255.255.255", "240.0.0.0/4 (reserved addresses)"),
@@ -140,12 +140,12 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "a number as name",
         {"nodes/10": {"role": "worker", "address": "10.77.0.22"}},
-        "nodes.10: '10' is a number, which resolvers take for an address: let the name have a letter, such as node-10",
+        "nodes.10: '10' is a number, which resolvers read as an address: add a letter, such as node-10",
     ),
     (
         "localhost as name",
         {"nodes/localhost": {"role": "worker", "address": "10.77.0.22"}},
-        "nodes.localhost: 'localhost' is every machine's name for itself: give the node another",
+        "nodes.localhost: 'localhost' is every machine's name for itself: choose another name",
     ),
     (
         "the name of another node's certificate",
@@ -162,13 +162,13 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "one taint twice",
         {"nodes/w1/taints": ["dedicated=database:NoSchedule", "dedicated=web:NoSchedule"]},
-        "nodes.w1.taints[1]: repeats nodes.w1.taints[0]: leave one of them out",
+        "nodes.w1.taints[1]: repeats nodes.w1.taints[0]: remove one of them",
     ),
     (
         "the control-plane taint again",
         {"nodes/m1/taints": ["node-role.kubernetes.io/control-plane:NoSchedule"]},
         "nodes.m1.taints[0]: node-role.kubernetes.io/control-plane=:NoSchedule is on every control-plane node already: "
-        "leave it out",
+        "remove it",
     ),
     (
         "podCIDR smaller than the pods",

@@ -31,7 +31,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "etcd.electionTimeout: 2000 is less than five times heartbeatInterval (500): etcd refuses it",
     ),
     (
-        "a leader that cannot renew in time",
+        "renewal deadline after the end of the lease",
         {"controlPlane": {"renewDeadline": 20}},
         "controlPlane.leaseDuration: 15 > renewDeadline (20) > retryPeriod (2) does not hold: a leader must be able to renew before its lease ends",
     ),

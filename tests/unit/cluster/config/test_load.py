@@ -1,4 +1,4 @@
-"""What load_config returns for good configurations, and how it reports several errors."""
+"""The result of load_config for valid configurations, and the report of several errors."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_load_config_reports_all_errors_at_once(libvirt_errors: Errors) -> None:
     assert [error.split(":")[0] for error in found] == ["cluster.name", "network.clusterDNS", "nodes.w1.role"]
 
 
-def test_load_config_says_what_an_empty_configuration_needs(libvirt_errors: Errors) -> None:
+def test_load_config_names_missing_keys_of_an_empty_configuration(libvirt_errors: Errors) -> None:
     assert libvirt_errors({"cluster": {}, "machines": {}, "nodes": None}) == (
         "cluster.name: is missing: the cluster's name, a DNS label",
         "machines.source: is missing: one of libvirt, existing",
@@ -68,7 +68,7 @@ def test_load_config_says_what_an_empty_configuration_needs(libvirt_errors: Erro
 
 
 @pytest.mark.parametrize("index", range(len(AUTHORIZED)))
-def test_load_config_takes_lines_of_authorized_keys(libvirt_errors: Errors, index: int) -> None:
+def test_load_config_accepts_lines_of_authorized_keys(libvirt_errors: Errors, index: int) -> None:
     assert libvirt_errors({"machines/libvirt/authorizedKeys": [AUTHORIZED[index]]}) == ()
 
 
@@ -83,8 +83,8 @@ def test_two_clusters_on_one_hypervisor_share_no_name(libvirt: dict[str, Any], r
     assert len(set(found)) == 2 * len(names)
 
 
-def test_names_of_leaves_do_not_meet(root: Path, libvirt_errors: Errors) -> None:
-    """For each name that a leaf of m1 goes on with: a node of that name is refused, or no two leaves have one name."""
+def test_leaf_names_are_unique(root: Path, libvirt_errors: Errors) -> None:
+    """A node whose name begins the name of a leaf of m1 is refused, or its leaves have other names."""
     cluster = load_config(copy.deepcopy(LIBVIRT), root)
     own = {leaf.name for leaf in leaves.leaves(cluster) if leaf.node == "m1"}
     begun = {"-".join(name.split("-")[:count]) for name in own for count in range(2, name.count("-") + 2)}
@@ -116,11 +116,11 @@ def test_names_of_leaves_do_not_meet(root: Path, libvirt_errors: Errors) -> None
         ),
         (
             {"profile": "classic"},
-            "profile: is gone: `make classic STACK=<stack>` prints what the 2018 series put on that stack's nodes",
+            "profile: was removed: `make classic STACK=<stack>` writes the files of the 2018 series for that stack's nodes",
         ),
     ],
 )
-def test_load_config_names_the_new_name_of_a_former_key(
+def test_load_config_names_the_replacement_of_a_former_key(
     libvirt_errors: Errors, change: dict[str, Any], message: str
 ) -> None:
     assert libvirt_errors(change) == (message,)

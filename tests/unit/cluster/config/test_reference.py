@@ -1,4 +1,4 @@
-"""What is generated from the declared keys: the reference page, the JSON Schema and the sections of Pulumi.yaml."""
+"""The files that are generated from the declared keys: reference page, JSON Schema and the sections of Pulumi.yaml."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RULES = schema()
 STACKS = sorted(ROOT.glob("Pulumi.*.yaml"))
 
 
-def test_generated_files_follow_from_the_declarations() -> None:
+def test_generated_files_match_the_declarations() -> None:
     assert reference.stale() == [], f"run `{reference.COMMAND}`"
 
 
-def test_stale_names_a_file_that_does_not_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stale_names_an_outdated_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reference, "page", lambda: "another page")
     assert reference.stale() == [reference.PAGE]
 
@@ -38,7 +38,7 @@ def test_reference_has_a_row_with_a_meaning_for_each_key(path: str) -> None:
 
 
 @pytest.mark.parametrize("file", STACKS, ids=lambda file: file.name)
-def test_schema_takes_the_stacks(file: Path) -> None:
+def test_schema_accepts_the_stacks(file: Path) -> None:
     stack = yaml.safe_load(file.read_text())
     assert list(_violations(RULES, stack, "")) == []
     assert file.read_text().startswith(f"# yaml-language-server: $schema={reference.SCHEMA}\n")
@@ -53,6 +53,7 @@ def test_schema_takes_the_stacks(file: Path) -> None:
         ({"plumbline:cluster": {"name": "Big"}}, "/config/plumbline:cluster/name"),
         ({"plumbline:cluster": {}}, "/config/plumbline:cluster/name"),
         ({"plumbline:nodes": {"m1": {"adress": "10.0.0.1"}}}, "/config/plumbline:nodes/m1/adress"),
+        ({"plumbline:machines": {"source": "libvirt", "libvirt": {}}}, "/config/plumbline:machines/libvirt/os"),
         ({"plumbline:kubelet": {"maxPods": "9"}}, "/config/plumbline:kubelet/maxPods"),
         ({"plumbline:kubelet": {"clusterDNS": []}}, "/config/plumbline:kubelet/clusterDNS"),
     ],
@@ -64,7 +65,7 @@ def test_schema_refuses(change: dict[str, Any], where: str) -> None:
 
 
 def _violations(rule: dict[str, Any], value: Any, path: str) -> Iterator[str]:
-    """The paths of values that a JSON Schema refuses, as far as this one uses JSON Schema."""
+    """The paths of values that the JSON Schema refuses. Supports only the keywords that the schema uses."""
     if "$ref" in rule:
         rule = RULES["definitions"][rule["$ref"].rpartition("/")[2]]
     if "anyOf" in rule:
