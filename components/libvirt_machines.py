@@ -11,7 +11,7 @@ import pulumi_libvirt as libvirt
 import pulumi_tls as tls
 
 from cluster.config import model
-from cluster.machine import addresses, ignition
+from cluster.machine import addresses, ignition, operating_systems
 from components.certificate_authority import private_key
 from components.component import Component
 from components.machine import COMMANDS, Connection, Machine
@@ -141,7 +141,7 @@ class LibvirtMachines(Component, token="plumbline:index:LibvirtMachines"):
             initrd=self._initrd.id if self._initrd else None,
             cmdlines=KERNEL_ARGUMENTS if self._kernel else None,
             coreos_ignition=configuration.id,
-            fw_cfg_name=ignition.fw_cfg_name(settings.operating_system),
+            fw_cfg_name=operating_systems.facts(settings).fw_cfg_name,
             disks=[libvirt.DomainDiskArgs(volume_id=disk.id)],
             network_interfaces=[
                 libvirt.DomainNetworkInterfaceArgs(

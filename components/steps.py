@@ -36,15 +36,15 @@ class Steps:
         self._issued, self._admin = issued, admin_kubeconfig
         self.states: dict[str, NodeStateResource] = {}
         self.commands: dict[str, command.remote.Command] = {}
+        self._registered: dict[str, pulumi.Resource] = {}
 
     def register(self, step: Step) -> None:
         """Registers one step. Raises KeyError if a step that it waits for is not registered yet."""
-        registered = {**self.states, **self.commands}
-        after = [registered[edge.step] for edge in step.after]
+        after = [self._registered[edge.step] for edge in step.after]
         if isinstance(step, NodeStateStep):
-            self.states[step.name] = self._state(step, after)
+            self._registered[step.name] = self.states[step.name] = self._state(step, after)
         else:
-            self.commands[step.name] = self._command(step, after)
+            self._registered[step.name] = self.commands[step.name] = self._command(step, after)
 
     def _state(self, step: NodeStateStep, after: Sequence[pulumi.Resource]) -> NodeStateResource:
         node = self._nodes[step.node]

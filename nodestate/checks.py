@@ -15,7 +15,7 @@ Data = Mapping[str, Any]
 
 
 class Problem(NamedTuple):
-    """What is wrong with the value of one key. No secret is in the reason."""
+    """A key whose value is refused, and the reason. No secret is in the reason."""
 
     key: str
     reason: str
@@ -86,7 +86,7 @@ def _leaf(field: Field, value: Any, key: str, inputs: Data) -> Iterator[Problem]
         yield Problem(key, f"{_shown(value)} is not {field.check.form}")
     elif field.key.among is not None:
         section = inputs.get(field.key.among)
-        # What cannot be listed, because it is unknown or no map, is not missing here.
+        # A section that is unknown, or no map, has no names to compare with.
         if (isinstance(section, Mapping) or section is None) and known not in (section or {}):
             near = difflib.get_close_matches(str(known), section or {}, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""

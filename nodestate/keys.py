@@ -45,7 +45,7 @@ WHOLE = whole(0, None, "a whole number")
 
 @dataclass(frozen=True)
 class Key:
-    """What a field declares in addition to its type and default, as `Annotated[type, Key(...)]`.
+    """The declaration of a field in addition to its type and default, as `Annotated[type, Key(...)]`.
 
     `wire` is the key on the wire, by default the field's name in camel case. `formerly` is a key that stored states of
     earlier programs may still hold; inputs may not. `entries` checks the keys of a map. `among` names the section whose

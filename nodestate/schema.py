@@ -53,7 +53,7 @@ def four_digits(mode: str) -> str:
 
 
 class Action(StrEnum):
-    """What a unit needs after one of its files changed (docs/reactions.md).
+    """The action for a unit after one of its files changed (docs/reference/reactions.md).
 
     `self-reload`: the program rereads the file by itself; it is restarted only if it still serves the old certificate.
     """
@@ -122,7 +122,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Reaction:
-    """What a unit needs when one of some files changes."""
+    """The action for a unit when one of the named files changes."""
 
     unit: Annotated[str, Key("The unit.", UNIT)]
     action: Annotated[

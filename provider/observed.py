@@ -42,7 +42,7 @@ class Observed(NodeStateInputs):
         tuple[str, ...],
         Key(
             "What a broken run left to do: `<action> <unit>` for each unit that has not reacted, and `tidy` if it left "
-            "files of its own."
+            "leftover files."
         ),
     ] = ()
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)

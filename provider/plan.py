@@ -20,7 +20,7 @@ INTERRUPTED = "an interrupted run changed its files"
 
 @dataclass(frozen=True)
 class FileChange:
-    """What changes at one path: some of content, source, mode, owner, group; or added; or removed."""
+    """A change at one path: some of content, source, mode, owner, group; or added; or removed."""
 
     path: str
     attributes: tuple[str, ...]
@@ -56,7 +56,7 @@ class UnitStep:
 class Plan:
     """Everything one update does to a node.
 
-    `settings` are the units to enable, disable or unmask. `tidy`: a broken run left files of its own to remove.
+    `settings` are the units to enable, disable or unmask. `tidy`: an interrupted run left staged files to remove.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -161,7 +161,7 @@ def _steps(old: Observed, new: NodeStateInputs, files: tuple[FileChange, ...]) -
 
 
 def _left(old: Observed, new: NodeStateInputs) -> list[UnitStep]:
-    """What a broken run left to do. A self-reload that is no longer declared becomes a restart."""
+    """The steps that an interrupted run left. A self-reload that is no longer declared becomes a restart."""
     steps = []
     for entry in old.pending:
         action, _, unit = entry.rpartition(" ")

@@ -1,4 +1,4 @@
-"""What units do after their files changed: restart, reload, reread their certificate; and when they are ready."""
+"""Restarts, reloads and checks units after their files changed, and waits until they are ready."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ Pulumi's sdk/go/common/resource/plugin. The Python SDK neither reads nor writes 
 
 
 def received(properties: Properties) -> dict[str, Any]:
-    """What the engine sent, as plain data. What is inside a secret map or list is a secret, too."""
+    """The properties that the engine sent, as plain data. Members of a secret map or list are secrets, too."""
     return {key: _received(value, False) for key, value in properties.items()}
 
 

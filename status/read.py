@@ -12,7 +12,6 @@ from typing import Any
 from cryptography import x509
 
 from cluster.node import paths
-from cluster.node.binaries import Binaries
 from cluster.node.control_plane import PROBES
 from nodestate import Connection, from_wire
 from provider.errors import NodeError
@@ -21,7 +20,6 @@ from provider.ssh import SshPool
 COLUMNS = ("NAME", "ROLE", "ADDRESS", "VERSION", "KUBELET", "SINCE", "READY", "ETCD", "CONTROL PLANE", "CERTIFICATE")
 SCRIPT = (Path(__file__).parent / "status.sh").read_text()
 VARIABLES = {
-    "kubelet": Binaries().kubelet,
     "kubeconfig": paths.KUBECONFIG,
     "ca": paths.CA_CERTIFICATE,
     "client_certificate": paths.KUBELET_CLIENT_CERTIFICATE,

@@ -1,5 +1,7 @@
 # Prints the node's current state: a line for each fact, tabbed. status/read.py sets the variables.
 tab=$(printf '\t')
+# The folder of programs is another on some systems: the unit knows it.
+kubelet=$(systemctl show --property ExecStart kubelet.service | sed -n 's/.*path=\([^ ;]*\).*/\1/p')
 printf 'version\t%s\n' "$("$kubelet" --version 2>/dev/null)"
 systemctl show --property ActiveState,ActiveEnterTimestamp kubelet.service | tr = '\t'
 

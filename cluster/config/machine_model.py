@@ -29,7 +29,7 @@ class DomainType(StrEnum):
 
 
 class OperatingSystem(StrEnum):
-    """A VM's operating system family: decides Ignition's fw_cfg name, groups and network files."""
+    """A VM's operating system family: decides what cluster/machine/operating_systems.py says of it."""
 
     DEBIAN = "debian"
     FLATCAR = "flatcar"
@@ -78,7 +78,7 @@ class Libvirt:
 
     operating_system: OperatingSystem = key(
         name="os",
-        doc="Operating system of the image: decides Ignition's fw_cfg name, groups and network files.",
+        doc="Operating system of the image: decides Ignition's fw_cfg name, groups and network files, and the folders of programs.",
     )
     uri: str = key(
         "qemu:///system",

@@ -68,19 +68,20 @@ def _text(text: str) -> str:
 
 def _table(path: str, section: type) -> str:
     rows = "".join(_rows(path, section))
-    return f"| key | type | default | allowed | meaning | example |\n|---|---|---|---|---|---|\n{rows}"
+    return f"| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n{rows}"
 
 
-def _rows(path: str, section: type) -> list[str]:
+def _rows(path: str, section: type, below: str = "") -> list[str]:
+    """The rows of a section. Keys are named from the section's heading on: `below` is the path from there."""
     rows = []
     for key in keys(section):
         kind = without_none(key.type)
         if is_section(kind):
-            rows += _rows(f"{path}.{key.name}", kind)
+            rows += _rows(f"{path}.{key.name}", kind, f"{below}{key.name}.")
             continue
-        cells = (f"`{path}.{key.name}`", _type(key), _default(path, key), _allowed(key), key.doc)
-        example = f"`{key.example}`" if key.example else ""
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in (*cells, example))} |\n")
+        meaning = key.doc + (f" Example: `{key.example}`" if key.example else "")
+        cells = (f"`{below}{key.name}`", _type(key), _default(path, key), _allowed(key), meaning)
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n")
     return rows
 
 

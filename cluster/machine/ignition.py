@@ -8,30 +8,15 @@ from typing import Any
 from urllib.parse import quote
 
 from cluster.config.addresses import gateway, prefix_length
-from cluster.config.model import Libvirt, Node, OperatingSystem
+from cluster.config.model import Libvirt, Node
 from cluster.machine.addresses import mac as mac_address
+from cluster.machine.operating_systems import Networking, facts
 
 LOGIN_USER = "core"
 """The first user of CoreOS-style systems; on other systems Ignition creates it."""
 
 SPEC = "3.3.0"
 """The newest specification that Debian's Ignition 2.14 reads; Flatcar and Fedora CoreOS read it too."""
-
-FW_CFG_NAMES = {
-    OperatingSystem.DEBIAN: "opt/com.coreos/config",
-    OperatingSystem.FEDORA_COREOS: "opt/com.coreos/config",
-    OperatingSystem.FLATCAR: "opt/org.flatcar-linux/config",
-}
-ADMIN_GROUPS = {
-    OperatingSystem.DEBIAN: ["sudo"],
-    OperatingSystem.FEDORA_COREOS: ["sudo", "wheel"],
-    OperatingSystem.FLATCAR: ["sudo", "docker"],
-}
-
-
-def fw_cfg_name(system: OperatingSystem) -> str:
-    """The fw_cfg name from which this system's Ignition reads its configuration."""
-    return FW_CFG_NAMES[system]
 
 
 def render(
@@ -56,7 +41,7 @@ def render(
             "users": [
                 {
                     "name": LOGIN_USER,
-                    "groups": ADMIN_GROUPS[libvirt.operating_system],
+                    "groups": list(facts(libvirt).admin_groups),
                     "shell": "/bin/bash",
                     "sshAuthorizedKeys": [key.strip() for key in authorized_keys],
                 }
@@ -72,7 +57,7 @@ def _network(cluster_name: str, libvirt: Libvirt, node: Node) -> dict[str, Any]:
     mac = mac_address(cluster_name, node.name)
     first = gateway(libvirt.network)
     address = f"{node.address}/{prefix_length(libvirt.network)}"
-    if libvirt.operating_system is OperatingSystem.FEDORA_COREOS:
+    if facts(libvirt).networking is Networking.NETWORK_MANAGER:
         text = (
             "[connection]\nid=plumbline\ntype=ethernet\nautoconnect=true\n\n"
             f"[ethernet]\nmac-address={mac.upper()}\n\n"

@@ -1,25 +1,31 @@
-"""The folder of a node's programs: /opt/bin, unless the operating system has a read-only /opt."""
+"""The paths of a node's programs, in the folders of its operating system."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cluster.config.model import Cluster, Libvirt, OperatingSystem
-
-DEFAULT_FOLDER = "/opt/bin"
-FOLDERS: dict[OperatingSystem, str] = {}
-"""Operating systems whose folder is not the default."""
+from cluster.config.model import Cluster, Libvirt
+from cluster.machine.operating_systems import OPT, Folders, facts
 
 
 @dataclass(frozen=True)
 class Binaries:
     """The absolute paths of the programs that the plan installs."""
 
-    folder: str = DEFAULT_FOLDER
+    folders: Folders = OPT
+
+    @property
+    def folder(self) -> str:
+        """The folder of all programs but the CNI plugins."""
+        return self.folders.programs
 
     def path(self, name: str) -> str:
         """The path of a program."""
         return f"{self.folder}/{name}"
+
+    def cni_plugin(self, name: str) -> str:
+        """The path of a CNI plugin."""
+        return f"{self.folders.cni_plugins}/{name}"
 
     @property
     def kubelet(self) -> str:
@@ -63,5 +69,5 @@ class Binaries:
 def binaries(cluster: Cluster) -> Binaries:
     """The paths of the programs on this cluster's nodes."""
     if isinstance(cluster.machines, Libvirt):
-        return Binaries(FOLDERS.get(cluster.machines.operating_system, DEFAULT_FOLDER))
+        return Binaries(facts(cluster.machines).folders)
     return Binaries()

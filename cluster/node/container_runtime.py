@@ -65,7 +65,11 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
                 )
             ),
         },
-        directories={programs.folder: Directory(), paths.CNI_BIN: Directory(), paths.CNI_CONFIG: Directory()},
+        directories={
+            programs.folder: Directory(),
+            programs.folders.cni_plugins: Directory(),
+            paths.CNI_CONFIG: Directory(),
+        },
         units={CONTAINERD: Unit()},
         reactions=(
             Reaction(CONTAINERD, Action.RESTART, (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
@@ -143,7 +147,7 @@ def _config(cluster: Cluster, node: Node) -> str:
             socket=paths.CONTAINERD_SOCKET,
             pause_image=cluster.kubernetes.artifacts.pause_image,
             restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
-            cni_bin=paths.CNI_BIN,
+            cni_bin=binaries(cluster).folders.cni_plugins,
             cni_config=paths.CNI_CONFIG,
             runc=binaries(cluster).runc,
             # containerd and the kubelet must use the same cgroup driver.

@@ -46,7 +46,6 @@ NETWORK_UNIT = f"{UNITS}/plumbline-routes.service"
 NETWORKD = "/etc/systemd/networkd.conf.d/plumbline.conf"
 CNI_CONFIG = "/etc/cni/net.d"
 CNI_CONFLIST = f"{CNI_CONFIG}/10-plumbline.conflist"
-CNI_BIN = "/opt/cni/bin"
 
 KUBELET_HEALTH = "http://127.0.0.1:10248/healthz"
 KUBELET_SERVED = "127.0.0.1:10250"

@@ -42,11 +42,12 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 
 def _routed(cluster: Cluster, node: Node) -> NodeState:
+    programs = binaries(cluster)
     plugins = {
-        f"{paths.CNI_BIN}/{name}": File(source=download, mode="0755")
+        programs.cni_plugin(name): File(source=download, mode="0755")
         for name, download in cluster.kubernetes.artifacts.cni.items()
     }
-    script = binaries(cluster).routes
+    script = programs.routes
     nftables = render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
     unit = _RoutesUnit(script, paths.ROUTES, paths.NFTABLES)
     return NodeState(

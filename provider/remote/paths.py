@@ -48,7 +48,7 @@ report_paths() {{
 
 WRITE = r"""
 # Where the new file waits beside its target: hidden and of another ending, so that no program that watches the folder
-# takes it for one of its own.
+# reads it.
 staged() { printf '%s/.%s.plumbline-new' "${1%/*}" "${1##*/}"; }
 
 # make_directory: path mode owner group

@@ -9,7 +9,7 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     block PATH TEXT                            the lines of a block
     unit PROPERTY=VALUE                        a property of a unit; `unit` alone separates two units
     pending COMPONENT ACTION UNIT              a reaction that a broken run left to do
-    pending COMPONENT tidy                     a broken run left files of its own
+    pending COMPONENT tidy                     an interrupted run left staged files
     end                                        the report is complete
 """
 
@@ -36,7 +36,7 @@ class MalformedReport(ValueError):
 
 @dataclass
 class Report:
-    """What a node printed: paths, blocks, units by the name they were asked for by, journals by component."""
+    """The parsed output of a node: paths, blocks, units by the name they were asked for by, journals by component."""
 
     found: dict[str, FoundPath] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)

@@ -105,7 +105,7 @@ def acting(verb: str, units: Sequence[str]) -> str:
 
 
 def verifiable(path: str) -> str | None:
-    """What systemd-analyze takes for this path: the path of a unit's file, or the unit's name for a drop-in."""
+    """The argument of systemd-analyze for this path: the path of a unit's file, or the unit's name for a drop-in."""
     name = path.removeprefix(UNIT_FOLDER)
     if name == path:
         return None

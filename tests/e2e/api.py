@@ -95,15 +95,14 @@ def every_node_is_ready(kubectl: Kubectl, roles: dict[str, str]) -> None:
         assert f"node-role.kubernetes.io/{roles[name]}" in node["metadata"]["labels"]
 
 
-def make_kubectl_lists_nodes(project: Project, nodes: Sequence[str]) -> None:
-    """Check that `make kubectl` reaches the API with the stack's kubeconfig, and leaves no file with it."""
+def make_kubectl_lists_nodes(project: Project, nodes: Sequence[str]) -> str:
+    """Check that `make kubectl` reaches the API with the stack's kubeconfig, and leaves no file with it. Returns its output."""
     before = set(Path(tempfile.gettempdir()).glob("plumbline-*"))
-    output = project.run(
-        *("make", "--no-print-directory", "kubectl", f"STACK={project.stack}", "ARGS=get nodes --no-headers")
-    )
-    rows = [line.split() for line in output.splitlines()]
+    output = project.run(*("make", "--no-print-directory", "kubectl", f"STACK={project.stack}", "ARGS=get nodes"))
+    rows = [line.split() for line in output.splitlines()[1:]]
     assert {row[0]: row[1] for row in rows} == dict.fromkeys(nodes, "Ready"), output
     assert set(Path(tempfile.gettempdir()).glob("plumbline-*")) == before
+    return output
 
 
 def ready(node: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VARYING = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "<time>"),
-    (r"\b(\d+m)?\d+s\b", "<age>"),
+    (r"\b(\d+[dhms])+\b", "<age>"),
     (r"\b(leader|follower)\b", "<member>"),
     (r"revision \d+", "revision <n>"),
     (r"\s+", " "),

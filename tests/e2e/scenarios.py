@@ -60,8 +60,8 @@ def static_pod_runs(project: Project, node: str) -> None:
     wait_for("the static pod has ended", lambda: project.ssh(node, listing).strip() == "", 240)
 
 
-def setting_of_one_node_restarts_its_kubelet(project: Project, node: str, others: list[str]) -> None:
-    """The preview shows node, file, key and restart; `up` restarts this kubelet and no other."""
+def setting_of_one_node_restarts_its_kubelet(project: Project, node: str, others: list[str]) -> str:
+    """The preview shows node, file, key and restart; `up` restarts this kubelet and no other. Returns the preview."""
     before = {name: project.started(name) for name in [node, *others]}
     project.set(f"nodes.{node}.kubelet.maxPods", "77")
     try:
@@ -77,6 +77,7 @@ def setting_of_one_node_restarts_its_kubelet(project: Project, node: str, others
         after = {name: project.started(name) for name in before}
         assert {name for name in before if before[name] != after[name]} == {node}
         assert "maxPods: 77" in project.ssh(node, "cat /etc/kubernetes/kubelet.yaml")
+        return preview
     finally:
         project.unset(f"nodes.{node}.kubelet.maxPods")
         project.pulumi("up", "--yes")

@@ -10,6 +10,7 @@ import pytest
 from cluster import versions
 from tests.e2e import api, etcd, pruning, scenarios
 from tests.e2e.api import Kubectl
+from tests.e2e.captured import check_captured
 from tests.e2e.harness import Project, counts, running_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
@@ -37,6 +38,7 @@ def test_up_starts_every_kubelet(project: Project) -> None:
         assert versions.DEFAULT in row
         assert ("revision" in row) == (name != "w1"), "control-plane nodes must show their etcd member"
     assert table.count("leader, ") == 1
+    check_captured("status", table)
 
 
 def test_up_is_idempotent(project: Project) -> None:
@@ -48,7 +50,9 @@ def test_static_pod_runs(project: Project) -> None:
 
 
 def test_setting_restarts_one_kubelet(project: Project) -> None:
-    scenarios.setting_of_one_node_restarts_its_kubelet(project, "w1", OTHERS)
+    preview = scenarios.setting_of_one_node_restarts_its_kubelet(project, "w1", OTHERS)
+    check_captured("preview-max-pods", preview)
+    check_captured("preview-max-pods-lines", preview)
 
 
 def test_drift_is_shown_and_repaired(project: Project) -> None:
@@ -75,7 +79,7 @@ def test_nodes_are_ready(kubectl: Kubectl) -> None:
 
 
 def test_make_kubectl_lists_nodes(project: Project) -> None:
-    api.make_kubectl_lists_nodes(project, sorted(NODES))
+    check_captured("get-nodes", api.make_kubectl_lists_nodes(project, sorted(NODES)))
 
 
 def test_pods_reach_services_by_name(project: Project, kubectl: Kubectl) -> None:

@@ -21,7 +21,7 @@ def test_production_stack_previews_without_hosts(tmp_path: Path) -> None:
     project.pulumi("stack", "init")
     created = [name for name, op in project.steps("preview", "--refresh=false") if op == "create"]
     for node in ("m1", "m2", "m3", "w1", "w2"):
-        assert {f"{node}-runtime", f"{node}-kubelet", f"{node}-verify"} <= set(created)
+        assert {f"{node}-runtime", f"{node}-kubelet", f"{node}-registration"} <= set(created)
     key = (home / ".ssh/id_ed25519").read_text()
     assert "PRIVATE KEY" in key
     assert "PRIVATE KEY" not in "".join(project.printed)

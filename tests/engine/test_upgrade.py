@@ -61,8 +61,16 @@ def _configure(folder: Path, exported: dict[str, Any]) -> None:
         "validityHours": 870000,
         "earlyRenewalHours": 0,
     }
+    # The upgrade is one of this program, not of Kubernetes.
+    settings["config"]["plumbline:kubernetes"]["version"] = _kubernetes(exported)
     settings["encryptionsalt"] = exported["deployment"]["secrets_providers"]["state"]["salt"]
     file.write_text(yaml.safe_dump(settings))
+
+
+def _kubernetes(exported: dict[str, Any]) -> str:
+    """The Kubernetes version of the fixture's nodes."""
+    [version] = set(re.findall(r"/kubernetes/(v[\d.]+)/kubelet", json.dumps(exported)))
+    return str(version)
 
 
 def _write_files(folder: Path, resources: list[dict[str, Any]]) -> None:

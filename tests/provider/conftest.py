@@ -151,7 +151,7 @@ class Bench:
         return {str(key): int(value) for key, value in (done.summary.resource_changes or {}).items()}
 
     def preview(self, refresh: bool = True) -> str:
-        """What `preview --diff` prints."""
+        """The output of `preview --diff`."""
         lines: list[str] = []
         self.stack.preview(on_output=lines.append, on_error=lines.append, refresh=refresh, diff=True, color="never")
         self.printed += lines
@@ -181,7 +181,7 @@ class Bench:
         return [json.loads(line) for line in lines]
 
     def writes(self) -> int:
-        """What those operations wrote."""
+        """The paths that those operations wrote."""
         return sum(one["writes"] for one in self.operations())
 
 

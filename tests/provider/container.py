@@ -43,7 +43,7 @@ class Container:
         return netns.enter(self._lab, keys.login(self._lab, str(ADDRESS), f"sudo -n sh -euc {shlex.quote(script)}"))
 
     def run(self, script: str) -> str:
-        """What a script, run there as root, prints. Fails where it fails."""
+        """The output of a script, run there as root. Fails if the script fails."""
         command = netns.enter(self._lab, keys.login(self._lab, str(ADDRESS), "sudo -n sh -eu"))
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -49,5 +49,5 @@ def serve(bench: Bench) -> None:
 
 
 def said(systemd: Container) -> str:
-    """What the service answers."""
+    """The service's answer."""
     return systemd.run(f"curl -fsS {URL}")

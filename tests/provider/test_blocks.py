@@ -19,7 +19,7 @@ def test_block_keeps_only_its_own_lines_in_sync(bench: Bench) -> None:
     assert bench.up() == {"same": 2}
     assert bench.writes() == 0
 
-    # What others add is theirs, and no drift; what they do to our lines is.
+    # Lines that others add are no drift; a change of the managed lines is.
     hosts.write_text(f"{ours}10.0.0.8 scanner\n")
     assert "no changes" in bench.preview() or "unchanged" in bench.preview()
     hosts.write_text("10.0.0.8 scanner\n# BEGIN plumbline\n10.0.0.1 api\n10.6.6.6 api\n# END plumbline\n")

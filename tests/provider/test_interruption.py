@@ -89,7 +89,7 @@ def test_killed_run_is_completed_by_the_next(served: Bench, systemd: Container, 
     killed(served, traced(served, operation))
     served.operations()
     served.up(refresh=True)
-    assert said(systemd) == "two", "the restart that the killed run owed was done"
+    assert said(systemd) == "two", "the restart that the killed run left was done"
     assert systemd.started(UNIT) != before
     assert systemd.run("find /var/lib/plumbline -type f; find /etc/proof -name '.*' -type f").strip() == ""
     assert systemd.run("cat /etc/proof/server.conf /etc/proof/more.conf") == "WORD=two\nmore\n"
@@ -115,7 +115,7 @@ def test_journal_of_a_killed_run_is_shown_and_completed(served: Bench, systemd: 
 
 
 def test_broken_change_of_a_killed_run_is_rolled_back_by_the_next(served: Bench, systemd: Container) -> None:
-    """What was proven before the killed run comes back, not what that run wrote."""
+    """The files proven before the killed run are restored, not those that it wrote."""
     served.text("server.conf", "WORD=broken\n")
     served.operations()
     killed(served, traced(served, "restart"))

@@ -50,7 +50,7 @@ def _known_keys() -> set[str]:
     known = set()
     section = ""
     for line in REFERENCE.read_text().splitlines():
-        if heading := re.match(r"#+ +`?([A-Za-z0-9.<>]+)`?", line):
+        if heading := re.match(r"#+ +`?([A-Za-z0-9.<>]+)`?", line.replace("&lt;", "<")):
             section = heading.group(1)
         for found in re.findall(r"`([^`]+)`", line):
             known |= {found, f"{section}.{found}"}

@@ -38,7 +38,7 @@ class Schema:
 
 @functools.cache
 def load(version: str) -> Schema:
-    """The schema of a Kubernetes version, such as v1.36.3."""
+    """The schema of a Kubernetes version, `v1.<minor>.<patch>`."""
     minor = ".".join(version.split(".")[:2])
     data = json.loads((Path(__file__).parent / f"{minor}.json").read_text())
     gates = {

@@ -1,6 +1,6 @@
 // Writes the schema of KubeletConfiguration v1beta1 and the feature gates of one Kubernetes version as JSON.
 //
-//	go run cluster/config/kubelet_schema/generate.go v1.36.3 >cluster/config/kubelet_schema/v1.36.json
+//	go run cluster/config/kubelet_schema/generate.go v1.<minor>.<patch> >cluster/config/kubelet_schema/v1.<minor>.json
 //
 // It reads the source of Kubernetes' modules from the module cache, which `go mod download` fills. It builds nothing.
 package main
@@ -44,7 +44,7 @@ var minor int
 
 func main() {
 	if len(os.Args) != 2 || !strings.HasPrefix(os.Args[1], "v1.") {
-		fail("the argument must be a Kubernetes version, such as v1.36.3")
+		fail("the argument must be a Kubernetes version, v1.<minor>.<patch>")
 	}
 	version := os.Args[1]
 	minor, _ = strconv.Atoi(strings.Split(version, ".")[1])

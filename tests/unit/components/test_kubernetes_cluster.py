@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from cluster import versions
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
 from cluster.node import paths
@@ -35,7 +34,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
                 "hostKey": HOST_KEY,
             },
         },
-        "kubernetes": {"version": versions.DEFAULT, "artifacts": {"source": "upstream"}},
+        "kubernetes": {"artifacts": {"source": "upstream"}},
     }
     return load_config(values, folder)
 

@@ -1,4 +1,4 @@
-"""What the engine is told of a difference, and that a new wire name alone is none."""
+"""The differences that the engine is told of. A new wire name alone is none."""
 
 from __future__ import annotations
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -53,3 +55,22 @@ def test_table_aligns_its_columns() -> None:
 
 def test_status_script_is_valid_sh() -> None:
     subprocess.run(["sh", "-n"], input=SCRIPT, text=True, check=True)
+
+
+def test_status_script_asks_the_kubelet_that_the_unit_runs(tmp_path: Path) -> None:
+    shown = f"ExecStart={{ path={tmp_path}/kubelet ; argv[]={tmp_path}/kubelet --config=x ; ignore_errors=no }}"
+    programs = {
+        "systemctl": f"case $* in *ExecStart*) echo '{shown}' ;; *) echo ActiveState=active ;; esac",
+        "kubelet": "echo Kubernetes v1.0.0",
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "manifests": "/none",
+        "kubeconfig": "/none",
+        "etcd_unit": "/none",
+    }
+    printed = subprocess.run(["sh"], input=SCRIPT, text=True, check=True, capture_output=True, env=environment).stdout
+    assert parse(printed, control_plane=False)["VERSION"] == "v1.0.0"
