@@ -73,11 +73,16 @@ lab: packages tools ## build the lab's artifacts and images; start nothing
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-check: .venv/installed ## lint, types, import layers
+# The tests that compare files with each other: words, links, versions, generated pages.
+CONSISTENCY := tests/unit/test_style.py tests/unit/test_docs.py tests/unit/test_versions.py tests/unit/cluster/test_reference.py \
+  tests/unit/cluster/config/test_reference.py tests/unit/nodestate/test_reference.py
+
+check: .venv/installed ## lint, types, import layers, words, generated pages; in seconds
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -q $(CONSISTENCY)
 
 format: .venv/installed ## format the code
 	.venv/bin/ruff check --fix .

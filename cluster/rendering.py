@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,21 @@ def read_template(name: str) -> str:
 
 
 def dump_yaml(*documents: Any) -> str:
-    """YAML of one or more documents. A text of several lines is a block scalar, so a diff shows the line that changed."""
+    """YAML of one or more documents. Text that a reader of YAML 1.1 or 1.2 would read as another type is quoted.
+
+    A text of several lines is a block scalar, so a diff shows the line that changed.
+    """
     return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
+
+
+# PyYAML quotes text that it would itself read as another type. These are the further forms of the YAML 1.2 core schema and
+# of Go's readers: exponents without a point, octal numbers as 0o17, upper-case prefixes, leading zeros, single digits.
+NUMBER = re.compile(
+    r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+"
+    r"|(?:\.[0-9][0-9_]*|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?)\Z"
+)
+DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\Z")
+BOOLEAN = re.compile(r"[yYnN]\Z")
 
 
 class _Dumper(yaml.SafeDumper):
@@ -40,6 +54,11 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+
+# The tags only differ from that of text; PyYAML's own forms come first, so numbers keep their tags and are not quoted.
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:timestamp", DATE, list("0123456789"))
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:bool", BOOLEAN, list("yYnN"))
 
 _Dumper.add_representer(
     str,

@@ -44,7 +44,7 @@ var minor int
 
 func main() {
 	if len(os.Args) != 2 || !strings.HasPrefix(os.Args[1], "v1.") {
-		fail("say the Kubernetes version, v1.<minor>.<patch>")
+		fail("the argument must be a Kubernetes version, v1.<minor>.<patch>")
 	}
 	version := os.Args[1]
 	minor, _ = strconv.Atoi(strings.Split(version, ".")[1])
