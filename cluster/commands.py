@@ -8,7 +8,7 @@ from typing import Any
 
 from cluster.addons.addon import KINDS, AddOn
 from cluster.config.model import Cluster, Node
-from cluster.node import control_plane, etcd, kubelet, pod_network
+from cluster.node import control_plane, etcd, pod_network
 from cluster.node.binaries import binaries
 from cluster.rendering import read_template
 from cluster.step import After, CommandStep, step_name
@@ -73,8 +73,6 @@ def registration(cluster: Cluster, node: Node, rbac: str) -> CommandStep:
         values,
         undo="unregister.sh",
         owner=node.name,
-        # After a change of the kubelet: the node must become Ready again, with the planned version.
-        reruns_on=(step_name(node.name, kubelet.COMPONENT),),
         after=(
             After(rbac, "the API server needs this role to reach kubelets"),
             After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pod network works"),

@@ -16,7 +16,7 @@ from cluster.addons.addon import add_on
 from cluster.config.model import Cluster, Node, Role, Subject
 from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
 from cluster.pki.leaves import Leaf, leaves
-from cluster.step import CA, After, NodeStateStep, Part, SharedKey, Step, step_name
+from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
 
 
 class PlanError(Exception):
@@ -104,6 +104,9 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
     for step in steps:
         if step.name in by_name:
             raise PlanError(f"two steps are named {step.name}")
+        if isinstance(step, CommandStep) and step.undo and step.reruns_on:
+            # A changed trigger replaces the command, and the replaced one runs `undo`.
+            raise PlanError(f"{step.name} would be undone when {', '.join(step.reruns_on)} changes")
         by_name[step.name] = step
     for step in by_name.values():
         if missing := {edge.step for edge in step.after} - by_name.keys():

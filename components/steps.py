@@ -65,17 +65,6 @@ class Steps:
             options,
             FIRST_CONTACT_DIALS if step.first_contact else DIALS,
             delete=step.undo,
-            stdin=self._input(step, revisions),
-            triggers=[machine.machine_id] if step.first_contact else None if step.undo else revisions or None,
+            stdin=pulumi.Output.secret(self._admin) if step.admin else None,
+            triggers=[machine.machine_id] if step.first_contact else revisions or None,
         )
-
-    def _input(self, step: CommandStep, revisions: list[pulumi.Output[str]]) -> pulumi.Output[str] | None:
-        """The bootstrap kubeconfig for standard input, None for a step without `admin`.
-
-        A step with `undo` gets its revisions here, as YAML comments: changed input runs the script again, whereas a changed
-        trigger would replace the command and run `undo`.
-        """
-        if not step.admin:
-            return None
-        comments = [pulumi.Output.concat("# ", revision, "\n") for revision in revisions] if step.undo else []
-        return pulumi.Output.secret(pulumi.Output.concat(*comments, self._admin))

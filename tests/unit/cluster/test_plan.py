@@ -122,9 +122,13 @@ def state_step(**changes: object) -> NodeStateStep:
             [state_step(after=(After("w1-second", "a reason"),))],
             "w1-first waits for w1-second, which is not a step of the plan",
         ),
+        (
+            [CommandStep("w1-join", "w1", "join", "true", undo="false", reruns_on=("w1-kubelet",))],
+            "w1-join would be undone when w1-kubelet changes",
+        ),
     ],
 )
-def test_ordered_refuses_bad_edges(planned: list[Step], message: str) -> None:
+def test_ordered_refuses(planned: list[Step], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         ordered(planned)
 

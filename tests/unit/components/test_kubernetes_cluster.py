@@ -163,7 +163,6 @@ def test_registration_has_no_triggers(recorder: Recorder) -> None:
         registration = recorder.named(f"{name}-registration")
         assert "delete" in registration.inputs
         assert "triggers" not in registration.inputs
-        assert recorder.named(f"{name}-kubelet").urn in registration.dependencies
 
 
 def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:
