@@ -96,9 +96,9 @@ class NodeStateStep:
 class CommandStep:
     """A script that runs on `node` once, and again if its text or the revision of a step in `reruns_on` changes.
 
-    `undo` runs when the step is deleted or replaced: a step with `undo` has no `reruns_on`. With `admin`, the script reads the bootstrap kubeconfig on standard input.
-    `owner` is the node that the step belongs to, None for the cluster. With `first_contact`, the step waits for a machine
-    that is still booting, and runs again if the machine is replaced.
+    `undo` runs when the step is deleted or replaced: a step with `undo` has no `reruns_on`. With `admin`, the script reads
+    the bootstrap kubeconfig on standard input. `owner` is the node that the step belongs to, None for the cluster. With
+    `first_contact`, the step waits for a machine that is still booting, and runs again if the machine is replaced.
     """
 
     name: str

@@ -9,8 +9,6 @@ IPNetwork = IPv4Network | IPv6Network
 Host = str | IPAddress
 """The target of a client: a DNS name or an address."""
 
-LOOPBACK = IPv4Address("127.0.0.1")
-
 
 def url(host: Host, port: int, scheme: str = "https") -> str:
     """The URL of a port, without a path. IPv6 addresses are put in brackets."""

@@ -9,7 +9,7 @@ from cluster import versions
 from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node
 from cluster.node import etcd, kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part, SharedKey
@@ -25,11 +25,6 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     def own(name: str) -> str:
         return path(NAME, name)
 
-    def leaf(name: str) -> tuple[Issued, Issued]:
-        return Issued(f"{node.name}-{name}", Part.CERTIFICATE), Issued(f"{node.name}-{name}", Part.PRIVATE_KEY)
-
-    serving, kubelet_client = leaf("apiserver"), leaf("apiserver-kubelet-client")
-    etcd_client, front_proxy = leaf("apiserver-etcd-client"), leaf("front-proxy-client")
     return StaticPod(
         name=NAME,
         description="Kubernetes API server",
@@ -87,14 +82,10 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("service-account.pub", Issued(SharedKey.SERVICE_ACCOUNT, Part.PUBLIC_KEY)),
             # Reread by the API server: serving certificate and encryption keys when they change, client certificates
             # at the next connection.
-            PodFile("server.crt", serving[0], reread=True),
-            PodFile("server.key", serving[1], reread=True),
-            PodFile("kubelet-client.crt", kubelet_client[0], reread=True),
-            PodFile("kubelet-client.key", kubelet_client[1], reread=True),
-            PodFile("etcd-client.crt", etcd_client[0], reread=True),
-            PodFile("etcd-client.key", etcd_client[1], reread=True),
-            PodFile("front-proxy-client.crt", front_proxy[0], reread=True),
-            PodFile("front-proxy-client.key", front_proxy[1], reread=True),
+            *key_pair("server", f"{node.name}-apiserver"),
+            *key_pair("kubelet-client", f"{node.name}-apiserver-kubelet-client"),
+            *key_pair("etcd-client", f"{node.name}-apiserver-etcd-client"),
+            *key_pair("front-proxy-client", f"{node.name}-front-proxy-client"),
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
             PodFile("encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True),
         ],

@@ -7,7 +7,7 @@ from dataclasses import replace
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ControlPlane, Node
 from cluster.node import kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part, SharedKey
 
@@ -21,7 +21,6 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     def own(name: str) -> str:
         return path(NAME, name)
 
-    client = f"{node.name}-controller-manager"
     return StaticPod(
         name=NAME,
         description="Kubernetes controller manager",
@@ -50,8 +49,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("kubeconfig", kubeconfig.component(cluster, "system:kube-controller-manager", NAME)),
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
             PodFile("service-account.key", Issued(SharedKey.SERVICE_ACCOUNT, Part.PRIVATE_KEY)),
-            PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
-            PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
+            *key_pair("client", f"{node.name}-controller-manager"),
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
         ],
         probe=replace(PROBE, period=cluster.control_plane.probe_period),

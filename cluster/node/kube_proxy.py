@@ -8,7 +8,7 @@ from typing import Any
 from cluster import versions
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, path
+from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
 from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part
 
@@ -22,7 +22,6 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     def own(name: str) -> str:
         return path(NAME, name)
 
-    client = f"{node.name}-kube-proxy"
     return StaticPod(
         name=NAME,
         description="Kubernetes service proxy",
@@ -32,8 +31,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("config.yaml", dump_yaml(configuration(cluster, node))),
             PodFile("kubeconfig", kubeconfig.component(cluster, "system:kube-proxy", NAME)),
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
-            PodFile("client.crt", Issued(client, Part.CERTIFICATE), reread=True),
-            PodFile("client.key", Issued(client, Part.PRIVATE_KEY), reread=True),
+            *key_pair("client", f"{node.name}-kube-proxy"),
         ],
         probe=replace(PROBE, period=cluster.control_plane.probe_period),
         cpu="100m",

@@ -12,7 +12,7 @@ from typing import Any
 from cluster.node import paths
 from cluster.node.binaries import Binaries
 from cluster.rendering import dump_yaml, render
-from cluster.step import Issued, IssuedFile
+from cluster.step import Issued, IssuedFile, Part
 from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
 
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
@@ -44,6 +44,14 @@ class PodFile:
     name: str
     content: str | Issued
     reread: bool = False
+
+
+def key_pair(name: str, leaf: str) -> tuple[PodFile, PodFile]:
+    """The files `<name>.crt` and `<name>.key` of a leaf, which the program rereads."""
+    return (
+        PodFile(f"{name}.crt", Issued(leaf, Part.CERTIFICATE), reread=True),
+        PodFile(f"{name}.key", Issued(leaf, Part.PRIVATE_KEY), reread=True),
+    )
 
 
 @dataclass(frozen=True)
