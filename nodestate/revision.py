@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from nodestate.schema import File, NodeStateInputs
+from nodestate.schema import File, Foreign, NodeStateInputs
 from nodestate.secret import UNKNOWN, known_text, sha256
 from nodestate.wire import partly_unknown, to_wire
 
@@ -16,15 +16,17 @@ def revision(inputs: NodeStateInputs) -> str | None:
     """A checksum of the node's name, the machine, and all that is written there: files with content or download, mode,
     owner, group and whether they are a block; directories; units. None while part of it is unknown.
 
-    It does not cover policy: reactions, readiness, rollout and hooks, nor the connection. A change of those alone does
+    It does not cover policy: reactions, readiness, rollout, probes, verifications, hooks and foreign entries, nor the connection. A change of those alone does
     not run what uses the revision as its trigger.
     """
     written: dict[str, Any] = {
         "node": inputs.node,
         "machine": inputs.machine_id,
         "files": {path: _file(file) for path, file in inputs.files.items()},
-        "directories": {path: to_wire(one) for path, one in inputs.directories.items()},
-        "units": {name: to_wire(one) for name, one in inputs.units.items()},
+        "directories": {
+            path: to_wire(replace(one, foreign=Foreign.IGNORED)) for path, one in inputs.directories.items()
+        },
+        "units": {name: to_wire(replace(one, foreign_drop_ins=Foreign.NAMED)) for name, one in inputs.units.items()},
     }
     if partly_unknown(written):
         return None

@@ -34,6 +34,8 @@ MEMBER = matching(r"[^/].*", "a member of an archive")
 SERVED_AT = matching(r"\S+:[0-9]{1,5}", "host:port")
 NAME = matching(r"(?s).+", "a name")
 MACHINE_ID = matching(r"(?s).+", "a text that changes when the node becomes another machine")
+PROBE = matching(r"[a-z0-9][a-z0-9.-]*", "a name of a-z, 0-9, - and .")
+CANARIES = whole(0, None, "a whole number from 0")
 COMMAND = matching(r"(?s).+", "a shell command")
 SCRIPT = matching(r"(?s).+", "a shell script")
 HOST = matching(r"\S+", "an address or host name")
@@ -61,6 +63,17 @@ class Action(StrEnum):
     RESTART = "restart"
     RELOAD = "reload"
     SELF_RELOAD = "self-reload"
+
+
+class Foreign(StrEnum):
+    """How the plan treats entries in a place of ours that no component declares.
+
+    `named`: each is a warning in the plan. `removed`: each is a change in the plan, and is moved aside by the update.
+    """
+
+    IGNORED = "ignored"
+    NAMED = "named"
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,13 @@ class Directory:
     mode: Annotated[str, Key("Permissions.", MODE, normal=four_digits)] = "0755"
     owner: Annotated[str, Key("Owner: name or number.", USER)] = "root"
     group: Annotated[str, Key("Group: name or number.", GROUP)] = "root"
+    foreign: Annotated[
+        Foreign,
+        Key(
+            "Entries that no component of the node declares, hidden ones apart: `ignored`, `named` in the plan, or "
+            "`removed` (moved to /var/lib/plumbline/removed)."
+        ),
+    ] = Foreign.IGNORED
 
 
 @dataclass(frozen=True)
@@ -118,6 +138,22 @@ class Unit:
 
     enabled: Annotated[bool, Key("Whether it starts at boot.")] = True
     active: Annotated[bool, Key("Whether it runs.")] = True
+    foreign_drop_ins: Annotated[
+        Foreign,
+        Key("Drop-ins of the unit below /etc and /run that no component declares, as for a directory's entries."),
+    ] = Foreign.NAMED
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fact of the running system: a setting, a route, a table, a mount. It is shown and repaired like a file."""
+
+    command: Annotated[
+        str, Key("POSIX sh script that prints the fact, run as root at each read; it changes nothing.", COMMAND)
+    ]
+    expected: Annotated[str, Key("What it prints, without the last newline, if the fact is as it should be.")]
+    unit: Annotated[str, Key("The unit that brings the fact about: it is restarted if the output differs.", UNIT)]
+    seconds: Annotated[int, Key("Seconds for one run of the command.", SECONDS)] = 5
 
 
 @dataclass(frozen=True)
@@ -157,6 +193,21 @@ class Hook:
 
 
 @dataclass(frozen=True)
+class Verification:
+    """A check of files before they are put in their place."""
+
+    files: Annotated[tuple[str, ...], Key("Run if one of these changes.", PATH, among="files", needs_one=True)]
+    script: Annotated[
+        str,
+        Key(
+            "POSIX sh script, run as root. `staged PATH` prints where the new file of PATH is, or PATH itself if it does "
+            "not change. If the script fails, nothing is changed and its output is the error.",
+            SCRIPT,
+        ),
+    ]
+
+
+@dataclass(frozen=True)
 class Rollout:
     """The nodes that can replace each other: only so many of them are disrupted at a time."""
 
@@ -170,7 +221,12 @@ class Rollout:
         ),
     ] = None
     max_unavailable: Annotated[int, Key("Nodes disrupted at a time.", FROM_ONE, formerly="atOnce")] = 1
-    members: Annotated[tuple[str, ...], Key("Names of the group's nodes.", NAME)] = ()
+    canaries: Annotated[
+        int, Key("Nodes that must have finished, one after another, before others are disrupted together.", CANARIES)
+    ] = 0
+    members: Annotated[
+        tuple[str, ...], Key("Names of the group's nodes, in the order in which they get their slot.", NAME)
+    ] = ()
     removal_check: Annotated[
         str | None,
         Key(
@@ -193,6 +249,10 @@ class NodeState:
     units: Annotated[Mapping[str, Unit], Key("systemd units by name.", entries=UNIT)] = field(default_factory=dict)
     reactions: Annotated[tuple[Reaction, ...], Key("What units need when files change.")] = ()
     readiness: Annotated[tuple[Readiness, ...], Key("When units count as ready.")] = ()
+    probes: Annotated[Mapping[str, Probe], Key("Facts of the running system by name.", entries=PROBE)] = field(
+        default_factory=dict
+    )
+    verifications: Annotated[tuple[Verification, ...], Key("Checks of files before they are put in their place.")] = ()
     rollout: Annotated[Rollout | None, Key("The node's rollout group.")] = None
     pre_start: Annotated[
         tuple[Hook, ...], Key("Hooks that run before their unit is started or restarted.", formerly="prepare")
@@ -221,5 +281,10 @@ class NodeStateInputs(NodeState):
     node: Annotated[str, Key("Name of the node, used in every message.", NAME)]
     connection: Annotated[Connection, Key("How the node is reached.")]
     machine_id: Annotated[
-        str, Key("Identity of the machine. If it changes, everything is created again on the new one.", MACHINE_ID)
-    ]
+        str | None,
+        Key(
+            "Identity of a machine that the program creates. If it changes, everything is created again on the new one. "
+            "A host that exists already has none: its /etc/machine-id is read.",
+            MACHINE_ID,
+        ),
+    ] = None

@@ -12,7 +12,7 @@ from nodestate.secret import UNKNOWN, Secret, is_unknown
 
 T = TypeVar("T")
 LEFT_OUT = (None, (), False)
-"""Defaults that mean "none": a field that has this default and value is not written."""
+"""Defaults that mean "none": a field that has this default and value is not written, nor one with the default of an enum."""
 
 
 def to_wire(record: Any, kind: type | None = None) -> dict[str, Any]:
@@ -23,7 +23,8 @@ def to_wire(record: Any, kind: type | None = None) -> dict[str, Any]:
         value = getattr(record, field.name, None)
         if field.key.unless and getattr(record, field.key.unless, False):
             continue
-        if value is None or (field.default in LEFT_OUT and value == field.default):
+        unsaid = field.default in LEFT_OUT or isinstance(field.default, StrEnum)
+        if value is None or (unsaid and value == field.default):
             continue
         written[field.wire] = _write(field, value)
     return written

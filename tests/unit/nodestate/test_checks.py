@@ -34,12 +34,32 @@ def with_reaction(**more: Any) -> dict[str, Any]:
 
 
 SELF_RELOAD = {"action": "self-reload", "servedAt": "localhost:1", "certificate": "/etc/a.conf"}
+PROBE = {"command": "true", "expected": "", "unit": "a.service"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     # the resource
     ({"node": None}, "node: is missing: a name"),
     ({"node": 5}, "node: 5 is not a name"),
     ({"node": ""}, "node: '' is not a name"),
-    ({"machineId": None}, "machineId: is missing: a text that changes when the node becomes another machine"),
+    ({"machineId": ""}, "machineId: '' is not a text that changes when the node becomes another machine"),
+    ({"probes": {"A": PROBE}}, "probes[\"A\"]: 'A' is not a name of a-z, 0-9, - and ."),
+    (
+        {"probes": {"a": {**PROBE, "unit": "x"}}},
+        "probes[\"a\"].unit: 'x' is not a unit's name, such as kubelet.service",
+    ),
+    ({"probes": {"a": {**PROBE, "expected": None}}}, 'probes["a"].expected: is missing: text'),
+    (
+        {"verifications": [{"files": [], "script": "true"}]},
+        "verifications[0].files: an empty list is not a list of values, each an absolute path in its shortest form",
+    ),
+    (
+        {"verifications": [{"files": ["/etc/b"], "script": "true"}]},
+        "verifications[0].files: /etc/b is not among files",
+    ),
+    (
+        {"directories": {"/etc/d": {"foreign": "kept"}}},
+        "directories[\"/etc/d\"].foreign: 'kept' is not one of ignored, named, removed",
+    ),
+    ({"rollout": {"group": "g", "canaries": -1}}, "rollout.canaries: -1 is not a whole number from 0"),
     ({"connection": None}, f"connection: is missing: a map of {keys(Connection)}"),
     ({"connection": "ssh"}, f"connection: 'ssh' is not a map of {keys(Connection)}"),
     ({"redyness": []}, "redyness: is not a known key; did you mean readiness?"),
@@ -128,7 +148,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"units": {"a.service": {"enabled": "yes"}}}, "units[\"a.service\"].enabled: 'yes' is not true or false"),
     (
         {"units": {"a.service": {"masked": True}}},
-        'units["a.service"].masked: is not a known key; known: active, enabled',
+        'units["a.service"].masked: is not a known key; known: active, enabled, foreignDropIns',
     ),
     # reactions
     ({"reactions": {}}, f"reactions: this map is not a list of maps of {keys(Reaction)}"),
@@ -220,4 +240,4 @@ def test_problems_accept_unknown_values() -> None:
 
 
 def test_problems_are_all_reported_at_once() -> None:
-    assert len(problems({"node": 1, "files": {"f": {}}, "zz": 1})) == 6
+    assert len(problems({"node": 1, "files": {"f": {}}, "zz": 1})) == 5

@@ -122,7 +122,7 @@ def _within(found: Any, spelled: Any) -> Any:
 
 
 def test_wire_form_leaves_out_what_is_not_given() -> None:
-    assert to_wire(NodeState()) == {"files": {}, "directories": {}, "units": {}}
+    assert to_wire(NodeState()) == {"files": {}, "directories": {}, "units": {}, "probes": {}}
     assert not {"healthCheck", "members", "removalCheck"} & to_wire(Rollout("g")).keys()
     assert to_wire(File("x", block=True)) == {"content": "x", "block": True}
 
@@ -167,7 +167,7 @@ def test_wire_form_reads_numbers_of_secret_maps() -> None:
 def test_wire_form_reads_unknown_sections(key: str, unknown: Any) -> None:
     found: Any = from_wire(NodeStateInputs, to_wire(FULL) | {key: unknown})
     [field] = [one for one in fields_of(NodeStateInputs) if one.wire == key]
-    assert getattr(found, field.name) == (UNKNOWN if field.required else field.default)
+    assert getattr(found, field.name) == (UNKNOWN if field.required or field.shape == "leaf" else field.default)
 
 
 def test_wire_form_keeps_unknown_values() -> None:
