@@ -11,7 +11,7 @@ STRENGTH = {SELF_RELOAD: 1, RELOAD: 2, RESTART: 3, START: 4, STOP: 5}
 """If several actions apply to a unit, only the strongest runs: a restart rereads every file."""
 
 UNMASK, ENABLE, DISABLE, REENABLE, DAEMON_RELOAD = "unmask", "enable", "disable", "reenable", "daemon-reload"
-"""What may be done about a unit without disrupting it. `reenable` makes its [Install] links again; `daemon-reload` makes
+"""Verbs about a unit without disrupting it. `reenable` makes its [Install] links again; `daemon-reload` makes
 systemd read all units' files again."""
 
 ADDED, REMOVED, RESTORED = "added", "removed", "restored"

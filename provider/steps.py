@@ -1,4 +1,4 @@
-"""What a plan does to units: settings that disrupt nothing, and one step per unit, the strongest, with its cause."""
+"""The unit half of a plan: settings that disrupt nothing, and one step per unit, the strongest, with its cause."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def unit_settings(found: Observed, wanted: NodeStateInputs) -> dict[str, tuple[s
             verbs.append(UNMASK)
         if before is not None and before.reload_needed:
             verbs.append(DAEMON_RELOAD)
-        # What is enabled at run time only is not enabled at the next boot.
+        # A unit that is enabled at run time only is not enabled at the next boot.
         enabled = before is not None and before.enabled and not (before.runtime and not before.masked)
         if before is None or enabled != unit.enabled:
             verbs.append(ENABLE if unit.enabled else DISABLE)
