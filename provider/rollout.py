@@ -12,7 +12,7 @@ from provider import plan as planning
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.plan import Plan
-from provider.remote.shell import quoted, user_script
+from provider.remote.shell import check_script, quoted
 from provider.ssh import SshSession
 
 DISRUPTIVE = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
@@ -132,7 +132,7 @@ async def _check(node: SshSession, command: str | None, wanted: NodeStateInputs,
         "  sleep 1\n"
         "done\n"
     )
-    done = await node.run(moment.operation, user_script(script), hiding=[wanted], seconds=moment.seconds + 60)
+    done = await node.run(moment.operation, check_script(script), hiding=[wanted], seconds=moment.seconds + 60)
     if done.status != 0:
         raise NodeError(
             f"{node.name}: rollout group {group} is unhealthy {moment.when}; {moment.consequence}: {done.failure}"
