@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nodestate import Directory, File, NodeStateInputs, Secret, Text
+from nodestate import File, NodeStateInputs, Secret, Text
 from nodestate.secret import known_text, sha256
 from provider.errors import NodeError
-from provider.observed import Installed, Observed
+from provider.observed import Installed, Observed, ObservedDirectory
 from provider.remote import units
 from provider.remote.paths import ExpectedFile, FoundPath, decoded
 from provider.remote.report import MalformedReport, Report, parse, read_script
@@ -139,7 +139,7 @@ def observed_state(report: Report, request: Request, expected: Mapping[str, Expe
         if path in wanted.files
     }
     directories = {
-        path: Directory(report.found[path].mode, *report.found[path].owners(one))
+        path: ObservedDirectory(report.found[path].mode, *report.found[path].owners(one))
         for path, one in wanted.directories.items()
         if path in report.found and report.found[path].kind == "directory"
     }
