@@ -12,11 +12,18 @@ from nodestate import NodeStateInputs
 from nodestate.keys import fields_of
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
-from provider.observed import Observed
+from provider.observed import Observed, ObservedUnit
 from provider.plan import FileChange, Plan
 
-CONTENTS = ("files", "directories", "units")
+CONTENTS = ("files", "directories", "units", "probes")
 """Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""
+
+FAULTS = {
+    field.name: field.wire
+    for field in fields_of(ObservedUnit)
+    if field.name in ("masked", "failed", "looping", "reload_needed", "fragment", "drop_ins", "links", "stale")
+}
+"""Facts about a unit that are stored only where they are not as they should be."""
 
 REPLACING = ("node", "machine_id")
 """Fields whose change makes it another resource. A machine id that is given for the first time, or not any more, does not."""
@@ -68,10 +75,9 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
                 for key in ("enabled", "active")
                 if getattr(before, key) != getattr(after, key)
             }
-            if before.masked:
-                found[f"{at}.masked"] = Kind.DELETE
-    if old.pending:
-        found["pending"] = Kind.DELETE
+            found |= {f"{at}.{wire}": Kind.DELETE for name, wire in FAULTS.items() if getattr(before, name)}
+    found |= {name: Kind.DELETE for name in ("pending", "journal") if getattr(old, name)}
+    found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}
     return found
 
 

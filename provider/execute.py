@@ -82,9 +82,13 @@ class Execution:
             plan = _replacing(plan, change.replaced)
         order = await self._rollouts.order(wanted) if disruptive(plan) else None
         slot = rollout.forecast(wanted, plan, order)
+        existing = [
+            f"{wanted.node}: {path} exists already: it will be replaced"
+            for path in _replaced_files(change, change.basis, plan)
+        ]
         steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != planning.START]
         shown = comment_diff(change.basis, wanted, plan.files) if change.old is not None else []
-        for line in (*steps, *([slot] if slot else []), *shown):
+        for line in (*existing, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
         for line in plan.warnings:
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
@@ -155,6 +159,8 @@ class Execution:
     ) -> Mapping[str, Installed]:
         if plan.empty:
             return _kept(change)
+        for path in _replaced_files(change, found, plan):
+            await log(f"{change.wanted.node}: {path} exists already: it is replaced")
         installed = change.old.installed if change.old is not None else {}
         try:
             done = await apply(change.session, plan, change.wanted, change.component, installed, log)
@@ -166,6 +172,16 @@ class Execution:
 
 def _kept(change: Change) -> Mapping[str, Installed]:
     return change.old.installed if change.old is not None else {}
+
+
+def _replaced_files(change: Change, found: Observed, plan: Plan) -> list[str]:
+    """Files that are on the node with another content, and that no earlier run put there."""
+    known = change.old.files if change.old is not None else {}
+    return [
+        one.path
+        for one in plan.files
+        if one.path in found.files and one.path not in known and one.rewrites and not one.removes
+    ]
 
 
 def _refuse(node: str, plan: Plan) -> None:

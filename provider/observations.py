@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from nodestate import NodeStateInputs
 from provider.engine import Engine
 from provider.errors import Unreachable
 from provider.observe import NodeReader, Request
-from provider.observed import Observed, ObservedUnit
+from provider.observed import Observed
 from provider.ssh import SshSession
 
 
@@ -36,8 +35,6 @@ class Observations:
             self._silent.add(session)
             raise
         self._silent.discard(session)
-        if (former := request.former) is not None:
-            found = _with_former(found, former, request.wanted)
         self._seen[request.component] = _Seen(request.wanted, found)
         return found
 
@@ -76,23 +73,3 @@ def covers(seen: NodeStateInputs, wanted: NodeStateInputs) -> bool:
 def _kind(state: NodeStateInputs, path: str) -> tuple[bool, bool, type]:
     file = state.files[path]
     return file.block, file.source is None, type(file.content)
-
-
-def _with_former(found: Observed, former: NodeStateInputs, wanted: NodeStateInputs) -> Observed:
-    """Adds what the stored state holds and the program does not want any more: it is removed."""
-    units = {
-        name: one if isinstance(one, ObservedUnit) else ObservedUnit(one.enabled, one.active)
-        for name, one in former.units.items()
-        if name not in wanted.units
-    }
-    files: dict[str, Any] = {path: one for path, one in former.files.items() if path not in wanted.files}
-    directories: dict[str, Any] = {
-        path: one for path, one in former.directories.items() if path not in wanted.directories
-    }
-    return replace(
-        found,
-        files={**files, **found.files},
-        directories={**directories, **found.directories},
-        units={**units, **found.units},
-        reactions=former.reactions,
-    )

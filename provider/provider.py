@@ -149,6 +149,11 @@ class NodeStateProvider(api.Provider):
             # A node that does not answer is not gone: the state stays as it was.
             await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")
             return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
+        if stored.machine and found.machine and stored.machine != found.machine:
+            await self._engine.warn(
+                request.urn,
+                f"{wanted.node}: another machine answers: its /etc/machine-id was {stored.machine}, it is {found.machine}",
+            )
         written = to_wire(found)
         properties = dict(request.inputs)
         properties |= {key: sent(written[key]) for key in Observed.FOUND if key in written}
