@@ -27,10 +27,12 @@ def main() -> int:
     parsed = _parser().parse_args()
     if parsed.inside:
         return _inside(parsed)
-    with tempfile.TemporaryDirectory(prefix="forecast-") as folder:
-        with hosts.namespace(Path(folder), f"forecast-{os.getpid()}") as lab:
-            command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, folder]
-            return subprocess.run(netns.enter(lab, command), cwd=ROOT, check=False).returncode
+    with (
+        tempfile.TemporaryDirectory(prefix="forecast-") as folder,
+        hosts.namespace(Path(folder), f"forecast-{os.getpid()}") as lab,
+    ):
+        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, folder]
+        return subprocess.run(netns.enter(lab, command), cwd=ROOT, check=False).returncode
 
 
 def _inside(parsed: argparse.Namespace) -> int:
@@ -82,16 +84,16 @@ def worlds(nodes: Hosts) -> dict[str, World]:
             "url": f"{hosts.MIRROR}/{hosts.VARIANT}/kubelet",
             "sha256": hosts.sha256(lab, f"{hosts.VARIANT}/kubelet"),
         }
-        made[name] = World(
-            name, components, issuer, tools, [{"url": source.url, "sha256": source.sha256}, variant]
-        )
+        made[name] = World(name, components, issuer, tools, [{"url": source.url, "sha256": source.sha256}, variant])
     return made
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.forecast", description=__doc__)
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same mutations")
-    parser.add_argument("--count", type=int, default=200, help="cases: one node in one round, with one or two mutations")
+    parser.add_argument(
+        "--count", type=int, default=200, help="cases: one node in one round, with one or two mutations"
+    )
     parser.add_argument("--plant", action="store_true", help="restart a unit behind the program's back: must fail")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     return parser

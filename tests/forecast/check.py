@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.forecast.forecast import Forecast
-from tests.forecast.record import ADDED, RELOAD, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN, Happened, Record
+from tests.forecast.record import ADDED, RESTART, START, WRITTEN, Happened, Record
 
 
 def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str]) -> list[str]:
@@ -35,9 +35,11 @@ def disruptions(happened: Happened) -> list[str]:
 
 
 def _same(said: str | None, did: str | None, before: Record, path: str) -> bool:
-    """A symlink or directory in a file's place that is replaced is written; so is a path that a creation adopts."""
-    there = path in before.paths
-    return there and {said, did} == {ADDED, WRITTEN} and before.paths[path].kind != "f"
+    """A symlink in a file's place that is replaced is written; a directory that is removed and made again is the same."""
+    was = before.paths.get(path)
+    if was is None:
+        return False
+    return ({said, did} == {ADDED, WRITTEN} and was.kind == "l") or (was.kind == "d" and (said, did) == (WRITTEN, None))
 
 
 def _either(said: str | None, did: str | None, before: Record, unit: str) -> bool:
@@ -45,6 +47,3 @@ def _either(said: str | None, did: str | None, before: Record, unit: str) -> boo
     may have given up on it, or started it once more, while the update ran."""
     was = before.units.get(unit)
     return was is not None and was.failing and {said, did} <= {START, RESTART}
-
-
-__all__ = ["ADDED", "RELOAD", "REMOVED", "SHAPED", "STOP", "disruptions", "lies"]

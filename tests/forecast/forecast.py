@@ -9,13 +9,19 @@ from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
-from tests.forecast.record import ADDED, RELOAD, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN
+from tests.forecast.record import ADDED, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN
 
-NODE_STATE = "plumbline:index:NodeState"
-LINE = re.compile(r"^(?P<node>[^:\s]+): (?P<unit>\S+\.\w+) will (?P<action>start|restart|reload|stop) because (?P<why>.*)$")
+PACKAGE = "plumbline:index:"
+NODE_STATE = f"{PACKAGE}NodeState"
+DELETES = ("delete", "delete-replaced")
+UNCHANGED = ("same", "read", "refresh")
+LINE = re.compile(
+    r"^(?P<node>[^:\s]+): (?P<unit>\S+\.\w+) will (?P<action>start|restart|reload|stop) because (?P<why>.*)$"
+)
 REREAD = re.compile(r"^(?P<node>[^:\s]+): (?P<unit>\S+) rereads its files by itself because (?P<why>.*)$")
-KEY = re.compile(r'^(?P<kind>files|directories|units|probes)(?:\["(?P<quoted>(?:[^"\\]|\\.)*)"\]|\.(?P<plain>[^.\["]+))(?:\.(?P<rest>.*))?$')
-STRENGTH = (RELOAD, RESTART, START, STOP)
+KEY = re.compile(
+    r'^(?P<kind>files|directories|units|probes)(?:\["(?P<quoted>(?:[^"\\]|\\.)*)"\]|\.(?P<plain>[^.\["]+))(?:\.(?P<rest>.*))?$'
+)
 
 
 @dataclass
@@ -28,7 +34,7 @@ class Forecast:
     causes: list[str] = field(default_factory=list)
 
     def path(self, path: str, kind: str) -> None:
-        """Adds a change. A path that is removed by one component and added by another is written or stays as it is."""
+        """Adds a change. A path that is removed and added, as in a replacement, is written."""
         known = self.paths.get(path)
         if known is None or (known, kind) == (SHAPED, WRITTEN):
             self.paths[path] = kind
@@ -36,27 +42,31 @@ class Forecast:
             self.paths[path] = WRITTEN
 
     def step(self, unit: str, action: str) -> None:
-        """Adds a step. If two are announced for a unit, both count: only one of them will happen."""
+        """Adds a step. A unit that is stopped and started, as in a replacement, is restarted; any other two steps of a unit
+        contradict each other, and both are kept."""
         known = self.steps.get(unit)
-        if known is None:
-            self.steps[unit] = action
+        if known is None or {known, action} in ({START, STOP}, {RESTART, STOP}):
+            self.steps[unit] = action if known is None else RESTART
         elif known != action:
-            self.steps[unit] = RESTART if {known, action} == {START, STOP} else f"{known} and {action}"
+            self.steps[unit] = f"{known} and {action}"
 
 
 def read(events: list[EngineEvent]) -> dict[str, Forecast]:
-    """The forecast by node."""
+    """The forecast by node. A resource with rows is described by its rows alone; so is everything that is not deleted."""
     found: dict[str, Forecast] = defaultdict(Forecast)
-    rows: set[str] = set()
+    steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
+    described: set[str] = set()
+    for metadata in steps:
+        if metadata.type.startswith(PACKAGE) and metadata.type != NODE_STATE and _op(metadata) not in UNCHANGED:
+            described.add(_parent(metadata))
+            _row(found, metadata)
+    kept = _kept(steps)
+    for metadata in steps:
+        if metadata.type == NODE_STATE and (metadata.urn not in described or _op(metadata) in DELETES):
+            _resource(found, metadata, kept)
     for event in events:
-        if (step := event.resource_pre_event) and (row := _row(step.metadata)):
-            rows.add(_parent(step.metadata))
-            row.add_to(found[row.node])
-    for event in events:
-        if (told := event.diagnostic_event) and told.urn and told.urn not in rows and not told.ephemeral:
+        if (told := event.diagnostic_event) and told.urn not in described and not told.ephemeral:
             _line(found, told.message.strip())
-        elif (step := event.resource_pre_event) and step.metadata.type == NODE_STATE and step.metadata.urn not in rows:
-            _resource(found, step.metadata)
     return found
 
 
@@ -66,31 +76,38 @@ def warnings(events: list[EngineEvent]) -> list[str]:
     return [one.message.strip() for one in told if one and one.severity in ("warning", "error")]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row of a resource view."""
-
-    node: str
-    path: str = ""
-    kind: str = ""
-    unit: str = ""
-    action: str = ""
-    conditional: bool = False
-
-    def add_to(self, forecast: Forecast) -> None:
-        """Adds what the row announces."""
-        if self.path:
-            forecast.path(self.path, self.kind)
-        elif self.conditional:
-            forecast.conditional.add(self.unit)
-        elif self.unit:
-            forecast.step(self.unit, self.action)
+def _op(metadata: Any) -> str:
+    return str(getattr(metadata.op, "value", metadata.op))
 
 
-def _row(metadata: Any) -> Row | None:
-    """The row of a view; None for another resource."""
-    del metadata
-    return None
+def _row(found: dict[str, Forecast], metadata: Any) -> None:
+    """One row of a resource view; its name is that of the node, a colon, and that of the path, unit or probe."""
+    kind = metadata.type.removeprefix(PACKAGE)
+    node, _, name = metadata.urn.rpartition("::")[2].partition(":")
+    facts: dict[str, Any] = dict((metadata.new.inputs if metadata.new else None) or {})
+    forecast = found[node]
+    forecast.causes.append(f"{kind} {name} {_op(metadata)} {facts}")
+    if kind in ("File", "Directory"):
+        changed = {"create": ADDED, "delete": REMOVED}.get(_op(metadata))
+        shaped = set(str(facts.get("change", "")).split(", ")) <= {"mode", "owner", "group"}
+        forecast.path(name, changed or (SHAPED if shaped else WRITTEN))
+    elif kind == "Foreign":
+        forecast.path(name, REMOVED)
+    elif kind == "UnitStep" and facts.get("action") == "reread":
+        forecast.conditional.add(name)
+    elif kind == "UnitStep":
+        forecast.step(name, "restart" if facts.get("action") == "roll" else str(facts.get("action")))
+
+
+def _kept(steps: list[Any]) -> dict[str, set[str]]:
+    """By node, the paths and units of resources that exist after the update: a deletion does not end them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for metadata in steps:
+        if metadata.type == NODE_STATE and metadata.new and _op(metadata) not in DELETES:
+            inputs = metadata.new.inputs or {}
+            for key in ("files", "directories", "units"):
+                found[str(inputs.get("node"))] |= set(inputs.get(key) or {})
+    return found
 
 
 def _parent(metadata: Any) -> str:
@@ -108,24 +125,22 @@ def _line(found: dict[str, Forecast], line: str) -> None:
     found[match["node"]].causes.append(line)
 
 
-def _resource(found: dict[str, Forecast], metadata: Any) -> None:
+def _resource(found: dict[str, Forecast], metadata: Any, kept: dict[str, set[str]]) -> None:
     """A resource without rows: its detailed diff; all that it has if it is created or deleted."""
-    op = str(getattr(metadata.op, "value", metadata.op))
-    state = metadata.new if op.startswith("create") else metadata.old
+    op = _op(metadata)
+    state = metadata.old if op in DELETES else metadata.new
     inputs: dict[str, Any] = dict((state.inputs if state else None) or {})
-    node = str(inputs.get("node") or ((metadata.new and (metadata.new.inputs or {}).get("node")) or ""))
-    forecast = found[node]
-    if op in ("create", "create-replacement", "delete", "delete-replaced"):
-        _whole(forecast, inputs, op.startswith("create"))
-        return
-    if op != "update":
-        return
-    for key, difference in (metadata.detailed_diff or {}).items():
-        if match := KEY.match(key):
-            name = (match["quoted"] or match["plain"]).replace('\\"', '"')
-            kind = str(getattr(difference.diff_kind, "value", difference.diff_kind))
-            if match["kind"] in ("files", "directories"):
-                forecast.path(name, _kind(kind, match["rest"]))
+    node = str(inputs.get("node", ""))
+    if op in ("create", "create-replacement"):
+        _whole(found[node], inputs, set(), made=True)
+    elif op in DELETES:
+        _whole(found[node], inputs, kept[node] if op == "delete" else set(), made=False)
+    elif op == "update":
+        for key, difference in (metadata.detailed_diff or {}).items():
+            if (match := KEY.match(key)) and match["kind"] in ("files", "directories"):
+                name = (match["quoted"] or match["plain"]).replace('\\"', '"')
+                kind = str(getattr(difference.diff_kind, "value", difference.diff_kind))
+                found[node].path(name, _kind(kind, match["rest"]))
 
 
 def _kind(kind: str, attribute: str | None) -> str:
@@ -134,11 +149,12 @@ def _kind(kind: str, attribute: str | None) -> str:
     return SHAPED if attribute in ("mode", "owner", "group") else WRITTEN
 
 
-def _whole(forecast: Forecast, inputs: dict[str, Any], made: bool) -> None:
+def _whole(forecast: Forecast, inputs: dict[str, Any], kept: set[str], made: bool) -> None:
     for path in (*inputs.get("files", {}), *inputs.get("directories", {})):
-        forecast.path(path, ADDED if made else REMOVED)
+        if path not in kept:
+            forecast.path(path, ADDED if made else REMOVED)
     for name, unit in inputs.get("units", {}).items():
         if made and unit.get("active", True):
             forecast.step(name, START)
-        elif not made and f"/etc/systemd/system/{name}" in inputs.get("files", {}):
+        elif not made and name not in kept and f"/etc/systemd/system/{name}" in inputs.get("files", {}):
             forecast.step(name, STOP)

@@ -178,7 +178,9 @@ def drop_in(rng: Random, world: World) -> Mutation | None:
     below = pick(rng, ["/etc", "/run"])
     reload = pick(rng, ["", "; systemctl daemon-reload", f"; systemctl daemon-reload; systemctl restart {name}"])
     folder = f"{below}/systemd/system/{name}.d"
-    script = f"mkdir -p {folder}; printf '[Service]\\nEnvironment=HAND={world.fresh()}\\n' >{folder}/90-hand.conf{reload}"
+    script = (
+        f"mkdir -p {folder}; printf '[Service]\\nEnvironment=HAND={world.fresh()}\\n' >{folder}/90-hand.conf{reload}"
+    )
     return Mutation("drop-in: foreign", f"{folder}/90-hand.conf{reload}", script)
 
 

@@ -78,7 +78,9 @@ def routes(rng: Random, world: World) -> Mutation | None:
 
 def shape(rng: Random, world: World) -> Mutation | None:
     path = pick(rng, [one for one in _files(world) if one.startswith(FOLDER) and not _files(world)[one].get("block")])
-    key, value = pick(rng, [("mode", "0640"), ("mode", "0644"), ("mode", "0755"), ("group", "daemon"), ("group", "root")])
+    key, value = pick(
+        rng, [("mode", "0640"), ("mode", "0644"), ("mode", "0755"), ("group", "daemon"), ("group", "root")]
+    )
     _files(world)[path][key] = value
     return Mutation("configuration: mode or owner", f"{path}: {key} {value}")
 

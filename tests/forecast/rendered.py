@@ -108,7 +108,9 @@ def without(state: NodeState, name: str) -> NodeState:
     unit = f"{name}.service"
 
     def kept(path: str) -> bool:
-        return not path.startswith((f"{paths.KUBERNETES}/{name}", f"{paths.MANIFESTS}/{name}.", f"{paths.UNITS}/{unit}"))
+        return not path.startswith(
+            (f"{paths.KUBERNETES}/{name}", f"{paths.MANIFESTS}/{name}.", f"{paths.UNITS}/{unit}")
+        )
 
     files = {path: file for path, file in state.files.items() if kept(path)}
     return replace(

@@ -185,7 +185,7 @@ class Check:
         self._wait("the killed engine's end", lambda: not list(self.stack.engines()))
         self.stack.unlock()
         # A script that a node has received runs to its end.
-        self.hosts.run_each({name: SCRIPTS_ENDED for name in self.worlds})
+        self.hosts.run_each(dict.fromkeys(self.worlds, SCRIPTS_ENDED))
         for name in sorted(self.worlds):
             if self.rng.random() < 0.5:
                 self.stack.worlds[name].components = former[name].components
@@ -197,7 +197,7 @@ class Check:
             return set()
         names = set(self.rng.sample(sorted(self.worlds), 2))
         script = "echo '# after the plan' >>/etc/forecast/web.conf; systemctl stop idle.service\n"
-        self.hosts.run_each({name: script for name in sorted(names)})
+        self.hosts.run_each(dict.fromkeys(sorted(names), script))
         return names
 
     def _up(self, plan: Path | None) -> tuple[list[object], str]:

@@ -62,9 +62,7 @@ def services(issuer: Issuer, checksum: str) -> dict[str, Any]:
     once = ("Type=oneshot", "RemainAfterExit=yes")
     units = {
         # A failed start is repeated: a broken configuration is a crash loop.
-        WEB: unit(
-            f"{FOLDER}/web", f"ExecReload=/bin/sh -c 'echo {WEB} >>{RELOADS}'", "Restart=always", "RestartSec=2"
-        ),
+        WEB: unit(f"{FOLDER}/web", f"ExecReload=/bin/sh -c 'echo {WEB} >>{RELOADS}'", "Restart=always", "RestartSec=2"),
         IDLE: unit("/bin/sleep infinity"),
         TOOL_UNIT: unit(TOOL, "Restart=always"),
         SETTING: unit("/sbin/sysctl -qw net.ipv4.conf.lo.rp_filter=2", *once),

@@ -71,7 +71,8 @@ class Stack:
     def forget(self, world: World, component: str) -> None:
         """Removes a resource from the state, and nothing from the node."""
         deployment = self._stack.export_stack()
-        resources = deployment.deployment["resources"]
+        stored = dict(deployment.deployment or {})
+        resources = stored["resources"]
         [gone] = [one["urn"] for one in resources if one["urn"].endswith(f"::{world.resource(component)}")]
         kept = [one for one in resources if one["urn"] != gone and one.get("parent") != gone]
         for one in kept:
@@ -79,7 +80,7 @@ class Stack:
             one["propertyDependencies"] = {
                 key: [urn for urn in urns if urn != gone] for key, urns in one.get("propertyDependencies", {}).items()
             }
-        deployment.deployment["resources"] = kept
+        deployment.deployment = {**stored, "resources": kept}
         self._stack.import_stack(deployment)
 
     def engines(self) -> Iterator[int]:
