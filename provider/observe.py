@@ -21,12 +21,14 @@ READ_SECONDS = 300
 
 @dataclass(frozen=True)
 class Request:
-    """One NodeState to read: what is `wanted`, the `component` that its journal is named after, and its downloads by path
-    as they were when they were installed."""
+    """One NodeState to read: what is `wanted`, and `former`, the state as it is stored, if any: what of it is not wanted any
+    more is read, too. `component` names its journal and its owner marks; `installed` are its downloads by path as they were
+    when they were installed."""
 
     wanted: NodeStateInputs
     component: str
     installed: Mapping[str, Installed]
+    former: NodeStateInputs | None = None
 
     @property
     def paths(self) -> frozenset[str]:

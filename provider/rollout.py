@@ -8,15 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from nodestate import NodeStateInputs
-from provider import plan as planning
 from provider.engine import Log
 from provider.errors import NodeError
-from provider.plan import Plan
+from provider.plan import Plan, disruptive
 from provider.remote.shell import quoted, user_script
 from provider.ssh import SshSession
-
-DISRUPTIVE = (planning.RESTART, planning.SELF_RELOAD, planning.STOP)
-"""Actions that need a slot. A self-reload may end in a restart. Starting a stopped unit is a repair and needs none."""
 
 RECOVERY_SECONDS = 120
 """How long the group gets to pass its health check after a change, after the node's own readiness."""
@@ -88,11 +84,6 @@ class Rollouts:
             f"{name}: not touched: {', '.join(group.failed)} of rollout group {called} failed before its slot; {done}. "
             "Fix the failure, then run pulumi again"
         )
-
-
-def disruptive(plan: Plan) -> bool:
-    """Whether a plan makes a unit unavailable for a while."""
-    return any(step.action in DISRUPTIVE for step in plan.steps)
 
 
 def forecast(wanted: NodeStateInputs, plan: Plan) -> str | None:

@@ -94,7 +94,9 @@ def journal_script(unit: str) -> str:
 
 
 def setting(unit: str, verb: str) -> list[str]:
-    """Enables, disables or unmasks a unit."""
+    """Enables, disables or unmasks a unit; or makes systemd read all units' files again."""
+    if verb == "daemon-reload":
+        return ["systemctl daemon-reload"]
     lines = [f"systemctl --quiet {verb} {quoted(unit)}"]
     return [*lines, f"systemctl --quiet unmask --runtime {quoted(unit)}"] if verb == "unmask" else lines
 
