@@ -71,7 +71,9 @@ async def delete(session: SshSession, state: Observed, component: str, log: Log)
     for item, other in sorted(handed.items()):
         await log(f"{session.name}: {item} is left alone: {other} has it now")
     try:
-        await pre_delete(session, replace(state, pre_delete=tuple(one for one in state.pre_delete if one.unit not in handed)))
+        await pre_delete(
+            session, replace(state, pre_delete=tuple(one for one in state.pre_delete if one.unit not in handed))
+        )
         for name in own:
             if name not in handed and state.units[name].active:
                 await log(f"{session.name}: stopping {name} because {UNIT_FOLDER}{name} is removed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nodestate import NodeStateInputs, Readiness
+from nodestate import NodeStateInputs
 from provider import plan as planning
 from provider.engine import Log
 from provider.errors import NodeError
@@ -201,9 +201,7 @@ class Transaction:
         paths = self._work.changed
         script = scripts.replay_script(self._component)
         try:
-            done = await self._session.run(
-                "roll back", script, hiding=[self._wanted], writes=len(paths), paths=paths
-            )
+            done = await self._session.run("roll back", script, hiding=[self._wanted], writes=len(paths), paths=paths)
         except NodeError as error:
             told = f"{failure}\n{self._name}: nothing is known to be put back: {error}"
             return Outcome(Status.UNKNOWN, self._installed, told)
@@ -235,14 +233,6 @@ class Transaction:
                 # It was found in place with the expected checksum: only a file that is not extracted has a known one then.
                 known = Installed(source.sha256, source.extract, source.sha256)
             self._installed[path] = replace(known, stamp=stamp)
-
-
-def checks_of(unit: str, wanted: NodeStateInputs) -> list[Readiness]:
-    """The readiness checks of a unit; one without any must at least stay active."""
-    declared = [check for check in wanted.readiness if check.unit == unit]
-    if declared or unit not in wanted.units or not wanted.units[unit].active:
-        return declared
-    return [Readiness(unit, None, UP_SECONDS)]
 
 
 def _counted(number: int, what: str) -> str:

@@ -6,16 +6,6 @@ from nodestate import File
 from provider.remote.paths import encoded
 from provider.remote.shell import call, with_input
 
-READ = r"""
-# report_block: path; prints the lines between the marks
-report_block() {
-  if grep -qx '# BEGIN plumbline' "$path" 2>/dev/null; then
-    printf 'block\t%s\t%s\n' "$path" \
-      "$(sed -n '/^# BEGIN plumbline$/,/^# END plumbline$/p' "$path" | sed '/^# \(BEGIN\|END\) plumbline$/d' | base64 -w0)"
-  fi
-}
-"""
-
 WRITE = r"""
 # edit_block FILE LINES: prints FILE with the lines of the file LINES between the marks, where the block was, or else at its
 # end; without marks if there are no lines. Lines of others stay as they are, and so do their line ends (CRLF, none at the
@@ -152,11 +142,6 @@ ended_by_us() { tail -n 1 "$1" | grep -q '^# END plumbline.\{0,1\}$'; }
 
 NO_LINES = File("", block=True)
 """Staged in place of a block that is no longer wanted."""
-
-
-def report(path: str) -> str:
-    """Prints the lines of a block, if there is one."""
-    return call("report_block", path=path)
 
 
 def stage(path: str, block: File) -> str:

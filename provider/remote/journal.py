@@ -52,11 +52,16 @@ enter() {
   fi
   number=0 runs=0
   if [ -s "$journal_log" ]; then
-    # A line that was cut by a full disk or a power failure ends here.
-    [ -z "$(tail -c 1 "$journal_log")" ] || echo >>"$journal_log"
+    if [ -n "$(tail -c 1 "$journal_log")" ]; then
+      # Its last line was cut by a full disk or a power failure: that act did not begin.
+      entries >"$journal/rest" && mv -f -- "$journal/rest" "$journal_log" || true
+    fi
     number=$(($(wc -l <"$journal_log"))) runs=$(grep -c "^run$tab" "$journal_log" || true)
   fi
 }
+
+# The complete lines.
+entries() { head -n "$(wc -l <"$journal_log")" "$journal_log"; }
 
 # The id of the run that wrote last.
 last_run() { [ ! -s "$journal_log" ] || sed -n "s/^run$tab//p" "$journal_log" | tail -n 1; }
@@ -127,9 +132,7 @@ close_journal() {
 
 def preamble(component: str) -> str:
     """Sets the variables that all functions of a change find set."""
-    return (
-        f"home={HOME} locks={LOCKS} lock_seconds={LOCK_SECONDS} component={quoted(component)} run={RUN}"
-    )
+    return f"home={HOME} locks={LOCKS} lock_seconds={LOCK_SECONDS} component={quoted(component)} run={RUN}"
 
 
 def script(component: str, families: Iterable[str], lines: Iterable[str], moment: str = "on") -> str:

@@ -17,7 +17,7 @@ WRITE = r"""
 # backwards STAGE: the lines to undo, last first; of several about one thing only the first line that was written. With
 # `stage`, those of the last run only.
 backwards() {
-  awk -F'\t' -v stage="$1" '
+  entries | awk -F'\t' -v stage="$1" '
     function kind(act) {
       if (act == "absent") return "file"
       if (act == "noblock") return "block"
@@ -33,7 +33,7 @@ backwards() {
       if (key in seen) lines[NR] = ""
       seen[key]
     }
-    END { for (i = NR; i >= (stage == "stage" ? start : 1); i--) if (lines[i] != "") print lines[i] }' "$journal_log"
+    END { for (i = NR; i >= (stage == "stage" ? start : 1); i--) if (lines[i] != "") print lines[i] }'
 }
 
 # same FILE FILE: whether both are alike, content and shape

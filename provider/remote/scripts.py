@@ -110,11 +110,13 @@ def stage_script(
 
 def verify_script(text: str, staged: Iterable[str]) -> str:
     """Runs a check of staged files. Its `staged PATH` prints where the new file is, or PATH if it does not change."""
-    cases = "".join(f"    {quoted(one)}) real=$(readlink -f -- \"$1\" 2>/dev/null || printf '%s' \"$1\") ;;\n" for one in staged)
+    cases = "".join(
+        f'    {quoted(one)}) real=$(readlink -f -- "$1" 2>/dev/null || printf \'%s\' "$1") ;;\n' for one in staged
+    )
     find = (
         f"staged() {{\n  case $1 in\n{cases}    *) printf '%s\\n' \"$1\"; return 0 ;;\n  esac\n"
-        "  [ -L \"$1\" ] && [ -e \"${real%/*}/.${real##*/}.plumbline-new\" ] || real=$1\n"
-        "  printf '%s/.%s.plumbline-new\\n' \"${real%/*}\" \"${real##*/}\"\n}\n"
+        '  [ -L "$1" ] && [ -e "${real%/*}/.${real##*/}.plumbline-new" ] || real=$1\n'
+        '  printf \'%s/.%s.plumbline-new\\n\' "${real%/*}" "${real##*/}"\n}\n'
     )
     return whole([find, text])
 
@@ -147,7 +149,7 @@ def commit_script(component: str, work: Commit) -> str:
     folders = {path.rpartition("/")[0] or "/" for path in (*work.files, *removed, *work.restored)}
     existing = " ".join(quoted(one) for one in sorted(folders))
     if existing:
-        lines.append(f"for one in {existing}; do [ ! -d \"$one\" ] || make_durable \"$one\"; done")
+        lines.append(f'for one in {existing}; do [ ! -d "$one" ] || make_durable "$one"; done')
     lines += [
         f"if ours {quoted(path)} >/dev/null; then rmdir -- {quoted(path)} 2>/dev/null || true; fi"
         for path in sorted(work.directories, key=len, reverse=True)
@@ -156,11 +158,7 @@ def commit_script(component: str, work: Commit) -> str:
         lines.append(call("verify_units", *named))
     if units.needs_reload([*work.files, *removed, *work.restored, *work.aside]):
         lines.append("systemctl daemon-reload")
-    lines += [
-        call("set_unit", unit, *verbs)
-        for unit, verbs in work.settings.items()
-        if unit not in work.retired
-    ]
+    lines += [call("set_unit", unit, *verbs) for unit, verbs in work.settings.items() if unit not in work.retired]
     return journal.script(component, [*FAMILIES, FINISH], lines)
 
 
@@ -169,10 +167,12 @@ def act_script(verb: str, named: Sequence[str], component: str) -> str:
     return journal.script(component, FAMILIES, [units.acting(verb, named)])
 
 
-def reacted_script(component: str, unit: str, checks: Sequence[Readiness], files: Sequence[str]) -> str:
-    """Waits, without the node's lock, until a unit passes its checks, and notes that it has reacted to these files."""
+def reacted_script(component: str, unit: str, checks: Sequence[Readiness], files: Sequence[str] | None) -> str:
+    """Waits, without the node's lock, until a unit passes its checks, and notes that it has reacted; `files` are those that it
+    was started with."""
     waits = [units.wait_ready(unit, check.http, check.timeout) for check in checks]
-    noted = [call("enter", "on"), call("note_reacted", unit, *files)]
+    note = call("note_done", unit) if files is None else call("note_reacted", unit, *files)
+    noted = [call("enter", "on"), note]
     return whole([units.READY, *waits, journal.preamble(component), journal.WRITE, *FAMILIES, *noted])
 
 
@@ -212,7 +212,7 @@ def delete_script(
     What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = [call("replay", *retired), "mkdir -p \"$kept\""]
+    lines = [call("replay", *retired), 'mkdir -p "$kept"']
     lines += [call("retire_unit", unit) for unit in retired]
     lines += [call("delete_files", *files), call("delete_blocks", *shared_files)]
     lines += ["! command -v systemctl >/dev/null || systemctl daemon-reload || true"]

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from nodestate import Probe, Unit
-from provider.observed import ObservedUnit
+from nodestate import Probe
 from provider.remote.shell import call, quoted, whole, with_input
 
 UNIT_FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 20
-
-READ = r"""
-# report_units NAME...: the properties of each in the words of systemd, an empty line between two units, in this order
-report_units() {
-  systemctl show --property Id,LoadState,ActiveState,SubState,UnitFileState "$@" | sed 's/^/unit\t/'
-}
-"""
 
 WRITE = r"""
 # verify_units UNIT...: as systemd reads their files from where they are; it has not loaded them yet
@@ -113,9 +105,12 @@ retire_unit() {
   systemctl reset-failed "$1" 2>/dev/null || true
 }
 
-# note_reacted UNIT [FILE...]: it is ready on its new files. Its invocation and the files' checksums are what a read compares.
+# note_done UNIT: it has reacted
+note_done() { [ ! -s "$journal_log" ] || note reacted "$1"; }
+
+# note_reacted UNIT [FILE...]: it was started, and is ready on its new files. Its invocation and the files' checksums are what a read compares.
 note_reacted() {
-  [ ! -s "$journal_log" ] || note reacted "$1"
+  note_done "$1"
   mkdir -p "$home/started"
   invocation=$(systemctl show --property InvocationID --value "$1")
   unit=$1
@@ -242,19 +237,3 @@ def verifiable(path: str) -> str | None:
 def needs_reload(paths: Sequence[str]) -> bool:
     """Whether systemd has to read its units again after these paths changed."""
     return any(path.startswith(UNIT_FOLDER) for path in paths)
-
-
-def observed(wanted: Unit, properties: Mapping[str, str]) -> ObservedUnit | None:
-    """The unit's state from what `report_units` printed; None if systemd does not know the unit."""
-    if properties.get("LoadState") == "not-found":
-        return None
-    state, enabled = properties.get("ActiveState", ""), properties.get("UnitFileState", "")
-    # A unit that cannot be enabled (static, generated) is not asked to be.
-    fixed = enabled in ("static", "generated", "indirect", "alias", "transient", "")
-    # Between two tries after a failure it does not run, although systemd calls it activating.
-    runs = state in ("active", "reloading", "activating") and properties.get("SubState") != "auto-restart"
-    return ObservedUnit(
-        enabled=wanted.enabled if fixed else enabled in ("enabled", "enabled-runtime"),
-        active=runs,
-        masked=properties.get("LoadState") == "masked" or enabled in ("masked", "masked-runtime"),
-    )
