@@ -249,6 +249,6 @@ def _probes(found: Observed, wanted: NodeStateInputs) -> tuple[ProbeChange, ...]
     changes = []
     for name, probe in sorted(wanted.probes.items()):
         before = found.probes.get(name)
-        if before is not None and before.expected != probe.expected:
+        if before is not None and before.expected.removesuffix("\n") != probe.expected.removesuffix("\n"):
             changes.append(ProbeChange(name, before.expected, probe.expected, probe.unit))
     return tuple(changes)

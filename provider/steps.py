@@ -42,8 +42,8 @@ def unit_settings(found: Observed, wanted: NodeStateInputs) -> dict[str, tuple[s
         if before is not None and before.reload_needed:
             verbs.append(DAEMON_RELOAD)
         # A unit that is enabled at run time only is not enabled at the next boot.
-        enabled = before is not None and before.enabled and not (before.runtime and not before.masked)
-        if before is None or enabled != unit.enabled:
+        lasting = before is not None and before.enabled and not (before.runtime and not before.masked)
+        if before is None or (unit.enabled and not lasting) or (before.enabled and not unit.enabled):
             verbs.append(ENABLE if unit.enabled else DISABLE)
         elif unit.enabled and _other_links(name, found, wanted):
             verbs.append(REENABLE)
@@ -53,7 +53,7 @@ def unit_settings(found: Observed, wanted: NodeStateInputs) -> dict[str, tuple[s
     for entry in found.journal:
         unit_left = found.units.get(entry.subject)
         if entry.act == "setting" and entry.subject not in wanted.units and unit_left is not None:
-            if unit_left.enabled and entry.detail in ("disabled", ""):
+            if unit_left.enabled and entry.detail in ("disabled", "-", ""):
                 settings[entry.subject] = (DISABLE,)
             elif not unit_left.enabled and entry.detail == "enabled" and entry.subject not in leaving(found, wanted):
                 settings[entry.subject] = (ENABLE,)
@@ -198,8 +198,12 @@ def _conditions(found: Observed, wanted: NodeStateInputs, changed: set[str]) -> 
             yield UnitStep(name, RESTART, f"it restarts again and again ({times})")
         elif not before.active:
             yield UnitStep(name, START, _stopped(before))
-        elif older := [path for path in before.stale if path not in changed]:
+        elif older := [path for path in before.stale if path in _restarting(name, wanted) - changed]:
             yield UnitStep(name, RESTART, f"it runs with files older than {', '.join(older)}")
+
+
+def _restarting(unit: str, wanted: NodeStateInputs) -> set[str]:
+    return {path for one in wanted.reactions if (one.unit, one.action) == (unit, RESTART) for path in one.files}
 
 
 def _stopped(unit: ObservedUnit) -> str:

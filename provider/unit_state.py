@@ -51,7 +51,9 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
         failed=state == "failed",
         restarts=restarts,
         looping=unsettled and restarts >= (1 if retrying else RESTARTS),
-        reload_needed=properties.get("NeedDaemonReload") == "yes",
+        # systemd does not notice the first drop-in in a new folder.
+        reload_needed=properties.get("NeedDaemonReload") == "yes"
+        or (not masked and bool({*_beside(name, context.report)} - {*properties.get("DropInPaths", "").split()})),
         fragment=_foreign_fragment(name, properties, masked, context),
         drop_ins=_foreign_drop_ins(name, properties, context),
         links=_other_links(name, enabled, context),
@@ -83,7 +85,7 @@ def _foreign_fragment(name: str, properties: Mapping[str, str], masked: bool, co
 
 
 def _foreign_drop_ins(name: str, properties: Mapping[str, str], context: Context) -> tuple[str, ...]:
-    beside = [one for one in context.report.drop_ins if one.split("/")[-2] == f"{name}.d"]
+    beside = _beside(name, context.report)
     return tuple(
         sorted(
             path
@@ -91,6 +93,10 @@ def _foreign_drop_ins(name: str, properties: Mapping[str, str], context: Context
             if path.startswith(("/etc/", "/run/")) and not path.startswith(GENERATED) and path not in context.declared
         )
     )
+
+
+def _beside(name: str, report: Report) -> list[str]:
+    return [one for one in report.drop_ins if one.split("/")[-2] == f"{name}.d"]
 
 
 def _other_links(name: str, enabled: str, context: Context) -> tuple[str, ...]:
