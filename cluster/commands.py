@@ -15,6 +15,7 @@ from cluster.step import After, CommandStep, step_name
 
 FIRST_BOOT = "first-boot"
 REGISTRATION = "registration"
+MEMBERSHIP = "etcd-membership"
 
 
 def first_boot(node: Node) -> CommandStep:
@@ -32,13 +33,39 @@ def first_boot(node: Node) -> CommandStep:
 def etcd_quorum(cluster: Cluster) -> CommandStep:
     """Waits until every etcd member is healthy; prints their status as etcdctl's JSON."""
     members = [step_name(node.name, etcd.COMPONENT) for node in cluster.control_plane_nodes()]
+    memberships = [step_name(node.name, MEMBERSHIP) for node in cluster.control_plane_nodes()]
     return CommandStep(
         name=f"{cluster.name}-etcd-quorum",
         node=cluster.control_plane_nodes()[0].name,
         component="etcd quorum",
         script=_script("quorum.sh", {"client": etcd.etcdctl(binaries(cluster), etcd.endpoints(cluster))}),
-        after=tuple(After(member, "every member must be healthy") for member in members),
+        after=(
+            *(After(member, "every member must be healthy") for member in members),
+            *(After(membership, "a member leaves the list after what uses etcd") for membership in memberships),
+        ),
         reruns_on=tuple(members),
+    )
+
+
+def etcd_membership(cluster: Cluster, node: Node) -> CommandStep:
+    """Changes nothing until the node leaves the plan: then it takes the member out of etcd's list, on another control-plane
+    node, before anything of the member is removed. It runs on the first one, where steps through the API run, or the second.
+    """
+    members = cluster.control_plane_nodes()
+    at = next((other for other in members if other.name != node.name), node)
+    return CommandStep(
+        name=step_name(node.name, MEMBERSHIP),
+        node=at.name,
+        component=MEMBERSHIP,
+        script=": the member list is changed when this step is deleted\n",
+        undo=etcd.membership(cluster, node),
+        owner=node.name,
+        undone_always=True,
+        # Deleted in reverse: before any member's files, units and machine.
+        after=tuple(
+            After(step_name(member.name, etcd.COMPONENT), "a member leaves the list while all members run")
+            for member in members
+        ),
     )
 
 

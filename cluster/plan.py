@@ -93,6 +93,7 @@ def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> It
     yield kubelet.plan(cluster, node)
     if node.role is Role.CONTROL_PLANE:
         yield etcd.plan(cluster, node)
+        yield commands.etcd_membership(cluster, node)
         yield control_plane.plan(cluster, node, quorum)
     yield pod_network.plan(cluster, node)
     yield commands.registration(cluster, node, rbac_step)

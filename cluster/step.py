@@ -98,7 +98,8 @@ class CommandStep:
 
     `undo` runs when the step is deleted or replaced: a step with `undo` has no `reruns_on`. With `admin`, the script reads
     the bootstrap kubeconfig on standard input. `owner` is the node that the step belongs to, None for the cluster. With
-    `first_contact`, the step waits for a machine that is still booting, and runs again if the machine is replaced.
+    `first_contact`, the step waits for a machine that is still booting, and runs again if the program creates another
+    machine of that name. With `undone_always`, `undo` runs even if the machine it runs on is deleted in the same run.
     """
 
     name: str
@@ -111,6 +112,7 @@ class CommandStep:
     admin: bool = False
     owner: str | None = None
     first_contact: bool = False
+    undone_always: bool = False
 
 
 Step = NodeStateStep | CommandStep

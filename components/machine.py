@@ -51,7 +51,7 @@ class Connection:
 
 @dataclass(frozen=True)
 class Machine:
-    """One machine. `machine_id` changes if another machine takes its name.
+    """One machine. `machine_id` changes if the program creates another machine of this name; None for an existing host.
 
     `resource` is the resource that creates the machine, None for an existing host. If it is deleted, nothing on the
     machine needs cleaning up.
@@ -60,7 +60,7 @@ class Machine:
     name: str
     address: str
     connection: Connection
-    machine_id: pulumi.Input[str]
+    machine_id: pulumi.Input[str] | None = None
     resource: pulumi.Resource | None = None
 
     def record(self, role: str) -> dict[str, Any]:
@@ -68,15 +68,25 @@ class Machine:
         return {"role": role, "address": self.address, "connection": self.connection.record()}
 
     def command(
-        self, name: str, create: str, opts: pulumi.ResourceOptions, dials: int = DIALS, **more: Any
+        self,
+        name: str,
+        create: str,
+        opts: pulumi.ResourceOptions,
+        dials: int = DIALS,
+        undone_always: bool = False,
+        **more: Any,
     ) -> command.remote.Command:
-        """A pulumi-command step on this machine. Its output is stored and not shown. `more` are further inputs."""
+        """A pulumi-command step on this machine. Its output is stored and not shown. `more` are further inputs.
+
+        With `undone_always`, its `delete` also runs if the machine is deleted in the same run.
+        """
+        machine = None if undone_always else self.resource
         return command.remote.Command(
             name,
             connection=self.connection.for_command(dials),
             create=create,
             logging=command.remote.Logging.NONE,
             add_previous_output_in_env=False,  # sshd accepts no environment by default
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=self.resource)),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=machine)),
             **more,
         )

@@ -36,7 +36,7 @@ class _Inputs:
     """The inputs of NodeStateInputs that are not part of NodeState; they may be Outputs."""
 
     node: str
-    machine_id: pulumi.Input[str]
+    machine_id: pulumi.Input[str] | None
     connection: Mapping[str, Any]
 
 

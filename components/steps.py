@@ -56,15 +56,21 @@ class Steps:
         machine: Machine = self._nodes[step.node].machine
         parent = self._nodes[step.owner] if step.owner else self._cluster
         revisions = [self.states[name].revision for name in step.reruns_on]
+        created = machine.machine_id is not None
         options = pulumi.ResourceOptions(
-            parent=parent, depends_on=after, aliases=[former.command(self._name, step.name)]
+            parent=parent,
+            depends_on=after,
+            aliases=[former.command(self._name, step.name)],
+            # Earlier versions had the pinned host key of an existing host as trigger.
+            ignore_changes=["triggers"] if step.first_contact and not created else None,
         )
         return machine.command(
             step.name,
             step.script,
             options,
             FIRST_CONTACT_DIALS if step.first_contact else DIALS,
+            undone_always=step.undone_always,
             delete=step.undo,
             stdin=pulumi.Output.secret(self._admin) if step.admin else None,
-            triggers=[machine.machine_id] if step.first_contact else revisions or None,
+            triggers=[machine.machine_id] if step.first_contact and created else revisions or None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cluster.config.addresses import url
@@ -12,13 +13,19 @@ from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import ETCD_CIPHERS
 from cluster.rendering import read_template, render
 from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
-from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Rollout, Unit
+from nodestate import Action, Directory, File, Hook, NodeState, Probe, Reaction, Readiness, Rollout, Unit
 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
 GROUP = "etcd"
 CLIENT_PORT = 2379
 PEER_PORT = 2380
+LOCAL = url("127.0.0.1", CLIENT_PORT)
+_CLIENT = {
+    "ca": paths.ETCD_CA_CERTIFICATE,
+    "certificate": paths.ETCD_CLIENT_CERTIFICATE,
+    "key": paths.ETCD_CLIENT_KEY,
+}
 
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
@@ -60,6 +67,8 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
             ),
             # Ready: this member is part of a quorum and serves linearizable reads.
             readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
+            # Restarted if the others know it by another peer URL: its pre-start hook changes the list.
+            probes={"member": Probe(_probe(node), f"{node.name} {peer_url(node)}", UNIT, seconds=10)},
             rollout=Rollout(
                 GROUP,
                 health_check=health_check(cluster, node),
@@ -96,7 +105,7 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
     return {
         "ETCD_NAME": node.name,
         "ETCD_DATA_DIR": paths.ETCD_DATA,
-        "ETCD_LISTEN_CLIENT_URLS": f"{client},{url('127.0.0.1', CLIENT_PORT)}",
+        "ETCD_LISTEN_CLIENT_URLS": f"{client},{LOCAL}",
         "ETCD_ADVERTISE_CLIENT_URLS": client,
         "ETCD_LISTEN_PEER_URLS": peer,
         "ETCD_INITIAL_ADVERTISE_PEER_URLS": peer,
@@ -146,51 +155,69 @@ def etcdctl(programs: Binaries, endpoints: str = "") -> str:
 
 
 def health_check(cluster: Cluster, node: Node) -> str | None:
-    """A script that succeeds if the other members have quorum without this one. None for a single member."""
+    """A script that succeeds if the other members have quorum without this one, under the peer URLs of the plan.
+
+    A member whose certificates have expired counts as running: the check is told that by the TLS handshake, so it does not
+    need what the change renews. None for a single member.
+    """
     others = _others(cluster, node)
     return _quorum(cluster, others, "the other members") if others else None
 
 
 def removal_check(cluster: Cluster) -> str:
     """A script that succeeds if the members of this plan have quorum: etcd refuses a removal that would lose it."""
-    return _quorum(cluster, _members(cluster), "the remaining members")
+    return _quorum(cluster, list(cluster.control_plane_nodes()), "the remaining members")
 
 
-def _quorum(cluster: Cluster, members: list[str], called: str) -> str:
+def membership(cluster: Cluster, node: Node) -> str:
+    """A script for another control-plane node: takes this member out of the list of those that stay."""
+    return _script(cluster, node, "membership.sh")
+
+
+def _quorum(cluster: Cluster, members: list[Node], called: str) -> str:
     """A script that succeeds if enough of these members are healthy for quorum of all members of the plan."""
     total = len(cluster.control_plane_nodes())
-    quorum = total // 2 + 1
-    return (
-        "healthy=0 silent=\n"
-        f"for member in {' '.join(members)}; do\n"
-        f"  if {etcdctl(binaries(cluster), '${member#*=}')} --command-timeout 5s endpoint health >/dev/null 2>&1; then healthy=$((healthy + 1))\n"
-        '  else silent="$silent ${member%%=*}"; fi\n'
-        "done\n"
-        f'[ "$healthy" -ge {quorum} ] || '
-        f'{{ echo "etcd: no answer from$silent ({called}); {quorum} of {total} members must be healthy"; exit 1; }}\n'
-    )
+    values = {
+        **_CLIENT,
+        "members": " ".join(f"{_member(node)}={peer_url(node)}" for node in members),
+        "total": str(total),
+        "quorum": str(total // 2 + 1),
+        "called": called,
+    }
+    return _composed(values, "client.sh", "health.sh")
 
 
-def _members(cluster: Cluster) -> list[str]:
-    """The members, each as `<name>=<client URL>`: names, addresses and ports contain only shell-safe characters."""
-    return [f"{node.name}={client_url(node)}" for node in cluster.control_plane_nodes()]
+def _probe(node: Node) -> str:
+    values = {**_CLIENT, "name": node.name, "planned": peer_url(node), "local": LOCAL}
+    return _composed(values, "client.sh", "member.sh")
 
 
-def _others(cluster: Cluster, node: Node) -> list[str]:
-    return [member for member in _members(cluster) if not member.startswith(f"{node.name}=")]
+def _member(node: Node) -> str:
+    """`<name>=<client URL>`: names, addresses and ports contain only shell-safe characters."""
+    return f"{node.name}={client_url(node)}"
+
+
+def _others(cluster: Cluster, node: Node) -> list[Node]:
+    return [other for other in cluster.control_plane_nodes() if other.name != node.name]
 
 
 def _script(cluster: Cluster, node: Node, name: str) -> str:
     values = {
         "etcdctl": etcdctl(binaries(cluster)),
-        "others": " ".join(_others(cluster, node)),
+        "others": " ".join(_member(other) for other in _others(cluster, node)),
         "name": node.name,
         "peer": peer_url(node),
+        "local": LOCAL,
         "data": paths.ETCD_DATA,
         "founded": paths.ETCD_FOUNDED,
     }
+    return _composed(values, "members.sh", name)
+
+
+def _composed(values: Mapping[str, str], *files: str) -> str:
+    """Scripts of templates/node/etcd in one, after their variables."""
     lines = [f"{key}={shlex.quote(value)}\n" for key, value in values.items()]
-    return "".join([*lines, *(read_template(f"node/etcd/{file}") for file in ("members.sh", name))])
+    return "".join([*lines, *(read_template(f"node/etcd/{file}") for file in files)])
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ kubectl() { $as_root "$kubectl" --kubeconfig "$identity/config" --request-timeou
 
 # again SECONDS COMMAND...: repeats the command until it succeeds; prints its last output if the time is over
 again() {
-  end=$(($(date +%s) + $1))
+  end=$(($(cut -d. -f1 /proc/uptime) + $1))
   shift
   until output=$("$@" 2>&1); do
-    [ "$(date +%s)" -lt "$end" ] || {
+    [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || {
       printf '%s\n' "$output" | tail -n 5 >&2
       return 1
     }

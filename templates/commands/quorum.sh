@@ -2,9 +2,9 @@
 set -eu
 # Only root can read the key of the client certificate.
 [ "$(id -u)" = 0 ] || client="sudo -n $client"
-end=$(($(date +%s) + 120))
+end=$(($(cut -d. -f1 /proc/uptime) + 120))
 until output=$($client endpoint health 2>&1); do
-  [ "$(date +%s)" -lt "$end" ] || {
+  [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || {
     echo "etcd: not every member is healthy after 120 s: $(printf %s "$output" | tail -n 3)" >&2
     echo "see 'journalctl -u etcd.service' on those members, then run pulumi up again" >&2
     exit 1

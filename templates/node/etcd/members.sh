@@ -1,5 +1,6 @@
-# Shared by join.sh and leave.sh. Variables: etcdctl (the command without endpoints), others (`name=client-url`, separated by
-# spaces), name, peer (this member's peer URL), data (its folder), founded (a file that exists once it was a member).
+# Shared by the scripts that change the member list. Variables: etcdctl (the command without endpoints), others (`name=client-url`,
+# separated by spaces), name, peer (this member's peer URL), local (its client URL on the loopback address), data (its folder),
+# founded (a file that exists once it was a member; holds the peer URL that the others know).
 set -eu
 
 # Prints the client URLs of the other members that serve. A member serves clients once it has been part of a quorum.
@@ -12,9 +13,15 @@ serving() {
   printf %s "${found#,}"
 }
 
-# again MESSAGE: waits a second before the next try; after $end, fails with MESSAGE and the last line of $output.
+# Seconds since boot: the wall clock may be set meanwhile.
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
+
+# until_seconds SECONDS: how long `again` repeats from now on.
+until_seconds() { end=$(($(uptime_seconds) + $1)); }
+
+# again MESSAGE: waits a second before the next try; after the time, fails with MESSAGE and the last line of $output.
 again() {
-  [ "$(date +%s)" -lt "$end" ] || {
+  [ "$(uptime_seconds)" -lt "$end" ] || {
     echo "etcd: $1: $(printf %s "$output" | tail -n 1)." \
       "See 'journalctl -u etcd.service' on the other members, then run pulumi up again" >&2
     exit 1
@@ -26,5 +33,25 @@ ask() { $etcdctl --endpoints "$known" --command-timeout 10s "$@"; }
 
 # find_self LIST: prints `<id> <started|unstarted>` for this member; nothing if it is not in the other members' list.
 find_self() {
-  printf '%s\n' "$1" | awk -F', ' -v peer="$peer" '$4 == peer { print $1, $2 }'
+  printf '%s\n' "$1" | awk -F', ' -v peer="$peer" -v name="$name" '$4 == peer || $3 == name { print $1, $2; exit }'
+}
+
+# find_name LIST: prints `<id> <peer URL>` of the member with this name.
+find_name() {
+  printf '%s\n' "$1" | awk -F', ' -v name="$name" '$3 == name { print $1, $4; exit }'
+}
+
+# Has the other members remove this one from their list, so that quorum counts the remaining ones.
+leave_list() {
+  until_seconds 90
+  while known=$(serving) && [ -n "$known" ]; do
+    if listed=$(ask member list 2>&1); then
+      set -- $(find_self "$listed")
+      [ $# -gt 0 ] || break
+      output=$(ask member remove "$1" 2>&1) && break
+    else
+      output=$listed
+    fi
+    again "the other members do not remove $name"
+  done
 }

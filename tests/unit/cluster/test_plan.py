@@ -53,6 +53,25 @@ def test_plan_nodes_start_in_parallel(cluster: Cluster) -> None:
             assert step is None or all(edge.step.startswith(f"{node}-") for edge in step.after)
 
 
+def test_plan_members_leave_etcd_on_another_node(cluster: Cluster) -> None:
+    """Each member's step runs on another control-plane node, and is deleted before any etcd and after what uses etcd."""
+    by_name = steps(plan(cluster))
+    for name, at in (("m1", "m2"), ("m2", "m1"), ("m3", "m1")):
+        step = by_name[f"{name}-etcd-membership"]
+        assert isinstance(step, CommandStep)
+        assert (step.owner, step.node, step.undone_always, step.reruns_on) == (name, at, True, ())
+        assert {edge.step for edge in step.after} == {"m1-etcd", "m2-etcd", "m3-etcd"}
+        assert step.name in {edge.step for edge in by_name["golden-etcd-quorum"].after}
+
+
+def test_plan_single_member_keeps_its_membership_step(cluster: Cluster) -> None:
+    """It must not be deleted, which would undo it, when the other members leave."""
+    alone = replace(cluster, nodes=(cluster.nodes[0], cluster.nodes[3]))
+    step = steps(plan(alone))["m1-etcd-membership"]
+    assert isinstance(step, CommandStep)
+    assert (step.node, step.script) == ("m1", steps(plan(cluster))["m1-etcd-membership"].script)
+
+
 def test_plan_has_no_ca_key_on_nodes(cluster: Cluster) -> None:
     issued = [file for step in plan(cluster).steps if isinstance(step, NodeStateStep) for file in step.issued]
     assert {file.text.part for file in issued if file.text.of in {*CA}} == {Part.CERTIFICATE}
@@ -106,7 +125,10 @@ def test_plan_cni_none_has_no_routes(cluster: Cluster) -> None:
 
 def test_plan_commands_contain_no_key(cluster: Cluster) -> None:
     commands = [step for step in plan(cluster).steps if isinstance(step, CommandStep)]
-    assert {step.name for step in commands if step.undo} == {f"{node.name}-registration" for node in cluster.nodes}
+    assert {step.name for step in commands if step.undo} == {
+        *(f"{node.name}-registration" for node in cluster.nodes),
+        *(f"{node.name}-etcd-membership" for node in cluster.control_plane_nodes()),
+    }
     assert not any("client-key-data" in step.script or "PRIVATE KEY" in step.script for step in commands)
 
 

@@ -26,6 +26,7 @@ class Registration:
     deleted_with: str
     dependencies: tuple[str, ...]
     aliases: tuple[str, ...]
+    ignore_changes: tuple[str, ...]
 
 
 class _Mocks(pulumi_mocks.Mocks):
@@ -71,6 +72,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             protect=request.protect,
             deleted_with=request.deletedWith,
             dependencies=tuple(request.dependencies),
+            ignore_changes=tuple(request.ignoreChanges),
             aliases=(*request.aliasURNs, *(alias.urn for alias in request.aliases)),
         )
         return response

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cluster.config.load import load_config
-from cluster.config.model import Cluster
+from cluster.config.model import Cluster, ExistingHosts
 from cluster.node import paths
 from cluster.plan import plan
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
 from components.libvirt_machines import LibvirtMachines
 from tests.unit.components.recorder import Recorder, is_secret, record
-from tests.unit.keys import HOST_KEY, private_key
+from tests.unit.keys import ECDSA, HOST_KEY, private_key, public_key
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_node_resource_count(recorder: Recorder) -> None:
         return sum(one.name == node or one.name.startswith(f"{node}-") for one in recorder.registrations.values())
 
     assert count("w1") == 15
-    assert count("m1") == 44
+    assert count("m1") == 45
 
 
 def test_cluster_is_only_top_level_resource(recorder: Recorder) -> None:
@@ -135,7 +136,7 @@ def test_node_has_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
 def test_commands_contain_no_key(recorder: Recorder) -> None:
     commands = recorder.of_type("remote:Command")
     assert {one.name for one in commands} == {
-        *("m1-first-boot", "w1-first-boot", "m1-registration", "w1-registration"),
+        *("m1-first-boot", "w1-first-boot", "m1-registration", "w1-registration", "m1-etcd-membership"),
         *("proof-etcd-quorum", "proof-control-plane-ready", "proof-add-on-rbac", "proof-add-on-dns"),
     }
     for command in commands:
@@ -149,6 +150,37 @@ def test_commands_contain_no_key(recorder: Recorder) -> None:
         connection = command.inputs["connection"]
         assert is_secret(connection)
         assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
+
+
+def test_host_key_of_existing_host_is_no_identity(cluster: Cluster) -> None:
+    """A rotated host key changes connections and nothing else: no input that replaces a resource, no trigger."""
+    assert isinstance(cluster.machines, ExistingHosts)
+    other = public_key(ECDSA)
+    hosts = {name: replace(host, host_key=other) for name, host in cluster.machines.hosts.items()}
+    rotated = replace(cluster, machines=replace(cluster.machines, hosts=hosts))
+    recorder, after = (
+        record(lambda of=one: KubernetesCluster("proof", KubernetesClusterArgs(of)).nodes, preview=True)
+        for one in (cluster, rotated)
+    )
+    assert after.registrations.keys() == recorder.registrations.keys()
+    differing = set()
+    for urn, one in after.registrations.items():
+        before = recorder.registrations[urn].inputs
+        differing |= {key for key in one.inputs.keys() | before.keys() if one.inputs.get(key) != before.get(key)}
+    assert differing == {"connection"}
+    for name in ("m1", "w1"):
+        assert "machineId" not in recorder.named(f"{name}-kubelet").inputs
+        first = recorder.named(f"{name}-first-boot")
+        assert "triggers" not in first.inputs
+        assert first.ignore_changes == ("triggers",)
+
+
+def test_member_leaves_etcd_by_a_separate_step(recorder: Recorder) -> None:
+    membership = recorder.named("m1-etcd-membership")
+    assert membership.deleted_with == ""
+    assert "delete" in membership.inputs
+    assert "triggers" not in membership.inputs
+    assert recorder.named("m1-etcd").urn in membership.dependencies
 
 
 def test_node_state_connection_key_is_secret(recorder: Recorder) -> None:

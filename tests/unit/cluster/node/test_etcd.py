@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 
 from cluster.config.model import Cluster
@@ -18,10 +19,19 @@ def test_etcd_settings_contain_own_address_only(cluster: Cluster) -> None:
 
 def test_etcd_health_check_asks_other_members(cluster: Cluster) -> None:
     check = etcd.health_check(cluster, cluster.nodes[0]) or ""
-    assert "m2=https://10.77.0.12:2379" in check
-    assert "m3=https://10.77.0.13:2379" in check
+    assert "m2=https://10.77.0.12:2379=https://10.77.0.12:2380" in check
+    assert "m3=https://10.77.0.13:2379=https://10.77.0.13:2380" in check
     assert "10.77.0.11" not in check
-    assert "-ge 2 ]" in check
+    assert "quorum=2\n" in check
+
+
+def test_etcd_scripts_use_no_wall_clock(cluster: Cluster) -> None:
+    state = etcd.plan(cluster, cluster.nodes[0]).state
+    scripts = [hook.script for hook in (*state.pre_start, *state.pre_delete)]
+    scripts += [etcd.removal_check(cluster), etcd.membership(cluster, cluster.nodes[0]), state.probes["member"].command]
+    for script in scripts:
+        assert "date +" not in script
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
 
 
 def test_etcd_health_check_of_single_member_is_none(cluster: Cluster) -> None:
