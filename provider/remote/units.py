@@ -53,7 +53,7 @@ wait_until_ready() {
     answer=
     if [ "$state" = active ]; then
       if [ -n "$url" ]; then
-        answer=$(curl --silent --show-error --fail --insecure --max-time 5 "$url" 2>&1) && return 0
+        answer=$(curl --silent --show-error --fail --insecure --noproxy '*' --max-time 5 "$url" 2>&1) && return 0
       else
         # The same process a second later: it has not died at its start.
         now=$(systemctl show --property InvocationID --value "$unit")
