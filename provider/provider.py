@@ -91,7 +91,7 @@ class NodeStateProvider(api.Provider):
         if request.preview:
             await self._preview_check(request.urn, inputs, old, without_unknown_sections(old, wanted, inputs))
         elif not (plan := make_plan(old, wanted)).empty:
-            session, log = self._session(wanted), self._log(request.urn)
+            session, log = self._session(wanted, old), self._log(request.urn)
             async with self._rollouts.slot(session, old, wanted, plan, log):
                 installed = await apply(session, plan, wanted, _component(request.urn), installed, log)
         return api.UpdateResponse(_outputs(request.news, wanted, installed))
@@ -105,7 +105,7 @@ class NodeStateProvider(api.Provider):
         stored = from_wire(Observed, received(request.properties))
         try:
             found = await self._reader.observe(
-                self._session(wanted), Request(wanted, _component(request.urn), stored.installed)
+                self._session(wanted, stored), Request(wanted, _component(request.urn), stored.installed)
             )
         except Unreachable as error:
             # A node that does not answer is not gone: the state stays as it was.
@@ -150,13 +150,16 @@ class NodeStateProvider(api.Provider):
             return
         try:
             plan = make_plan(old, wanted)
-            await rollout.preview_check(self._session(wanted), old, wanted, plan, self._log(urn))
+            await rollout.preview_check(self._session(wanted, old), old, wanted, plan, self._log(urn))
         except Unreachable as error:
             # A preview may run where no node can be reached; `up` checks again and refuses then.
             await self._engine.warn(urn, f"{error}: the health of its rollout group is not known")
 
-    def _session(self, inputs: NodeStateInputs) -> SshSession:
-        return self._pool.session(inputs.node, inputs.connection)
+    def _session(self, inputs: NodeStateInputs, former: NodeStateInputs | None = None) -> SshSession:
+        """The session of a node, which hides the secrets of the inputs, and the former ones, in all that it prints."""
+        session = self._pool.session(inputs.node, inputs.connection)
+        session.hide([inputs, former or inputs])
+        return session
 
     def _log(self, urn: str) -> Log:
         async def log(line: str, ephemeral: bool = False) -> None:

@@ -11,7 +11,7 @@ from nodestate import NodeStateInputs
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.plan import Plan, disruptive
-from provider.remote.shell import quoted, user_script
+from provider.remote.shell import check_script, quoted
 from provider.ssh import SshSession
 
 RECOVERY_SECONDS = 120
@@ -123,7 +123,7 @@ async def _check(node: SshSession, command: str | None, wanted: NodeStateInputs,
         "  sleep 1\n"
         "done\n"
     )
-    done = await node.run(moment.operation, user_script(script), hiding=[wanted], seconds=moment.seconds + 60)
+    done = await node.run(moment.operation, check_script(script), hiding=[wanted], seconds=moment.seconds + 60)
     if done.status != 0:
         raise NodeError(
             f"{node.name}: rollout group {group} is unhealthy {moment.when}; {moment.consequence}: {done.failure}"

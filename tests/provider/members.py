@@ -69,7 +69,7 @@ class Hosts:
             )
 
     def readdress(self, name: str, address: str) -> None:
-        """Gives a host another address in place of its own."""
+        """Gives a host another address instead of the present one."""
         former = self.addresses[name]
         self.run(name, f"ip address add {address}/24 dev host0")
         self.addresses[name] = address
