@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
@@ -28,17 +28,13 @@ KERNEL = {
 }
 """The settings that the kubelet requires with protectKernelDefaults, and IP forwarding for pods."""
 
-FORWARDING = "net.ipv4.ip_forward"
-"""Required on every node; a network setting, which a container host has to itself."""
-
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The container runtime of one node. Containers outlive a restart of containerd."""
-    protected = kubelet.configuration(cluster, node)["protectKernelDefaults"]
-    parts = [
-        _containerd(cluster, node),
-        _kernel({key: value for key, value in KERNEL.items() if protected or key == FORWARDING}),
-    ]
+    parts = [_containerd(cluster, node)]
+    settings = kubelet.configuration(cluster, node)
+    if settings["protectKernelDefaults"]:
+        parts.append(_kernel())
     if images := [
         image
         for image in cluster.kubernetes.artifacts.images
@@ -106,16 +102,14 @@ def _verify(containerd: str) -> str:
     return render("node/container_runtime/verify.sh.j2", _VerifyParameters(containerd, paths.CONTAINERD_CONFIG))
 
 
-def _kernel(settings: Mapping[str, int]) -> NodeState:
-    text = "".join(f"{key} = {value}\n" for key, value in sorted(settings.items()))
-    show = [f"show {key} /proc/sys/{key.replace('.', '/')}\n" for key in sorted(settings)]
+def _kernel() -> NodeState:
+    text = "".join(f"{key} = {value}\n" for key, value in sorted(KERNEL.items()))
+    files = " ".join(key.replace(".", "/") for key in sorted(KERNEL))
     return NodeState(
         files={paths.SYSCTL: File(text)},
         reactions=(Reaction(SYSCTL, Action.RESTART, (paths.SYSCTL,)),),
         probes={
-            "sysctl": Probe(
-                'show() { read -r value <"$2" && echo "$1 = $value"; }\n' + "".join(show), text.rstrip("\n"), SYSCTL
-            )
+            "sysctl": Probe(f"cd /proc/sys && grep -H . {files} | sed 's,/,.,g; s/:/ = /'", text.rstrip("\n"), SYSCTL)
         },
     )
 

@@ -16,6 +16,7 @@ from nodestate import Action, Directory, File, Foreign, NodeState, Probe, Reacti
 COMPONENT = "network"
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 ROUTED = f"as in {paths.ROUTES}"
 VERIFY_NFTABLES = f"""\
 command -v nft >/dev/null || {{ echo "nft is missing on this node: install nftables, then run pulumi up again"; exit 1; }}
@@ -81,6 +82,7 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
                 render("node/pod_network/routes-probe.sh.j2", _RoutesProbe(paths.ROUTES)), ROUTED, ROUTES_UNIT
             ),
             "masquerading": _masquerading(cluster, node),
+            "forwarding": Probe(f"cat {FORWARDING}", "1", ROUTES_UNIT),
         },
         verifications=(Verification((paths.NFTABLES,), VERIFY_NFTABLES),),
     )
