@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from provider.engine import Engine
 from provider.errors import NodeError
-from provider.provider import NodeStateProvider
+from provider.preflight_resource import PlumblineProvider
 
 VERSION = "0.1.0"
 Call = Callable[[Any, Any], Awaitable[Any]]
@@ -64,7 +64,7 @@ async def _with_plain_errors(call: Call, request: Any, context: Any) -> Any:
 async def serve(engine: str) -> None:
     """Serves until the engine ends the process, or has ended itself."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    servicer = Servicer(sys.argv[1:], VERSION, NodeStateProvider(Engine(engine)), engine_address=engine)
+    servicer = Servicer(sys.argv[1:], VERSION, PlumblineProvider(Engine(engine)), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -20,6 +20,7 @@ import pulumi_command as command
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from builder import golang
 from cluster import commands
@@ -55,7 +56,12 @@ class Hosts:
         target = [word.replace(f"@{ADDRESSES[name]}", f"@{self.addresses[name]}") for word in login]
         target[1:1] = ["-o", f"HostKeyAlias={ADDRESSES[name]}"]
         done = subprocess.run(
-            netns.enter(self.lab, target), capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
+            netns.enter(self.lab, target),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
         )
         assert not check or done.returncode == 0, f"{name}: {script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -65,13 +71,18 @@ class Hosts:
         into = f"sudo -n sh -c 'mkdir -p {Path(path).parent}; cat >{path}; chmod 755 {path}'"
         with file.open("rb") as content:
             subprocess.run(
-                netns.enter(self.lab, keys.login(self.lab, ADDRESSES[name], into)), stdin=content, check=True, timeout=60
+                netns.enter(self.lab, keys.login(self.lab, ADDRESSES[name], into)),
+                stdin=content,
+                check=True,
+                timeout=60,
             )
 
     def readdress(self, name: str, address: str) -> None:
-        """Gives a host another address in place of its own."""
+        """Gives a host another address in place of the former one."""
         former = self.addresses[name]
-        self.run(name, f"ip address add {address}/24 dev host0")
+        self.run(
+            name, f"ip address add {address}/24 dev host0; echo 1 >/proc/sys/net/ipv4/conf/host0/promote_secondaries"
+        )
         self.addresses[name] = address
         self.run(name, f"ip address delete {former}/24 dev host0; ip route replace default via 10.78.0.1")
 
@@ -170,25 +181,27 @@ class Issuer:
             key = ec.generate_private_key(ec.SECP256R1())
             subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, leaf.common_name)])
             issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "etcd-ca")])
-            pem = self._sign(subject, key.public_key(), issuer, self.valid, False, names[0] + names[1])
-            private = key.private_bytes(
+            signed = self._sign(subject, key.public_key(), issuer, self.valid, False, names[0] + names[1])
+            written = key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode()
-            self._made[of] = (names, pem, private)
-        return self._made[of][1 if part is Part.CERTIFICATE else 2]
+            self._made[of] = (names, signed, written)
+        _, pem, private = self._made[of]
+        return pem if part is Part.CERTIFICATE else private
 
     def _sign(
         self, subject: x509.Name, key: Any, issuer: x509.Name, valid: timedelta, ca: bool, uses: tuple[str, ...]
     ) -> str:
         now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - timedelta(minutes=1), now + valid)
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        )
+        builder = x509.CertificateBuilder(
+            issuer, subject, key, x509.random_serial_number(), now - timedelta(minutes=1), now + valid
+        ).add_extension(x509.BasicConstraints(ca, None), critical=True)
         if uses:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general(one) for one in uses]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general(one) for one in uses]), critical=False
+            )
         if not ca:
-            extended = [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+            extended = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
