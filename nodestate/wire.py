@@ -32,7 +32,7 @@ def to_wire(record: Any, kind: type | None = None) -> dict[str, Any]:
 
 def _write(field: Field, value: Any) -> Any:
     if field.shape == "map" and isinstance(value, Mapping):
-        return {name: to_wire(one) for name, one in value.items()}
+        return {name: to_wire(one) if field.record else one for name, one in value.items()}
     if field.shape == "list" and isinstance(value, tuple):
         return [to_wire(one) if field.record else one for one in value]
     if isinstance(value, StrEnum):
@@ -61,7 +61,10 @@ def from_wire(kind: type[T], data: Mapping[str, Any]) -> T:
 
 def _read(field: Field, value: Any) -> Any:
     if field.shape == "map":
-        return {name: _entry(field.of, one) for name, one in value.items() if one is not None}
+        entry = _entry if field.record else None
+        return {
+            name: entry(field.of, one) if entry else _leaf(field, one) for name, one in value.items() if one is not None
+        }
     if field.shape == "list":
         known = [one for one in value if one is not None and not is_unknown(one)]
         return tuple(from_wire(field.of, one) if field.record else _leaf(field, one) for one in known)

@@ -1,4 +1,4 @@
-"""A node's state as it was found there, or as it was stored."""
+"""A node's state as it was found there, or as it was stored. What is as it should be is not written: a state stays small."""
 
 from __future__ import annotations
 
@@ -7,15 +7,72 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from nodestate import NodeStateInputs, Unit
+from nodestate import Directory, File, NodeStateInputs, Unit
 from nodestate.keys import Key
 
 
 @dataclass(frozen=True)
+class ObservedFile(File):
+    """A file as it was found."""
+
+    label: Annotated[
+        str | None,
+        Key("SELinux label that was found, where it is not the one that the node's policy has for this path."),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ObservedDirectory(Directory):
+    """A directory as it was found. A symlink to a directory counts as the directory."""
+
+    label: Annotated[
+        str | None,
+        Key("SELinux label that was found, where it is not the one that the node's policy has for this path."),
+    ] = None
+    link: Annotated[str | None, Key("Target, if a symlink to a directory is at the path.")] = None
+    entries: Annotated[
+        tuple[str, ...], Key("Paths of entries that no component of the node declares, unless those are ignored.")
+    ] = ()
+
+
+@dataclass(frozen=True)
 class ObservedUnit(Unit):
-    """A unit as systemd describes it."""
+    """A unit as systemd describes it. Apart from `enabled` and `active`, each field is left out if all is as it should be."""
 
     masked: Annotated[bool, Key("Whether the unit is masked: nothing can start it.")] = False
+    runtime: Annotated[bool, Key("Whether its mask, or its enablement, is lost at the next boot (below /run).")] = False
+    failed: Annotated[bool, Key("Whether systemd calls it failed.")] = False
+    restarts: Annotated[int, Key("How often systemd has restarted it by itself since it was started.")] = 0
+    looping: Annotated[bool, Key("Whether it ends again and again, and systemd restarts it each time.")] = False
+    reload_needed: Annotated[bool, Key("Whether systemd has read other unit files than there are now.")] = False
+    fragment: Annotated[str | None, Key("Path of the unit's file, if systemd uses another than the declared one.")] = (
+        None
+    )
+    drop_ins: Annotated[
+        tuple[str, ...], Key("Paths of drop-ins below /etc and /run that no component of the node declares.")
+    ] = ()
+    links: Annotated[
+        tuple[str, ...], Key("Links that enable it, if they are others than its file's [Install] section asks for.")
+    ] = ()
+    stale: Annotated[
+        tuple[str, ...], Key("Files that changed after it was started, although a change of them restarts it.")
+    ] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs and stays up, as far as systemd tells."""
+        return self.active and not (self.failed or self.looping)
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """One line of the journal of a broken run (remote/journal.py): an act, and how it is undone."""
+
+    act: Annotated[str, Key("What was about to be done: file, absent, block, setting, react and so on.")]
+    subject: Annotated[str, Key("Path, unit or run that the act is about.")]
+    detail: Annotated[
+        str, Key("What undoes it: number of the kept file, former mode, former setting; or the action.")
+    ] = ""
 
 
 @dataclass(frozen=True)
@@ -35,8 +92,14 @@ class Installed:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed(NodeStateInputs):
-    """The outputs of the resource: its inputs, with files, directories and units as they were last found."""
+    """The outputs of the resource: its inputs, with what was last found on the node.
 
+    `files`, `directories` and `units` may hold more than is wanted: what the program wanted before and is still there, and
+    what a broken run left. A probe's `expected` is what was found.
+    """
+
+    files: Annotated[Mapping[str, ObservedFile], Key("Files by path.")] = field(default_factory=dict)
+    directories: Annotated[Mapping[str, ObservedDirectory], Key("Directories by path.")] = field(default_factory=dict)
     units: Annotated[Mapping[str, ObservedUnit], Key("systemd units by name.")] = field(default_factory=dict)
     pending: Annotated[
         tuple[str, ...],
@@ -45,11 +108,18 @@ class Observed(NodeStateInputs):
             "leftover files."
         ),
     ] = ()
+    journal: Annotated[tuple[JournalEntry, ...], Key("The journal of a run that did not finish.")] = ()
+    handed_over: Annotated[
+        Mapping[str, str],
+        Key("Paths and units that another component has taken over, and its name: they are not removed."),
+    ] = field(default_factory=dict)
+    machine: Annotated[str | None, Key("The node's /etc/machine-id.")] = None
+    skew: Annotated[int, Key("Seconds that the node's clock is ahead of ours (behind: negative), if more than 60.")] = 0
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
 
-    FOUND: ClassVar = ("files", "directories", "units", "pending")
-    """Keys that a read finds on the node."""
+    FOUND: ClassVar = ("files", "directories", "units", "probes", "pending", "journal", "machine")
+    """Keys that a read finds on the node and that are stored."""
 
     KEPT: ClassVar = ("revision", "installed")
     """Keys that only an update changes."""

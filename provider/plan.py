@@ -5,58 +5,82 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nodestate import Directory, File, NodeStateInputs, Reaction
+from nodestate import Directory, File, NodeStateInputs
 from nodestate.secret import known_text
+from provider.changes import (
+    ADDED,
+    DAEMON_RELOAD,
+    DISABLE,
+    ENABLE,
+    LEFT_BEHIND,
+    REENABLE,
+    RELOAD,
+    REMOVED,
+    RESTART,
+    RESTORED,
+    SELF_RELOAD,
+    START,
+    STOP,
+    STRENGTH,
+    UNMASK,
+    Aside,
+    FileChange,
+    ProbeChange,
+    UnitStep,
+)
+from provider.foreign import aside, named
 from provider.observed import Observed
-from provider.remote.units import UNIT_FOLDER
+from provider.steps import INTERRUPTED, TIDY, unit_settings, unit_steps
 
-START, RESTART, RELOAD, SELF_RELOAD, STOP = "start", "restart", "reload", "self-reload", "stop"
-STRENGTH = {SELF_RELOAD: 1, RELOAD: 2, RESTART: 3, START: 4, STOP: 5}
-"""If several actions apply to a unit, only the strongest runs: a restart rereads every file."""
+__all__ = [
+    "ADDED",
+    "DAEMON_RELOAD",
+    "DISABLE",
+    "ENABLE",
+    "INTERRUPTED",
+    "LEFT_BEHIND",
+    "REENABLE",
+    "RELOAD",
+    "REMOVED",
+    "RESTART",
+    "RESTORED",
+    "SELF_RELOAD",
+    "START",
+    "STOP",
+    "STRENGTH",
+    "TIDY",
+    "UNMASK",
+    "Aside",
+    "FileChange",
+    "Plan",
+    "ProbeChange",
+    "UnitStep",
+    "disruptive",
+    "make_plan",
+    "repairs",
+    "unannounced",
+]
 
-TIDY = "tidy"
-INTERRUPTED = "an interrupted run changed its files"
+DISRUPTIVE = (RESTART, SELF_RELOAD, STOP)
+"""Actions that need a slot. A self-reload may end in a restart. Starting a stopped unit is a repair and needs none."""
 
-
-@dataclass(frozen=True)
-class FileChange:
-    """A change at one path: some of content, source, mode, owner, group; or added; or removed."""
-
-    path: str
-    attributes: tuple[str, ...]
-    block: bool = False
-
-    @property
-    def rewrites(self) -> bool:
-        """Whether the file's content changes: a change of mode or ownership alone needs no reaction."""
-        return bool({"added", "removed", "content", "source"} & set(self.attributes))
-
-
-@dataclass(frozen=True)
-class UnitStep:
-    """One action on one unit, and its cause."""
-
-    unit: str
-    action: str
-    because: str
-    reaction: Reaction | None = None
-
-    def forecast(self, node: str) -> str:
-        """The line that the preview shows and that the update keeps to."""
-        if self.action == SELF_RELOAD and self.reaction is not None:
-            return (
-                f"{node}: {self.unit} rereads its files by itself because {self.because}; it restarts only if "
-                f"{self.reaction.served_at} still serves the old certificate"
-            )
-        verb = {START: "will start", RESTART: "will restart", RELOAD: "will reload", STOP: "will stop"}[self.action]
-        return f"{node}: {self.unit} {verb} because {self.because}"
+COVERED = {
+    START: (START,),
+    RELOAD: (RELOAD,),
+    SELF_RELOAD: (SELF_RELOAD,),
+    RESTART: (RESTART, START, RELOAD, SELF_RELOAD),
+    STOP: (STOP,),
+}
+"""By the action that was announced: the actions that are no more disruptive."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Everything one update does to a node.
 
-    `settings` are the units to enable, disable or unmask. `tidy`: an interrupted run left staged files to remove.
+    `settings` are verbs by unit: unmask, enable, disable, reenable, daemon-reload. `aside` are foreign paths to move aside.
+    `probes` are the facts that differ; their units are among the steps. `tidy`: a broken run left a journal to finish.
+    `warnings` are shown and change nothing, so a plan of warnings alone is empty. With `refused`, nothing may be applied.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -64,18 +88,83 @@ class Plan:
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     steps: tuple[UnitStep, ...] = ()
     tidy: bool = False
+    probes: tuple[ProbeChange, ...] = ()
+    aside: tuple[Aside, ...] = ()
+    warnings: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether the node already is in the desired state."""
-        return not (self.files or self.directories or self.settings or self.steps or self.tidy)
+        changes = self.files or self.directories or self.settings or self.steps or self.aside or self.probes
+        return not (changes or self.tidy or self.refused)
 
 
-def make_plan(old: Observed, new: NodeStateInputs) -> Plan:
-    """The plan that turns `old`, as observed, into `new`, as desired."""
-    files = _changes(old.files, new.files)
-    directories = _changes(old.directories, new.directories)
-    return Plan(files, directories, _settings(old, new), _steps(old, new, files), bool(old.pending))
+def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
+    """The plan that turns `found`, as observed, into `wanted`. The order of files and units in either never matters."""
+    files = _changes(found.files, wanted.files)
+    directories = _changes(found.directories, wanted.directories)
+    probes = _probes(found, wanted)
+    moved = aside(found, wanted)
+    return Plan(
+        files,
+        directories,
+        unit_settings(found, wanted),
+        unit_steps(found, wanted, files, probes, moved),
+        bool(found.pending or found.journal),
+        probes,
+        moved,
+        named(found, wanted),
+    )
+
+
+def disruptive(plan: Plan) -> bool:
+    """Whether a plan makes a unit unavailable for a while."""
+    return any(step.action in DISRUPTIVE for step in plan.steps)
+
+
+def repairs(plan: Plan, found: Observed) -> bool:
+    """Whether a plan disrupts only units that do not do their work now: not running, or with a probe that differs.
+
+    Such a plan is a repair: it is not held to the group's health check before the change.
+    """
+    broken = {one.unit for one in plan.probes} | {name for name, unit in found.units.items() if not unit.runs}
+    disrupted = {step.unit for step in plan.steps if step.action in DISRUPTIVE}
+    return disrupted <= broken
+
+
+def unannounced(announced: Plan, actual: Plan) -> list[str]:
+    """Each change and step of `actual` that `announced` does not name, in words, such as "/etc/x: content" or
+    "kubelet.service restarts because ...". A weaker action than the announced one is covered, and so is what became
+    unnecessary."""
+    lines = _unnamed(announced.files, actual.files) + _unnamed(announced.directories, actual.directories)
+    for unit, verbs in actual.settings.items():
+        more = [verb for verb in verbs if verb not in announced.settings.get(unit, ())]
+        lines += [f"{unit}: {', '.join(more)}"] if more else []
+    lines += [f"{one.path}: moved aside" for one in actual.aside if one not in announced.aside]
+    steps = {step.unit: step for step in announced.steps}
+    for step in actual.steps:
+        if step.unit not in steps or step.action not in COVERED[steps[step.unit].action]:
+            lines.append(f"{step.unit} {_verb(step.action)} because {step.because}")
+    return lines
+
+
+def _verb(action: str) -> str:
+    return {START: "starts", RESTART: "restarts", RELOAD: "reloads", STOP: "stops"}.get(action, "rereads its files")
+
+
+def _unnamed(announced: tuple[FileChange, ...], actual: tuple[FileChange, ...]) -> list[str]:
+    known = {one.path: one for one in announced}
+    lines = []
+    for change in actual:
+        before = known.get(change.path)
+        if before is not None and before.rewrites and not before.removes and ADDED in change.attributes:
+            continue  # it is gone by now: the same text is written
+        if before is not None and ADDED in before.attributes and not change.removes:
+            continue  # it is there by now, in part
+        more = [one for one in change.attributes if before is None or one not in before.attributes]
+        lines += [f"{change.path}: {', '.join(more)}"] if more else []
+    return lines
 
 
 def _changes(
@@ -85,11 +174,11 @@ def _changes(
     for path in sorted(old.keys() | new.keys()):
         before, after = old.get(path), new.get(path)
         if before is None:
-            changes.append(FileChange(path, ("added",)))
+            changes.append(FileChange(path, (ADDED,), isinstance(after, File) and after.block))
         elif after is None:
-            changes.append(FileChange(path, ("removed",), isinstance(before, File) and before.block))
+            changes.append(FileChange(path, (REMOVED,), isinstance(before, File) and before.block))
         elif attributes := _differences(before, after):
-            changes.append(FileChange(path, attributes))
+            changes.append(FileChange(path, attributes, isinstance(after, File) and after.block))
     return tuple(changes)
 
 
@@ -105,85 +194,15 @@ def _differences(old: File | Directory, new: File | Directory) -> tuple[str, ...
         elif old.source is not None and new.source is not None and old.source.identity != new.source.identity:
             found.append("source")
     found += [name for name in ("mode", "owner", "group") if getattr(old, name) != getattr(new, name)]
+    if getattr(old, "label", None) is not None:
+        found.append("label")
     return tuple(found)
 
 
-def _settings(old: Observed, new: NodeStateInputs) -> dict[str, tuple[str, ...]]:
-    settings: dict[str, tuple[str, ...]] = {}
-    for name, unit in sorted(new.units.items()):
-        before = old.units.get(name)
-        wanted: list[str] = []
-        if before is not None and before.masked:
-            wanted.append("unmask")
-        if before is None or before.enabled != unit.enabled:
-            wanted.append("enable" if unit.enabled else "disable")
-        if wanted:
-            settings[name] = tuple(wanted)
-    settings |= {name: ("disable",) for name in _retired(old, new) if old.units[name].enabled}
-    return settings
-
-
-def _retired(old: Observed, new: NodeStateInputs) -> list[str]:
-    """Units that end because their own file is removed. A unit whose file is not managed here stays as it is."""
-    gone = {path for path in old.files if path not in new.files}
-    return sorted(name for name in old.units if name not in new.units and f"{UNIT_FOLDER}{name}" in gone)
-
-
-def _steps(old: Observed, new: NodeStateInputs, files: tuple[FileChange, ...]) -> tuple[UnitStep, ...]:
-    found: dict[str, UnitStep] = {}
-
-    def add(step: UnitStep) -> None:
-        known = found.get(step.unit)
-        if known is None or STRENGTH[step.action] > STRENGTH[known.action]:
-            found[step.unit] = step
-
-    # The reactions of a removed file may be removed with it.
-    for reactions, changed in (
-        (new.reactions, [one.path for one in files if one.rewrites]),
-        (old.reactions, [one.path for one in files if "removed" in one.attributes]),
-    ):
-        for reaction in reactions:
-            causes = [path for path in changed if path in reaction.files]
-            if causes:
-                add(UnitStep(reaction.unit, reaction.action, _because(causes), reaction))
-    for step in _left(old, new):
-        add(step)
-    for name, unit in new.units.items():
-        before = old.units.get(name)
-        if unit.active and (before is None or not before.active):
-            add(UnitStep(name, START, "it is not there yet" if before is None else _stopped(before.masked)))
-        elif not unit.active and before is not None and before.active:
-            add(UnitStep(name, STOP, "it should not run"))
-    for name in _retired(old, new):
-        if old.units[name].active:
-            add(UnitStep(name, STOP, f"{UNIT_FOLDER}{name} is removed"))
-    return tuple(step for name, step in sorted(found.items()) if not _idle(step, new))
-
-
-def _left(old: Observed, new: NodeStateInputs) -> list[UnitStep]:
-    """The steps that an interrupted run left. A self-reload that is no longer declared becomes a restart."""
-    steps = []
-    for entry in old.pending:
-        action, _, unit = entry.rpartition(" ")
-        if entry == TIDY:
-            continue
-        known = [one for one in new.reactions if (one.unit, one.action) == (unit, SELF_RELOAD)]
-        if action == SELF_RELOAD and known:
-            steps.append(UnitStep(unit, SELF_RELOAD, INTERRUPTED, known[0]))
-        else:
-            steps.append(UnitStep(unit, RELOAD if action == RELOAD else RESTART, INTERRUPTED))
-    return steps
-
-
-def _idle(step: UnitStep, new: NodeStateInputs) -> bool:
-    """A unit that should not run is not restarted for its files."""
-    wanted = new.units.get(step.unit)
-    return wanted is not None and not wanted.active and step.action != STOP
-
-
-def _because(paths: list[str]) -> str:
-    return f"{', '.join(paths)} change{'s' if len(paths) == 1 else ''}"
-
-
-def _stopped(masked: bool) -> str:
-    return "it was found masked" if masked else "it was found stopped"
+def _probes(found: Observed, wanted: NodeStateInputs) -> tuple[ProbeChange, ...]:
+    changes = []
+    for name, probe in sorted(wanted.probes.items()):
+        before = found.probes.get(name)
+        if before is not None and before.expected != probe.expected:
+            changes.append(ProbeChange(name, before.expected, probe.expected, probe.unit))
+    return tuple(changes)

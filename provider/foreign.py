@@ -1,0 +1,40 @@
+"""Entries and drop-ins that no component declares: which are moved aside, and which are only named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodestate import Foreign, NodeStateInputs
+from provider.changes import Aside
+from provider.observed import Observed
+
+
+def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
+    """The foreign paths that the program wants to be moved aside."""
+    return tuple(
+        sorted((one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED), key=lambda one: one.path)
+    )
+
+
+def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
+    """A warning for each foreign path that stays."""
+    return tuple(
+        f"{one.path} is not declared by the program"
+        + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
+        for one, how in sorted(_foreign(found, wanted), key=lambda one: one[0].path)
+        if how == Foreign.NAMED
+    )
+
+
+def _foreign(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, Foreign]]:
+    ours = wanted.files.keys() | wanted.directories.keys()
+    for path, directory in wanted.directories.items():
+        before = found.directories.get(path)
+        for entry in before.entries if before is not None else ():
+            if not any(one == entry or one.startswith(f"{entry}/") for one in ours):
+                yield Aside(entry), directory.foreign
+    for name, unit in wanted.units.items():
+        observed = found.units.get(name)
+        for path in observed.drop_ins if observed is not None else ():
+            if path not in ours:
+                yield Aside(path, name), unit.foreign_drop_ins
