@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 
+import pulumi
 import pytest
+from pulumi import automation
 
 from cluster import preflight
 from cluster.config.model import Cluster
@@ -22,6 +24,8 @@ from nodestate import Connection, Secret
 from provider.preflight import Result, Target, examine
 from provider.ssh import SshPool
 from tests import clusters
+from tests.provider.conftest import Bench
+from tests.provider.container import Container
 
 ADDRESSES = {"m1": "10.78.0.11", "m2": "10.78.0.12", "m3": "10.78.0.13", "w1": "10.78.0.21"}
 STAND_IN = "printf '#!/bin/sh\\n%s\\n' {text} >/usr/local/bin/{name}; chmod 755 /usr/local/bin/{name}"
@@ -200,3 +204,51 @@ def test_preflight_names_every_planted_fault_with_node_and_remedy(machines: Mach
     written = "find / -xdev -newer /run/before -type f -not -path '/var/log/*' -not -path '/proc/*' -not -path '/run/*'"
     for host in ADDRESSES:
         assert machines.run(host, written) == ""
+
+
+class Refused(Bench):
+    """A stack of one NodeState that waits for the preflight of its host and of further ones."""
+
+    needs = "resolver=/run/none\n"
+
+    def _program(self) -> None:
+        [connection] = self.connections.values()
+        found = {**connection, "privateKey": pulumi.Output.secret(connection["privateKey"])}
+        node = {"connection": found, "address": "10.78.0.11", "variables": VARIABLES + self.needs, "ports": []}
+        first = pulumi.CustomResource(
+            "plumbline:index:Preflight", "preflight", {"nodes": {"n1": node}, "script": preflight.script()}
+        )
+        pulumi.CustomResource(
+            "plumbline:index:NodeState",
+            "n1-proof",
+            {"node": "n1", "connection": found, "files": {"/etc/proof/a": {"content": "a"}}, "revision": None},
+            pulumi.ResourceOptions(depends_on=[first]),
+        )
+
+
+VARIABLES = (
+    "architectures=x86_64 cgroup= tools=sh folders=/etc programs=/opt/bin disk=/var/lib=1 memory=1 ports=22 swap= sync=\n"
+    "etcd_data=/var/lib/etcd address=10.78.0.11 api=api.none resolver=\n"
+)
+
+
+def test_preflight_refuses_preview_and_up_before_the_first_write(tmp_path: Path, systemd: Container) -> None:
+    stack = Refused(tmp_path / "bench", {"n1": systemd}, Path("/etc/proof"))
+    for printed in (_failing_preview(stack), stack.fails()):
+        assert "n1: resolver: no /run/none; needed: /run/none: enable systemd-resolved" in printed
+        assert "n1: port: 22 is used by" in printed
+        assert "nothing was written to any host" in printed
+    assert systemd.run("ls -d /etc/proof /var/lib/plumbline 2>&1 || true").count("No such file") == 2
+    stack.needs = "ports=\n"
+    stack.up()
+    # The text of the check is no difference: it does not run again on a host that it has passed.
+    stack.needs = "resolver=/run/none\n"
+    assert "n1: resolver" not in stack.preview()
+    assert stack.up() == {"same": 3}
+    stack.destroy()
+
+
+def _failing_preview(stack: Bench) -> str:
+    with pytest.raises(automation.CommandError) as raised:
+        stack.preview()
+    return str(raised.value)
