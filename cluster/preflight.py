@@ -71,7 +71,7 @@ def script() -> str:
 
 
 def host_check(cluster: Cluster, node: Node) -> HostCheck:
-    """What a host needs for its role and for the settings of its kubelet."""
+    """The needs of a host, by its role and by the settings of its kubelet."""
     settings = kubelet.configuration(cluster, node)
     programs = binaries(cluster).folder
     control_plane = node.role is Role.CONTROL_PLANE

@@ -23,7 +23,7 @@ class PreflightArgs:
 class Preflight(pulumi.CustomResource):
     """Checks every host of a new stack, and later each host that is added. It fails with all that is missing on each of them.
 
-    On a host where units of the program are there already, it warns only.
+    On a host that already has units of the program, it only warns.
     """
 
     def __init__(self, name: str, args: PreflightArgs, opts: pulumi.ResourceOptions | None = None) -> None:

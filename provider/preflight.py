@@ -65,7 +65,7 @@ class Result:
     silent: Mapping[str, str]
 
     def failures(self, of: Sequence[str]) -> list[Finding]:
-        """What keeps these hosts from being used. On a host where units of the program run already, nothing does."""
+        """The findings that keep these hosts from being used: none on a host that already has units of the program."""
         return [one for one in self.findings if one.status == FAIL and one.node in of and one.node in self.fresh]
 
 
@@ -89,7 +89,7 @@ async def examine(
 
 
 async def _report(name: str, targets: Mapping[str, Target], script: str, pool: SshPool) -> _Report | str:
-    """What one host printed; the reason, if it cannot be reached."""
+    """The report of one host; the reason, if it cannot be reached."""
     target = targets[name]
     session = pool.session(name, target.connection)
     peers = " ".join(

@@ -102,7 +102,7 @@ def refusal(result: Result, of: list[str]) -> str:
 
 
 def _hosts(inputs: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """What a host is known by: a reinstalled one has another host key, a machine of the program another id."""
+    """The identity of each host: a reinstalled one has another host key, a machine of the program another id."""
     return {
         name: tuple(
             None if partly_unknown(value) else value for value in (one["address"], one.get("machineId"), _key(one))

@@ -31,7 +31,7 @@ if have curl; then
   done
 fi
 
-# Where units of the program are there already, its own ports and services are in use.
+# A host that already has units of the program has its ports and services in use.
 fresh=yes
 for unit in kubelet etcd containerd; do
   grep -qs "$programs/" "/etc/systemd/system/$unit.service" && fresh=no

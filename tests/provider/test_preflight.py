@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -24,7 +26,7 @@ from nodestate import Connection, Secret
 from provider.preflight import Result, Target, examine
 from provider.ssh import SshPool
 from tests import clusters
-from tests.provider.conftest import Bench
+from tests.provider.conftest import ROOT, Bench
 from tests.provider.container import Container
 
 ADDRESSES = {"m1": "10.78.0.11", "m2": "10.78.0.12", "m3": "10.78.0.13", "w1": "10.78.0.21"}
@@ -155,6 +157,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
 
 
 def _cluster(project: Path, lab: Lab) -> Cluster:
+    """The cluster of the hosts; its configuration is also written, as that of the stack `proof`."""
     values = clusters.values()
     (project / "id").write_text(keys.user_key(lab).read_text())
     (project / "id").chmod(0o600)
@@ -163,6 +166,8 @@ def _cluster(project: Path, lab: Lab) -> Cluster:
         values["nodes"][name]["address"] = address
         values["nodes"][name]["ssh"] = {"hostKeyFile": f".lab/hosts/{name}/ssh_host_ed25519_key.pub"}
     values["kubelet"] |= {"failCgroupV1": False}
+    configuration = {"config": {f"plumbline:{key}": value for key, value in values.items()}}
+    (project / "Pulumi.proof.yaml").write_text(json.dumps(configuration))
     return clusters.load(project, values)
 
 
@@ -174,6 +179,37 @@ def test_preflight_of_four_good_hosts_takes_five_seconds_at_most(machines: Machi
     assert [str(one) for one in result.findings if one.status == "fail"] == []
     assert {one.node for one in result.findings} == ADDRESSES.keys() == result.fresh
     assert took <= 5
+
+
+def test_doctor_prints_a_table_of_the_stack_before_its_first_up(machines: Machines) -> None:
+    command = [sys.executable, "-m", "status.doctor", "proof"]
+
+    def doctor() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            netns.enter(machines.lab, command),
+            cwd=machines.lab.project,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+        )
+
+    good = doctor()
+    assert good.returncode == 0, good.stdout + good.stderr
+    head, *rows, summary = good.stdout.splitlines()
+    assert head.split()[:2] == ["NODE", "CHECK"]
+    assert {row.split()[0] for row in rows} == ADDRESSES.keys()
+    assert summary == "nothing is missing"
+    machines.run("w1", "mv /usr/bin/tar /usr/bin/tar.away")
+    try:
+        bad = doctor()
+    finally:
+        machines.run("w1", "mv /usr/bin/tar.away /usr/bin/tar")
+    assert bad.returncode == 1
+    assert "install tar" in bad.stdout
+    assert bad.stdout.splitlines()[-1] == "1 to fix on w1"
 
 
 def test_preflight_refuses_cgroup_v1_unless_the_kubelet_may_use_it(machines: Machines) -> None:
