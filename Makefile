@@ -44,8 +44,13 @@ preview: require-stack tools ## show what `make up` would change on STACK, line 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
 
-doctor: .venv/installed ## show what was found, what is used, and what is missing
-	@$(PYTHON) -m toolchain doctor
+doctor: .venv/installed ## show what was found, what is used, and what is missing; NODES=1: on every node of STACK
+	@$(if $(NODES),$(MAKE) --no-print-directory _doctor-nodes,$(PYTHON) -m toolchain doctor)
+
+.PHONY: _doctor-nodes
+_doctor-nodes: require-stack
+	@{ $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive stack output --stack $(STACK) --show-secrets --json machines 2>/dev/null || true; } | \
+	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status.doctor $(STACK)
 
 env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
