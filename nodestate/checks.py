@@ -134,6 +134,8 @@ def _one_content(file: Data, at: str) -> Iterator[Problem]:
         yield Problem(at.removesuffix("."), "needs either content or source")
     elif file.get("block") is True and file.get("content") is None:
         yield Problem(at.removesuffix("."), "needs content: the lines of the block")
+    elif file.get("block") is True and isinstance(file.get("content"), Secret):
+        yield Problem(f"{at}content", "is a secret: the lines of a block are read back and shown; use a whole file")
 
 
 def _self_reload(reaction: Data, at: str) -> Iterator[Problem]:

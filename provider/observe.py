@@ -3,62 +3,52 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from nodestate import Directory, File, NodeStateInputs, Secret, Text
-from nodestate.secret import known_text, sha256
 from provider.errors import NodeError
-from provider.observed import Installed, Observed
-from provider.remote import units
-from provider.remote.paths import ExpectedFile, FoundPath, decoded
-from provider.remote.report import MalformedReport, Report, parse, read_script
+from provider.observation import SKEW_SECONDS, Request, expected_file, observed_state, questions
+from provider.observed import Observed
+from provider.remote.report import MalformedReport, parse, read_script
 from provider.ssh import SshSession
+
+__all__ = ["NodeReader", "Request", "clock_skew", "expected_file", "observe", "observed_state"]
 
 READ_SECONDS = 300
 
 
-@dataclass(frozen=True)
-class Request:
-    """One NodeState to read: what is `wanted`, and `former`, the state as it is stored, if any: what of it is not wanted any
-    more is read, too. `component` names its journal and its owner marks; `installed` are its downloads by path as they were
-    when they were installed."""
-
-    wanted: NodeStateInputs
-    component: str
-    installed: Mapping[str, Installed]
-    former: NodeStateInputs | None = None
-
-    @property
-    def paths(self) -> frozenset[str]:
-        """All paths that are read."""
-        return frozenset(self.wanted.files.keys() | self.wanted.directories.keys())
-
-
-async def observe(node: SshSession, requests: Sequence[Request]) -> list[Observed]:
-    """The state of the node for each request; no two of them may name the same path.
+async def observe(node: SshSession, requests: Sequence[Request], declared: Collection[str] = ()) -> list[Observed]:
+    """The state of the node for each request; no two of them may name the same path. One round trip.
 
     Missing paths and units are left out. A file with the wanted content is returned as it is wanted, with its secret
-    mark. Other public content is read; other secret or large content is named by its checksum only. Raises NodeError.
+    mark. Other public content is read; other secret or large content is named by its checksum only. `declared`: more paths
+    that components of the node declare, so that they do not count as foreign. Raises NodeError.
     """
-    expected = {
-        path: expected_file(file, request.installed.get(path))
-        for request in requests
-        for path, file in request.wanted.files.items()
-    }
-    directories = [path for request in requests for path in request.wanted.directories]
-    named = list(dict.fromkeys(unit for request in requests for unit in request.wanted.units))
-    script = read_script(expected, directories, named, [request.component for request in requests])
-    hiding = [request.wanted for request in requests]
-    result = await node.run("read", script, hiding=hiding, seconds=READ_SECONDS)
+    asked = questions(requests)
+    hiding = [state for request in requests for state in (request.wanted, request.former) if state is not None]
+    before = time.time()
+    result = await node.run("read", read_script(asked), hiding=hiding, seconds=READ_SECONDS)
+    after = time.time()
     if result.status != 0:
         raise NodeError(f"{node.name}: reading its state failed: {result.failure}")
     try:
-        report = parse(result.report, expected, named)
+        report = parse(result.report, asked)
     except MalformedReport as error:
         raise NodeError(f"{node.name}: reading its state {error}: run pulumi again") from None
-    return [observed_state(report, request, expected) for request in requests]
+    paths = {*declared, *(path for request in requests for path in request.paths)}
+    skew = clock_skew(report.epoch, before, after)
+    return [replace(observed_state(report, one, asked.files, paths), skew=skew) for one in requests]
+
+
+def clock_skew(epoch: int | None, before: float, after: float) -> int:
+    """Seconds that the node's clock is ahead of ours, negative if behind; 0 up to SKEW_SECONDS. `before` and `after` are our
+    clock when it was asked and when it had answered."""
+    if epoch is None:
+        return 0
+    ahead = epoch - after if epoch > after else min(epoch - before, 0)
+    return round(ahead) if abs(ahead) > SKEW_SECONDS else 0
 
 
 class NodeReader:
@@ -67,6 +57,7 @@ class NodeReader:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[SshSession, dict[asyncio.Future[Observed], Request]] = defaultdict(dict)
+        self._declared: defaultdict[SshSession, set[str]] = defaultdict(set)
         self._locks: defaultdict[SshSession, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def observe(self, node: SshSession, request: Request) -> Observed:
@@ -74,6 +65,7 @@ class NodeReader:
         waiting = self._waiting[node]
         answer: asyncio.Future[Observed] = asyncio.get_running_loop().create_future()
         waiting[answer] = request
+        self._declared[node] |= request.paths
         try:
             async with self._locks[node]:
                 # The first reads for all: most find their answer here.
@@ -83,13 +75,12 @@ class NodeReader:
             waiting.pop(answer, None)
         return await answer
 
-    @staticmethod
-    async def _round(node: SshSession, waiting: dict[asyncio.Future[Observed], Request]) -> None:
+    async def _round(self, node: SshSession, waiting: dict[asyncio.Future[Observed], Request]) -> None:
         together: dict[asyncio.Future[Observed], Request] = {}
         try:
             await node.reach()
             together = _disjoint(waiting)
-            found = await observe(node, list(together.values()))
+            found = await observe(node, list(together.values()), self._declared[node])
         except NodeError as error:
             for answer in together or list(waiting):
                 waiting.pop(answer, None)
@@ -110,69 +101,3 @@ def _disjoint(waiting: Mapping[asyncio.Future[Observed], Request]) -> dict[async
         named |= request.paths
         together[answer] = request
     return together
-
-
-def expected_file(file: File, known: Installed | None) -> ExpectedFile:
-    """How a wanted file should be on the node; `known` is its download as it was installed."""
-    if file.block:
-        return ExpectedFile("", block=True)
-    if file.source is None:
-        text = known_text(file.content)
-        return ExpectedFile("" if text is None else sha256(text), isinstance(file.content, Secret))
-    if known is not None and known.identity == file.source.identity:
-        return ExpectedFile(known.sha256, stamp=known.stamp)
-    # The checksum of an archive's member is known only after it was extracted once.
-    return ExpectedFile("" if file.source.extract else file.source.sha256)
-
-
-def observed_state(report: Report, request: Request, expected: Mapping[str, ExpectedFile]) -> Observed:
-    """The state of one request from the report of all."""
-    wanted = request.wanted
-    files = {
-        path: _file(file, report.found[path], report.sums.get(path), report.texts.get(path), expected[path].sha256)
-        for path, file in wanted.files.items()
-        if path in report.found and not file.block
-    }
-    files |= {
-        path: replace(wanted.files[path], content=_marked(wanted.files[path], decoded(text, "(not text)")))
-        for path, text in report.blocks.items()
-        if path in wanted.files
-    }
-    directories = {
-        path: Directory(report.found[path].mode, *report.found[path].owners(one))
-        for path, one in wanted.directories.items()
-        if path in report.found and report.found[path].kind == "directory"
-    }
-    found_units = {name: units.observed(unit, report.units[name]) for name, unit in wanted.units.items()}
-    return Observed.of(
-        wanted,
-        files=files,
-        directories=directories,
-        units={name: unit for name, unit in found_units.items() if unit is not None},
-        pending=tuple(report.pending[request.component]),
-    )
-
-
-def _file(wanted: File, found: FoundPath, checksum: str | None, text: str | None, expected: str) -> File:
-    if checksum is None:
-        return _obstacle(wanted, f"(a {found.kind})")
-    owner, group = found.owners(wanted)
-    shape = replace(wanted, mode=found.mode, owner=owner, group=group)
-    if checksum == expected:
-        return shape
-    if wanted.source is not None:
-        return replace(shape, source=replace(wanted.source, sha256=checksum))
-    if isinstance(wanted.content, Secret) or text is None:
-        return replace(shape, content=_marked(wanted, f"(other content, sha256 {checksum})"))
-    return replace(shape, content=decoded(text, f"(not text, sha256 {checksum})"))
-
-
-def _obstacle(wanted: File, what: str) -> File:
-    """A path at which there is no regular file."""
-    content = None if wanted.content is None else _marked(wanted, what)
-    source = replace(wanted.source, sha256=what) if wanted.source else None
-    return replace(wanted, content=content, source=source)
-
-
-def _marked(wanted: File, text: str) -> Text:
-    return Secret(text) if isinstance(wanted.content, Secret) else text

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -18,6 +16,8 @@ from provider.plan import UnitStep
 from provider.remote import units as remote_units
 from provider.remote.scripts import act_script
 from provider.remote.shell import user_script
+from provider.scrub import indented
+from provider.served import wait_served
 from provider.ssh import SshSession
 
 SERVED_SECONDS = 30
@@ -126,50 +126,21 @@ async def _reread(node: SshSession, step: UnitStep, wanted: NodeState, component
     if not reaction.served_at or not text:
         return
     try:
-        serial = x509.load_pem_x509_certificate(text.encode()).serial_number
+        issued = x509.load_pem_x509_certificate(text.encode())
     except ValueError:
         raise NodeError(
             f"{node.name}: {reaction.certificate} is no certificate in PEM, and {step.unit} has to serve it"
         ) from None
-    host, _, port = reaction.served_at.rpartition(":")
-    deadline = asyncio.get_running_loop().time() + SERVED_SECONDS
-    served = None
-    while asyncio.get_running_loop().time() < deadline:
-        served = await served_serial(node, host, int(port))
-        if served == serial:
-            at = reaction.served_at
-            await log(f"{node.name}: {step.unit} serves its new certificate at {at}: no restart was needed")
-            return
-        await asyncio.sleep(1)
-    found = "nothing answers at {}" if served is None else "{} still serves the old certificate"
-    restart = replace(step, action=planning.RESTART, because=found.format(reaction.served_at))
+    why = await wait_served(node, reaction.served_at, issued, SERVED_SECONDS, hiding=[wanted])
+    if why is None:
+        at = reaction.served_at
+        await log(f"{node.name}: {step.unit} serves its new certificate at {at}: no restart was needed")
+        return
+    restart = replace(step, action=planning.RESTART, because=why)
     await react(node, (restart,), wanted, component, log)
-
-
-async def served_serial(node: SshSession, host: str, port: int) -> int | None:
-    """The serial number of the certificate that is served there now, None if nothing answers."""
-    listener = await node.tunnel(host, port)
-    context = ssl.create_default_context()
-    # Only the serial number is read: it is compared with the one that the plan issued.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        _, writer = await asyncio.wait_for(
-            asyncio.open_connection("127.0.0.1", listener.get_port(), ssl=context), timeout=10
-        )
-        try:
-            served = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        finally:
-            writer.close()
-        return x509.load_der_x509_certificate(served).serial_number if served else None
-    except (OSError, EOFError, ValueError):  # a refused handshake (SSLError) and a time-out are OSErrors
-        return None
-    finally:
-        listener.close()
 
 
 async def _not_ready(node: SshSession, unit: str, found: str, wanted: NodeState) -> str:
     """The error for a unit that did not become ready, with the end of its journal."""
-    journal = await node.run("journal", remote_units.journal_script(unit), hiding=[wanted])
-    lines = "\n".join(f"  {line[:400]}" for line in journal.stdout.splitlines())
-    return f"{node.name}: {unit} is not ready: {found}. Its journal ends:\n{lines}"
+    journal = await node.try_run("journal", remote_units.journal_script(unit), hiding=[wanted])
+    return f"{node.name}: {unit} is not ready: {found}. Its journal ends:\n{indented(journal.stdout)}"

@@ -1,4 +1,4 @@
-"""One pooled SSH connection per node, with a pinned host key.
+"""One pooled SSH connection per node: runs scripts as root, each told apart from all else that a login prints.
 
 Scripts travel on standard input, never on a command line. What they print reaches messages without secrets only.
 """
@@ -8,53 +8,62 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
+import secrets
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
 
 import asyncssh
 
 from nodestate import Connection, NodeState
-from provider.errors import HostKeyMismatch, NodeError, Unreachable
-from provider.scrub import Scrubber
+from provider.dial import dial, reason
+from provider.errors import NodeError, TimedOut, Unreachable
+from provider.remote.shell import begun, end_script, started
+from provider.scrub import Filtered, Scrubber, Unfiltered, ending
 
-CONNECT_SECONDS = 10
-"""For TCP alone: a host that does not answer by then is down, or unreachable."""
-
-LOGIN_SECONDS = 60
-"""For handshake and login: an emulated machine that shares its cores with others takes half a minute."""
-
-TRIES = 4
-"""A node that has just rebooted refuses for a moment; one that keeps refusing is given up within seconds."""
-
-SILENT_TRIES = 2
-"""A node that does not even refuse is given up sooner: each try takes CONNECT_SECONDS."""
-
-KEEPALIVE_SECONDS = 15
 SESSIONS = 8
-"""Sessions on one connection: sshd's MaxSessions is 10 by default."""
+"""Sessions on one connection: sshd's MaxSessions is 10 by default. Fewer are used once sshd has refused one."""
+
+SESSION_SECONDS = 30
+"""How long sshd may refuse a session that it should grant: one that has just ended is freed a moment later."""
 
 CONCURRENT_DIALS = 32
 RUN_SECONDS = 900
+END_SECONDS = 60
 
 
-@dataclass(frozen=True)
 class Result:
-    """How a script ended and what it printed. `stdout` and `stderr` hold no line with a secret.
+    """How a script ended and what it printed, chatter of the login apart. `stdout`, `stderr` and `failure` hold no secret.
 
     `report` is standard output as it was printed: for parsing only, never for a message.
     """
 
-    status: int
-    report: str = field(repr=False)
-    stdout: str
-    stderr: str
+    def __init__(
+        self, status: int, report: str, stdout: str, stderr: str, scrub: Callable[[str], Filtered] = Filtered
+    ) -> None:
+        self.status = status
+        self.report = report
+        self._printed = (stdout, stderr)
+        self._scrub = scrub
+
+    @cached_property
+    def stdout(self) -> Filtered:
+        """Standard output without secrets."""
+        return self._scrub(self._printed[0])
+
+    @cached_property
+    def stderr(self) -> Filtered:
+        """Standard error without secrets."""
+        return self._scrub(self._printed[1])
 
     @property
     def failure(self) -> str:
-        """The end of what it printed as errors."""
-        return self.stderr.strip()[-500:]
+        """The end of what it printed as errors, without secrets."""
+        return ending(self.stderr)
+
+    def __repr__(self) -> str:
+        return f"Result({self.status}, {self.failure!r})"
 
 
 class SshPool:
@@ -76,15 +85,28 @@ class SshPool:
 
 
 class SshSession:
-    """One node: runs scripts as root, and tunnels to its local ports."""
+    """One node: runs scripts as root, and tunnels to its local ports. A broken connection is dialled again."""
 
     def __init__(self, name: str, connection: Connection, dials: asyncio.Semaphore) -> None:
         self.name = name
         self._connection = connection
         self._dials = dials
-        self._sessions = asyncio.Semaphore(SESSIONS)
+        self._scrubber = Scrubber()
+        self._free = asyncio.Condition()
+        self._granted = SESSIONS
+        self._used = self._opened = self._proven = 0
+        """Slots in use; sessions that are open; the most that were open at once on this connection."""
+
         self._open: asyncssh.SSHClientConnection | None = None
         self._dialing: asyncio.Task[asyncssh.SSHClientConnection] | None = None
+        self._lost: set[str] = set()
+        """Scripts whose end was not seen: they may still run on the node."""
+
+        self._ending = asyncio.Lock()
+
+    def hide(self, states: Iterable[NodeState]) -> None:
+        """Hides the secrets of these states in all that the node prints from now on: the former ones, for example."""
+        self._scrubber.add(states)
 
     async def run(
         self,
@@ -96,37 +118,40 @@ class SshSession:
         paths: Sequence[str] = (),
         seconds: float = RUN_SECONDS,
     ) -> Result:
-        """Runs a POSIX sh script as root, for at most `seconds`.
+        """Runs a POSIX sh script as root, for at most `seconds`, with LC_ALL=C.
 
-        `hiding` are the states whose secrets the node may print: they are in no text of the result. `operation`, the
-        number of `writes` and the `paths` go to the trace. Raises NodeError; Unreachable if the connection breaks.
+        `hiding` are states whose secrets the node may print: no text of this result, or of a later one, holds them.
+        `operation`, the number of `writes` and the `paths` go to the trace. A script of an earlier call whose end was not
+        seen is ended on the node first. Raises NodeError: TimedOut once the script was ended since it outlived its limit;
+        Unreachable, which tells whether it may have run, if the node cannot be worked on.
         """
-        connected = await self._connect()
+        self.hide(hiding)
+        await self._end_lost()
         trace(self.name, operation, writes, paths)
-        command = "sh -s" if self._connection.user == "root" else "LC_ALL=C sudo -n sh -s"
-        async with self._sessions:
+        token = secrets.token_hex(12)
+        async with self._session():
+            process = await self._begin(token, script)
             try:
-                done = await asyncio.wait_for(connected.run(command, input=script, check=False), seconds)
+                printed = await asyncio.wait_for(process.communicate(), seconds)
             except TimeoutError:
-                raise NodeError(
-                    f"{self.name}: `{operation}` did not end within {seconds:.0f} s: see what hangs there, then run "
-                    "pulumi again"
-                ) from None
+                raise await self._timed_out(token, operation, seconds) from None
             except (OSError, asyncssh.Error) as error:
-                self._open = None
-                raise Unreachable(f"{self.name}: the connection broke ({_reason(error)}): run pulumi again") from None
-        if done.returncode is None or done.returncode < 0:
-            self._open = None
-            raise Unreachable(f"{self.name}: the connection broke during `{operation}`: run pulumi again")
-        scrubber = Scrubber(hiding)
-        report = str(done.stdout or "")
-        stdout, stderr = scrubber.scrub(report), scrubber.scrub(str(done.stderr or ""))
-        if done.returncode != 0 and not report and stderr.startswith("sudo:"):
-            raise Unreachable(
-                f"{self.name}: {self._connection.user} may not use sudo without a password "
-                f"({_first(stderr.removeprefix('sudo:'))}): allow it in /etc/sudoers.d"
-            )
-        return Result(done.returncode, report, stdout, stderr)
+                raise self._broken(token, process, operation, f" ({reason(error)})") from None
+            except asyncio.CancelledError:
+                self._lost.add(token)
+                raise
+            finally:
+                self._opened -= 1
+                process.close()
+            return self._result(token, process, operation, *map(_text, printed))
+
+    async def try_run(self, operation: str, script: str, *, hiding: Sequence[NodeState], seconds: float = 60) -> Result:
+        """Runs a script that only helps to explain a failure: it never raises. If it cannot run, the result says so."""
+        try:
+            return await self.run(operation, script, hiding=hiding, seconds=seconds)
+        except NodeError as error:
+            said = f"({error})"
+            return Result(1, "", said, said)
 
     async def reach(self) -> None:
         """Connects, if it is not connected. Raises Unreachable."""
@@ -148,93 +173,143 @@ class SshSession:
             return self._open
         # Callers that come while it dials share the result, a failure too.
         if self._dialing is None or self._dialing.done():
-            self._dialing = asyncio.create_task(self._dial())
+            self._dialing = asyncio.create_task(dial(self.name, self._connection, self._dials))
         self._open = await asyncio.shield(self._dialing)
         return self._open
 
-    async def _dial(self) -> asyncssh.SSHClientConnection:
-        target = self._connection
-        at = f"{target.host}:{target.port}"
-        key, pinned = self._keys()
-        for failed in range(1, TRIES + 1):
-            try:
-                async with self._dials:
-                    return await asyncssh.connect(
-                        sock=await _tcp(target.host, target.port),
-                        username=target.user,
-                        client_keys=[key],
-                        known_hosts=([pinned], [], []),
-                        # Neither the user's ssh configuration nor an agent is used.
-                        config=None,
-                        agent_path=None,
-                        preferred_auth="publickey",
-                        keepalive_interval=KEEPALIVE_SECONDS,
-                        connect_timeout=LOGIN_SECONDS,
-                        login_timeout=LOGIN_SECONDS,
-                    )
-            except asyncssh.HostKeyNotVerifiable:
-                raise self._mismatch() from None
-            except asyncssh.PermissionDenied:
-                raise Unreachable(
-                    f"{self.name}: {at} refuses user {target.user} with this key (permission denied): add its public key "
-                    "to that user's authorized_keys"
-                ) from None
-            except (OSError, asyncssh.Error) as error:
-                # Trying again does not help if the name is not known.
-                final = isinstance(error, socket.gaierror)
-                if final or failed == (SILENT_TRIES if isinstance(error, TimeoutError) else TRIES):
-                    if await self._has_other_key():
-                        raise self._mismatch() from None
-                    raise Unreachable(f"{self.name}: {at} does not answer ({_reason(error)})") from None
-                await asyncio.sleep(failed)
-        raise AssertionError("the last try returns or raises")
-
-    async def _has_other_key(self) -> bool:
-        """Whether sshd has no key of the pinned key's type: it then closes the connection without a reason."""
-        target = self._connection
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[None]:
+        """Waits for one of the sessions that sshd grants."""
+        async with self._free:
+            await self._free.wait_for(lambda: self._used < self._granted)
+            self._used += 1
         try:
-            offered = await asyncio.wait_for(
-                asyncssh.get_server_host_key(sock=await _tcp(target.host, target.port)), 15
-            )
-        except (OSError, asyncssh.Error):
-            return False
-        return offered is not None and offered.public_data != self._keys()[1].public_data
+            yield
+        finally:
+            await self._leave()
 
-    def _mismatch(self) -> HostKeyMismatch:
-        return HostKeyMismatch(
-            f"{self.name}: the host key of {self._connection.host}:{self._connection.port} is not the pinned one: "
-            "another machine answers there, or the host was reinstalled (then set its new key)"
+    async def _leave(self) -> None:
+        async with self._free:
+            self._used -= 1
+            self._free.notify_all()
+
+    async def _begin(self, token: str, script: str) -> asyncssh.SSHClientProcess[bytes]:
+        """Starts a script in a session of its connection. A refused session is waited for, and fewer are used from then
+        on; a connection that turns out to be dead is dialled again: nothing was sent yet."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + SESSION_SECONDS
+        while True:
+            connected = await self._connect()
+            try:
+                process = await connected.create_process(
+                    self._command(token), input=started(token, script).encode(), encoding=None
+                )
+            except (OSError, asyncssh.Error) as error:
+                lost = connected.is_closed() or not isinstance(error, asyncssh.ChannelOpenError)
+                why = reason(error)
+            else:
+                self._opened += 1
+                self._proven = max(self._proven, self._opened)
+                return process
+            if lost:
+                self._drop(connected)
+            elif await self._make_room(clock() > deadline):
+                deadline = clock() + SESSION_SECONDS
+                continue
+            if clock() > deadline:
+                raise Unreachable(f"{self.name}: sshd opens no session ({why}): see MaxSessions in its configuration")
+            await asyncio.sleep(0.2)
+
+    async def _make_room(self, late: bool) -> bool:
+        """After a refusal: waits for the end of another session of ours, if it holds all that sshd grants.
+
+        If as many were open before, one of them has just ended, and sshd frees it in a moment: False, until it is `late`.
+        """
+        async with self._free:
+            if self._used == 1 or (self._used <= self._proven and not late):
+                return False
+            self._used -= 1
+            self._granted = self._used
+            self._free.notify_all()
+            try:
+                await self._free.wait_for(lambda: self._used < self._granted)
+            finally:
+                self._used += 1
+            return True
+
+    def _command(self, token: str) -> str:
+        """By the token the script and its children are found on the node, in case they have to be ended."""
+        return f"sh -s {token}" if self._connection.user == "root" else f"sudo -n sh -s {token}"
+
+    def _result(
+        self, token: str, process: asyncssh.SSHClientProcess[bytes], operation: str, stdout: str, stderr: str
+    ) -> Result:
+        chatter, began, report = stdout.partition(f"{begun(token)}\n")
+        chatter_on_errors, marked, errors = stderr.partition(f"{begun(token)}\n")
+        status = process.exit_status
+        if status is None:
+            raise self._broken(token, process, operation)
+        if status < 0:
+            status = 128  # it was killed by a signal
+        if not began:
+            said = ending(self._scrubber.scrub(f"{chatter_on_errors}\n{chatter}"), 300)
+            user = self._connection.user
+            allow = "" if user == "root" else ": allow it sudo without a password in /etc/sudoers.d"
+            raise Unreachable(
+                f"{self.name}: cannot be worked on: {user} gets no root shell (ended with {status}"
+                f"{f', said: {said}' if said else ''}){allow}"
+            )
+        return Result(status, Unfiltered(report), report, errors if marked else stderr, self._scrubber.scrub)
+
+    def _broken(
+        self, token: str, process: asyncssh.SSHClientProcess[bytes], operation: str, why: str = ""
+    ) -> Unreachable:
+        self._lost.add(token)
+        connected = process.channel.get_connection()
+        if connected.is_closed():
+            self._drop(connected)
+        return Unreachable(
+            f"{self.name}: the connection broke during `{operation}`{why}: run pulumi again", started=True
         )
 
-    def _keys(self) -> tuple[asyncssh.SSHKey, asyncssh.SSHKey]:
-        try:
-            key = asyncssh.import_private_key(self._connection.private_key.reveal())
-        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError):
-            raise NodeError(
-                f"{self.name}: connection.privateKey is not a private key in PEM or OpenSSH form without a passphrase"
-            ) from None
-        try:
-            return key, asyncssh.import_public_key(self._connection.host_key)
-        except (asyncssh.KeyImportError, ValueError):
-            raise NodeError(
-                f"{self.name}: connection.hostKey is not a public key such as ssh-ed25519 AAAA..."
-            ) from None
+    def _drop(self, connected: object) -> None:
+        """Forgets a connection that broke, unless another was dialled since."""
+        if self._open is not None and self._open is connected:
+            self._open.abort()
+            self._open = None
+            self._granted, self._proven = SESSIONS, 0
 
-
-async def _tcp(host: str, port: int) -> socket.socket:
-    """A connected socket to the first address that answers. Raises OSError; TimeoutError if none answers."""
-    loop = asyncio.get_running_loop()
-    failure: OSError = OSError("it has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        opened = socket.socket(family, kind, protocol)
-        opened.setblocking(False)
+    async def _timed_out(self, token: str, operation: str, seconds: float) -> NodeError:
+        text = f"{self.name}: `{operation}` did not end within {seconds:.0f} s"
+        self._lost.add(token)
         try:
-            await asyncio.wait_for(loop.sock_connect(opened, address), CONNECT_SECONDS)
-            return opened
-        except OSError as error:  # TimeoutError is one
-            opened.close()
-            failure = error
-    raise failure
+            await self._end_lost()
+        except NodeError as error:
+            return Unreachable(f"{text}, and was not ended ({error}): run pulumi again", started=True)
+        return TimedOut(f"{text} and was ended: see what hangs there, then run pulumi again")
+
+    async def _end_lost(self) -> None:
+        """Ends what may still run on the node of scripts whose end was not seen. Raises NodeError.
+
+        Over a connection made for it: a session of a script that hangs is not free, and there may be no other.
+        """
+        async with self._ending:
+            if not (lost := frozenset(self._lost)):
+                return
+            token = secrets.token_hex(12)
+            connected = await dial(self.name, self._connection, self._dials)
+            try:
+                script = started(token, end_script(lost)).encode()
+                running = connected.run(self._command(token), input=script, encoding=None, check=False)
+                done = await asyncio.wait_for(running, END_SECONDS)
+            except (OSError, asyncssh.Error) as error:
+                raise Unreachable(f"{self.name}: the connection broke ({reason(error)})") from None
+            finally:
+                connected.abort()
+            if done.exit_status != 0:
+                said = ending(self._scrubber.scrub(_text(done.stderr)))
+                raise NodeError(f"{self.name}: an earlier script is not ended there: {said}")
+            self._lost -= lost
 
 
 def trace(node: str, operation: str, writes: int, paths: Sequence[str]) -> None:
@@ -245,13 +320,5 @@ def trace(node: str, operation: str, writes: int, paths: Sequence[str]) -> None:
             opened.write(json.dumps(line) + "\n")
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
-
-
-def _first(text: str) -> str:
-    return text.strip().partition("\n")[0]
+def _text(printed: bytes | str | None) -> str:
+    return printed if isinstance(printed, str) else (printed or b"").decode("utf-8", "replace")

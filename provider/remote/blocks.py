@@ -6,16 +6,6 @@ from nodestate import File
 from provider.remote.paths import encoded
 from provider.remote.shell import call, quoted, with_input
 
-READ = r"""
-# report_block: path; prints the lines between the marks
-report_block() {
-  if grep -qx '# BEGIN plumbline' "$path" 2>/dev/null; then
-    printf 'block\t%s\t%s\n' "$path" \
-      "$(sed -n '/^# BEGIN plumbline$/,/^# END plumbline$/p' "$path" | sed '/^# \(BEGIN\|END\) plumbline$/d' | base64 -w0)"
-  fi
-}
-"""
-
 WRITE = r"""
 # stage_block: path, and its lines in base64 on standard input. Stages the file as it is now, with these lines between the
 # marks at its end; without lines, without marks. The lines of others, mode and owner stay.
@@ -32,11 +22,6 @@ stage_block() {
 
 NO_LINES = File("", block=True)
 """Staged in place of a block that is no longer wanted."""
-
-
-def report(path: str) -> str:
-    """Prints the lines of a block, if there is one."""
-    return call("report_block", path=path)
 
 
 def stage(path: str, block: File) -> str:

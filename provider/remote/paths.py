@@ -12,40 +12,6 @@ from provider.remote.shell import call, with_input
 SHOWN_BYTES = 64 * 1024
 """A changed public file up to this size is read, so that the difference shows by line."""
 
-READ = rf"""
-# Few processes run, whatever the number of files: on an emulated machine each costs as much as hashing a megabyte. A file
-# whose stamp (inode, size, time of last change to the nanosecond) is the one it was installed with is not read again.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-: >"$work/paths"
-: >"$work/expected"
-
-# expect_file: path sha256 visibility stamp; a sum or stamp that is not known is `-`
-expect_file() {{
-  printf '%s\t%s\t%s\t%s\n' "$path" "$sha256" "$visibility" "$stamp" >>"$work/expected"
-  printf '%s\n' "$path" >>"$work/paths"
-}}
-
-expect_directory() {{ printf '%s\n' "$path" >>"$work/paths"; }}
-
-report_paths() {{
-  tr '\n' '\0' <"$work/paths" | xargs -0 -r stat -c "%F$tab%04a$tab%U$tab%G$tab%u$tab%g$tab%i:%s:%z$tab%n" \
-    >"$work/found" 2>/dev/null || true
-  cut -f1-6,8 "$work/found" | sed 's/^/found\t/'
-  awk -F'\t' 'NR == FNR {{ stamp[$1] = $4; next }}
-    $1 ~ /^regular/ && ($8 in stamp) {{ print ($7 == stamp[$8] ? "same" : "unsure") "\t" $8 }}' \
-    "$work/expected" "$work/found" >"$work/sorted"
-  grep '^same' "$work/sorted" || true
-  sed -n 's/^unsure\t//p' "$work/sorted" | tr '\n' '\0' | xargs -0 -r sha256sum 2>/dev/null >"$work/sums" || true
-  sed 's/^\([0-9a-f]*\)  \(.*\)/sum\t\1\t\2/' "$work/sums"
-  awk -F'\t' 'NR == FNR {{ sum[substr($0, 67)] = substr($0, 1, 64); next }}
-    $3 == "public" && ($1 in sum) && sum[$1] != $2 {{ print $1 }}' "$work/sums" "$work/expected" >"$work/changed"
-  while IFS= read -r path; do
-    [ "$(stat -c %s "$path")" -gt {SHOWN_BYTES} ] || printf 'text\t%s\t%s\n' "$path" "$(base64 -w0 <"$path")"
-  done <"$work/changed"
-}}
-"""
-
 WRITE = r"""
 # Where the new file waits beside its target: hidden and of another ending, so that no program that watches the folder
 # reads it.
@@ -104,7 +70,8 @@ class ExpectedFile:
 
 @dataclass(frozen=True)
 class FoundPath:
-    """One path as `stat` describes it; `kind` in the words of `stat -c %F`, the owner by name and number."""
+    """One path as `stat` describes it: `kind` in the words of `stat -c %F`, the owner by name and number, and the time of
+    its last change in seconds since 1970."""
 
     kind: str
     mode: str
@@ -112,6 +79,7 @@ class FoundPath:
     group: str
     uid: str
     gid: str
+    mtime: str = ""
 
     def owners(self, wanted: File | Directory) -> tuple[str, str]:
         """Owner and group, as numbers where they are wanted as numbers."""
@@ -119,17 +87,6 @@ class FoundPath:
             self.uid if wanted.owner.isdigit() else self.owner,
             self.gid if wanted.group.isdigit() else self.group,
         )
-
-
-def expect_file(path: str, file: ExpectedFile) -> str:
-    """Adds a file to the report."""
-    visibility = "secret" if file.secret else "public"
-    return call("expect_file", path=path, sha256=file.sha256 or "-", visibility=visibility, stamp=file.stamp or "-")
-
-
-def expect_directory(path: str) -> str:
-    """Adds a directory to the report."""
-    return call("expect_directory", path=path)
 
 
 def make_directory(path: str, directory: Directory) -> str:

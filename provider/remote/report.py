@@ -2,12 +2,28 @@
 
 Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is base64.
 
-    found KIND MODE OWNER GROUP UID GID PATH   what is at an expected path; nothing if there is nothing
+    node MACHINE EPOCH UPTIME                  /etc/machine-id, seconds since 1970, seconds since boot
+    found KIND MODE OWNER GROUP UID GID MTIME PATH   what is at a path; nothing if there is nothing
+    link PATH TARGET                           a symlink, and where it leads
+    target KIND MODE OWNER GROUP UID GID MTIME PATH   the directory that a symlink leads to
+    label LABEL PATH                           an SELinux label that is not the policy's
     same PATH                                  a file with the stamp it was installed with: it is the expected one
     sum SHA256 PATH                            any other regular file that was expected
     text PATH TEXT                             a public file that is not as expected, up to paths.SHOWN_BYTES
-    block PATH TEXT                            the lines of a block
+    block PATH TEXT                            the lines of a public block
+    blocksum PATH SHA256                       the checksum of a secret block's lines
+    broken PATH                                a block without its end mark
+    entry PATH                                 an entry of a directory whose foreign entries matter
     unit PROPERTY=VALUE                        a property of a unit; `unit` alone separates two units
+    unitlink PATH TARGET                       a symlink in systemd's folders below /etc and /run
+    dropin PATH                                a drop-in there
+    owned COMPONENT ITEM                       an owner mark: a path or a unit
+    started UNIT INVOCATION                    the invocation of a unit that a run started
+    startsum UNIT SHA256 PATH                  one of the files that this invocation started with
+    journal COMPONENT ACT FIELD...             a line of the journal of a broken run
+    journal COMPONENT unswapped PATH           that path is still as it was before
+    left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, in systemd's words
+    probe COMPONENT NAME STATUS TEXT           the output of a probe
     pending COMPONENT ACTION UNIT              a reaction that a broken run left to do
     pending COMPONENT tidy                     an interrupted run left staged files
     end                                        the report is complete
@@ -19,7 +35,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from provider.remote import blocks, journal, paths, units
+from nodestate import Probe
+from provider.observed import JournalEntry
+from provider.remote import journal, read_journal, read_paths, read_units
 from provider.remote.paths import ExpectedFile, FoundPath
 from provider.remote.shell import HOME, call, whole
 
@@ -34,71 +52,148 @@ class MalformedReport(ValueError):
     """A line that is not of the protocol, or a report that ended early. The text names no more than the kind of line."""
 
 
+@dataclass(frozen=True)
+class Questions:
+    """Everything that one read asks for: files, paths of which the shape is enough, directories whose entries matter,
+    units, components, and probes by component."""
+
+    files: Mapping[str, ExpectedFile]
+    paths: Sequence[str] = ()
+    folders: Sequence[str] = ()
+    units: Sequence[str] = ()
+    components: Sequence[str] = ()
+    probes: Mapping[str, Mapping[str, Probe]] = field(default_factory=dict)
+
+
 @dataclass
 class Report:
     """The parsed output of a node: paths, blocks, units by the name they were asked for by, journals by component."""
 
+    machine: str | None = None
+    epoch: int | None = None
+    uptime: float | None = None
     found: dict[str, FoundPath] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, FoundPath] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
     sums: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, str] = field(default_factory=dict)
+    block_sums: dict[str, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    entries: list[str] = field(default_factory=list)
     units: dict[str, dict[str, str]] = field(default_factory=dict)
+    unit_links: dict[str, str] = field(default_factory=dict)
+    drop_ins: list[str] = field(default_factory=list)
+    owners: dict[str, set[str]] = field(default_factory=dict)
+    """By component: the paths and units that it owns."""
+
+    invocations: dict[str, str] = field(default_factory=dict)
+    started_with: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    journal: defaultdict[str, list[JournalEntry]] = field(default_factory=lambda: defaultdict(list))
+    left: dict[str, tuple[str, str]] = field(default_factory=dict)
+    probes: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     pending: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
+    def add(self, kind: str, fields: list[str], files: Mapping[str, ExpectedFile]) -> None:
+        """Adds one line of a known kind. Raises ValueError, TypeError or KeyError if it is malformed."""
+        match kind:
+            case "node":
+                machine, epoch, uptime = fields
+                self.machine, self.epoch, self.uptime = machine or None, int(epoch), float(uptime)
+            case "found" | "target":
+                *described, path = fields
+                if not path.startswith("/"):
+                    raise ValueError(path)
+                (self.found if kind == "found" else self.targets)[path] = FoundPath(*described)
+            case "same":
+                [path] = fields
+                self.sums[path] = files[path].sha256
+            case "sum" | "label":
+                value, path = fields
+                (self.sums if kind == "sum" else self.labels)[path] = value
+            case "link" | "text" | "block" | "blocksum" | "unitlink":
+                path, value = fields
+                self._by_path(kind)[path] = value
+            case "broken":
+                [path] = fields
+                self.broken.add(path)
+            case "entry" | "dropin":
+                [path] = fields
+                (self.entries if kind == "entry" else self.drop_ins).append(path)
+            case "owned":
+                component, item = fields
+                self.owners.setdefault(component, set()).add(item)
+            case "started":
+                unit, invocation = fields
+                self.invocations[unit] = invocation
+            case "startsum":
+                unit, checksum, path = fields
+                self.started_with[unit][path] = checksum
+            case "journal":
+                component, act, *rest = fields
+                self.journal[component].append(read_journal.entry(act, *rest))
+            case "left":
+                unit, active, enabled = fields
+                self.left[unit] = active, enabled
+            case "probe":
+                component, name, status, text = fields
+                self.probes[component, name] = int(status), text
+            case "pending":
+                component, left = fields
+                self.pending[component].append(left)
 
-def read_script(
-    files: Mapping[str, ExpectedFile], directories: Sequence[str], named: Sequence[str], components: Sequence[str]
-) -> str:
-    """Prints the report of these files, directories, units and components."""
-    lines = [f"home={HOME}", START, paths.READ, blocks.READ, units.READ, journal.READ]
-    lines += [blocks.report(path) if file.block else paths.expect_file(path, file) for path, file in files.items()]
-    lines += [paths.expect_directory(path) for path in directories]
+    def _by_path(self, kind: str) -> dict[str, str]:
+        return {
+            "link": self.links,
+            "text": self.texts,
+            "block": self.blocks,
+            "blocksum": self.block_sums,
+            "unitlink": self.unit_links,
+        }[kind]
+
+
+def read_script(asked: Questions) -> str:
+    """Prints the report that answers these questions."""
+    lines = [f"home={HOME}", START, read_paths.READ, read_units.READ, read_journal.READ, journal.READ, "report_node"]
+    lines += [
+        call("start_probe", component, name, str(probe.seconds), probe.command)
+        for component, probes in asked.probes.items()
+        for name, probe in probes.items()
+    ]
+    lines += [journal.report(asked.components), read_journal.report(asked.components), "report_notes"]
+    lines += [read_paths.expect_file(path, file) for path, file in asked.files.items()]
+    lines += [read_paths.expect_path(path) for path in asked.paths]
     lines.append("report_paths")
-    if named:
-        lines.append(call("report_units", *named))
-    return whole([*lines, journal.report(components), "echo end"])
+    if asked.folders:
+        lines.append(call("report_entries", *asked.folders))
+    if asked.units:
+        lines.append(call("report_units", *asked.units))
+    return whole([*lines, "report_probes", "echo end"])
 
 
-def parse(printed: str, files: Mapping[str, ExpectedFile], named: Sequence[str]) -> Report:
-    """The report of a node that was asked for these files and units. Raises MalformedReport."""
+def parse(printed: str, asked: Questions) -> Report:
+    """The report of a node that was asked these questions. Raises MalformedReport."""
     report = Report()
     properties: list[dict[str, str]] = [{}]
     complete = False
-    for line in printed.splitlines():
+    for line in printed.split("\n"):
         kind, *fields = line.split("\t")
+        if kind == "unit":
+            name, equals, value = "\t".join(fields).partition("=")
+            if equals:
+                properties[-1][name] = value
+            else:
+                properties.append({})
+            continue
+        complete = complete or kind == "end"
         try:
-            match kind:
-                case "found":
-                    *described, path = fields
-                    report.found[path] = FoundPath(*described)
-                case "same":
-                    [path] = fields
-                    report.sums[path] = files[path].sha256
-                case "sum":
-                    checksum, path = fields
-                    report.sums[path] = checksum
-                case "text":
-                    path, text = fields
-                    report.texts[path] = text
-                case "block":
-                    path, text = fields
-                    report.blocks[path] = text
-                case "unit":
-                    name, equals, value = "\t".join(fields).partition("=")
-                    if equals:
-                        properties[-1][name] = value
-                    else:
-                        properties.append({})
-                case "pending":
-                    component, left = fields
-                    report.pending[component].append(left)
-                case "end":
-                    complete = True
+            report.add(kind, fields, asked.files)
         except (ValueError, TypeError, KeyError):
             raise MalformedReport(f"printed a malformed `{kind}` line") from None
     described_units = [one for one in properties if one]
-    if not complete or len(described_units) != len(named):
+    if not complete or len(described_units) != len(asked.units):
         raise MalformedReport("ended early")
     # In the order asked for: a unit asked for by an alias is printed under its own name.
-    report.units = dict(zip(named, described_units, strict=True))
+    report.units = dict(zip(asked.units, described_units, strict=True))
     return report

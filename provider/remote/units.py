@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from nodestate import Unit
-from provider.observed import ObservedUnit
 from provider.remote.shell import call, quoted, whole
 
 UNIT_FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 20
-
-READ = r"""
-# report_units NAME...: the properties of each in the words of systemd, an empty line between two units, in this order
-report_units() {
-  systemctl show --property Id,LoadState,ActiveState,SubState,UnitFileState "$@" | sed 's/^/unit\t/'
-}
-"""
 
 WRITE = r"""
 # verify_units UNIT...: as systemd reads their files from where they are; it has not loaded them yet
@@ -62,7 +53,7 @@ wait_until_ready() {
     answer=
     if [ "$state" = active ]; then
       if [ -n "$url" ]; then
-        answer=$(curl --silent --show-error --fail --insecure --max-time 5 "$url" 2>&1) && return 0
+        answer=$(curl --silent --show-error --fail --insecure --noproxy '*' --max-time 5 "$url" 2>&1) && return 0
       else
         # The same process a second later: it has not died at its start.
         now=$(systemctl show --property InvocationID --value "$unit")
@@ -120,19 +111,3 @@ def verifiable(path: str) -> str | None:
 def needs_reload(paths: Sequence[str]) -> bool:
     """Whether systemd has to read its units again after these paths changed."""
     return any(path.startswith(UNIT_FOLDER) for path in paths)
-
-
-def observed(wanted: Unit, properties: Mapping[str, str]) -> ObservedUnit | None:
-    """The unit's state from what `report_units` printed; None if systemd does not know the unit."""
-    if properties.get("LoadState") == "not-found":
-        return None
-    state, enabled = properties.get("ActiveState", ""), properties.get("UnitFileState", "")
-    # A unit that cannot be enabled (static, generated) is not asked to be.
-    fixed = enabled in ("static", "generated", "indirect", "alias", "transient", "")
-    # Between two tries after a failure it does not run, although systemd calls it activating.
-    runs = state in ("active", "reloading", "activating") and properties.get("SubState") != "auto-restart"
-    return ObservedUnit(
-        enabled=wanted.enabled if fixed else enabled in ("enabled", "enabled-runtime"),
-        active=runs,
-        masked=properties.get("LoadState") == "masked" or enabled in ("masked", "masked-runtime"),
-    )

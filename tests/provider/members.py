@@ -55,7 +55,12 @@ class Hosts:
         target = [word.replace(f"@{ADDRESSES[name]}", f"@{self.addresses[name]}") for word in login]
         target[1:1] = ["-o", f"HostKeyAlias={ADDRESSES[name]}"]
         done = subprocess.run(
-            netns.enter(self.lab, target), capture_output=True, text=True, check=False, timeout=120, stdin=subprocess.DEVNULL
+            netns.enter(self.lab, target),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
         )
         assert not check or done.returncode == 0, f"{name}: {script}\n{done.stdout}\n{done.stderr}"
         return done.stdout
@@ -65,11 +70,14 @@ class Hosts:
         into = f"sudo -n sh -c 'mkdir -p {Path(path).parent}; cat >{path}; chmod 755 {path}'"
         with file.open("rb") as content:
             subprocess.run(
-                netns.enter(self.lab, keys.login(self.lab, ADDRESSES[name], into)), stdin=content, check=True, timeout=60
+                netns.enter(self.lab, keys.login(self.lab, ADDRESSES[name], into)),
+                stdin=content,
+                check=True,
+                timeout=60,
             )
 
     def readdress(self, name: str, address: str) -> None:
-        """Gives a host another address in place of its own."""
+        """Gives a host another address instead of the present one."""
         former = self.addresses[name]
         self.run(name, f"ip address add {address}/24 dev host0")
         self.addresses[name] = address
@@ -181,12 +189,13 @@ class Issuer:
         self, subject: x509.Name, key: Any, issuer: x509.Name, valid: timedelta, ca: bool, uses: tuple[str, ...]
     ) -> str:
         now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number(), now - timedelta(minutes=1), now + valid)
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
-        )
+        builder = x509.CertificateBuilder(
+            issuer, subject, key, x509.random_serial_number(), now - timedelta(minutes=1), now + valid
+        ).add_extension(x509.BasicConstraints(ca, None), critical=True)
         if uses:
-            builder = builder.add_extension(x509.SubjectAlternativeName([_general(one) for one in uses]), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_general(one) for one in uses]), critical=False
+            )
         if not ca:
             extended = [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)

@@ -54,7 +54,10 @@ def test_expired_certificates_are_renewed_by_up_alone(stack: Members, restarted:
     if restarted:
         for name in ADDRESSES:
             hosts.run(name, "systemctl --no-block restart etcd.service")
-        until("no member has quorum", lambda: all(hosts.run(one, "systemctl is-active etcd.service || true") != "active\n" for one in ADDRESSES))
+        until(
+            "no member has quorum",
+            lambda: all(hosts.run(one, "systemctl is-active etcd.service || true") != "active\n" for one in ADDRESSES),
+        )
     stack.issuer.renew()
     stack.preview()
     stack.up(refresh=True)

@@ -69,7 +69,7 @@ def test_plan_single_member_keeps_its_membership_step(cluster: Cluster) -> None:
     alone = replace(cluster, nodes=(cluster.nodes[0], cluster.nodes[3]))
     step = steps(plan(alone))["m1-etcd-membership"]
     assert isinstance(step, CommandStep)
-    assert (step.node, step.script) == ("m1", getattr(steps(plan(cluster))["m1-etcd-membership"], "script"))
+    assert (step.node, step.script) == ("m1", steps(plan(cluster))["m1-etcd-membership"].script)
 
 
 def test_plan_has_no_ca_key_on_nodes(cluster: Cluster) -> None:

@@ -175,7 +175,7 @@ def test_host_key_of_existing_host_is_no_identity(cluster: Cluster) -> None:
         assert first.ignore_changes == ("triggers",)
 
 
-def test_member_leaves_etcd_by_a_step_of_its_own(recorder: Recorder) -> None:
+def test_member_leaves_etcd_by_a_separate_step(recorder: Recorder) -> None:
     membership = recorder.named("m1-etcd-membership")
     assert membership.deleted_with == ""
     assert "delete" in membership.inputs

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from nodestate import Secret, from_wire, to_wire
-from provider.observe import Request, expected_file, observed_state
+from provider.observation import Request, observed_state, questions
 from provider.observed import Installed
 from provider.remote.paths import ExpectedFile
-from provider.remote.report import MalformedReport, parse, read_script
+from provider.remote.report import MalformedReport, Questions, parse, read_script
 from tests.unit.provider.inputs import inputs, load
 
 FOLDER = Path(__file__).parent / "reports"
 REPORTS = sorted(one.stem for one in FOLDER.glob("*.yaml") if one.stem != "refused")
-OBSERVED = ("files", "directories", "units", "pending")
+OBSERVED = ("files", "directories", "units", "probes", "pending", "journal", "handedOver", "machine")
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -27,10 +27,11 @@ def test_report_is_read_as_an_observed_state(name: str) -> None:
     case = load((FOLDER / f"{name}.yaml").read_text())
     wanted = inputs(case["wanted"])
     installed = {path: from_wire(Installed, one) for path, one in case.get("installed", {}).items()}
-    expected = {path: expected_file(file, installed.get(path)) for path, file in wanted.files.items()}
-    report = parse(case["printed"], expected, list(wanted.units))
-    found = to_wire(observed_state(report, Request(wanted, "n1-proof", installed), expected))
-    assert {key: found[key] for key in OBSERVED if key in found} == case["observed"]
+    former = inputs(case["former"]) if "former" in case else None
+    request = Request(wanted, "n1-proof", installed, former)
+    asked = questions([request])
+    found = to_wire(observed_state(parse(case["printed"], asked), request, asked.files))
+    assert {key: found[key] for key in OBSERVED if found.get(key)} == case["observed"]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +39,18 @@ def test_report_is_read_as_an_observed_state(name: str) -> None:
 )
 def test_report_that_is_malformed_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(MalformedReport) as raised:
-        parse(case["printed"], {"/a": ExpectedFile("c0")}, [])
+        parse(case["printed"], Questions({"/a": ExpectedFile("c0")}))
     assert str(raised.value) == case["refused"]
 
 
 def test_report_cut_anywhere_is_refused() -> None:
     case = load((FOLDER / "everything-as-wanted.yaml").read_text())
     wanted = inputs(case["wanted"])
-    expected = {path: expected_file(file, None) for path, file in wanted.files.items()}
+    asked = questions([Request(wanted, "n1-proof", {})])
     lines = case["printed"].splitlines(keepends=True)
     for count in range(len(lines)):
         with pytest.raises(MalformedReport):
-            parse("".join(lines[:count]), expected, list(wanted.units))
+            parse("".join(lines[:count]), asked)
 
 
 def test_read_script_reports_real_files(tmp_path: Path) -> None:
@@ -75,10 +76,10 @@ def test_read_script_reports_real_files(tmp_path: Path) -> None:
             "directories": {str(folder): {}},
         }
     )
-    expected = {path: expected_file(file, None) for path, file in wanted.files.items()}
-    script = read_script(expected, list(wanted.directories), [], ["no-such-component"])
-    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True, timeout=60)
-    found = observed_state(parse(done.stdout, expected, []), Request(wanted, "no-such-component", {}), expected)
+    request = Request(wanted, "no-such-component", {})
+    asked = questions([request])
+    done = subprocess.run(["sh"], input=read_script(asked), capture_output=True, text=True, check=True, timeout=60)
+    found = observed_state(parse(done.stdout, asked), request, asked.files)
     contents = {Path(path).name: file.content for path, file in found.files.items()}
     assert contents.keys() == {"same", "it's edited", "secret", "linked", "hosts"}
     assert contents["same"] == "same\n"
@@ -86,7 +87,7 @@ def test_read_script_reports_real_files(tmp_path: Path) -> None:
     assert base64.b64encode(b"it's edited\n").decode() in done.stdout
     assert base64.b64encode(b"secret\n").decode() not in done.stdout, "a secret stays on the node"
     assert contents["secret"] != Secret("secret\n")
-    assert contents["linked"] == "(a symbolic link)"
+    assert contents["linked"] == f"(a symlink to {same})"
     assert contents["hosts"] == "ours\n"
     assert found.files[str(edited)].mode == "0640"
     assert found.files[str(edited)].owner == uid

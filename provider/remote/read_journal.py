@@ -1,0 +1,52 @@
+"""Reads the journals of broken runs: each line, whether its act took place, and the shape of the paths it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from provider.observed import JournalEntry
+from provider.remote.shell import call
+
+READ = r"""
+# report_journal COMPONENT...: the lines of each open journal. `unswapped PATH` follows the line of a path that is still as
+# it was before. Its paths are added to the report, and so are the units that it started or set.
+report_journal() {
+  for component; do
+    kept=$home/journal/$component
+    [ -s "$kept/log" ] || continue
+    while IFS="$tab" read -r act one two three; do
+      printf 'journal\t%s\t%s\t%s\t%s\t%s\n' "$component" "$act" "$one" "$two" "$three"
+      case $act in
+        file | block)
+          printf '%s\n' "$two" >>"$work/paths"
+          [ ! "$kept/kept/$one" -ef "$two" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$two" ;;
+        absent)
+          printf '%s\n' "$one" >>"$work/paths"
+          [ -e "$one" ] || [ -L "$one" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$one" ;;
+        made | noblock) printf '%s\n' "$one" >>"$work/paths" ;;
+        started | setting)
+          printf 'left\t%s\t%s\t%s\n' "$one" "$(systemctl is-active "$one" 2>/dev/null || true)" \
+            "$(systemctl is-enabled "$one" 2>/dev/null || true)" ;;
+      esac
+    done <"$kept/log"
+  done
+}
+"""
+
+LAST = ("file", "shape", "block", "moved", "react")
+"""Acts whose path or unit is the last field, after those that undo them."""
+
+
+def report(components: Sequence[str]) -> str:
+    """Prints the journals of broken runs."""
+    return call("report_journal", *components)
+
+
+def entry(act: str, *fields: str) -> JournalEntry:
+    """One line of a journal. Raises ValueError if it names nothing."""
+    known = [one for one in fields if one]
+    if not known:
+        raise ValueError(act)
+    if act in LAST:
+        return JournalEntry(act, known[-1], " ".join(known[:-1]))
+    return JournalEntry(act, known[0], " ".join(known[1:]))

@@ -1,0 +1,54 @@
+"""Reads units: their state in systemd's words, the links that enable them, drop-ins, and what they were started with."""
+
+from __future__ import annotations
+
+READ = r"""
+unit_properties=Id,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,NeedDaemonReload,NRestarts,InvocationID
+unit_properties=$unit_properties,InactiveExitTimestampMonotonic,ExecMainStartTimestampMonotonic
+
+# report_units NAME...: the properties of each in the words of systemd, an empty line between two units, in this order;
+# then links and drop-ins below /etc and /run
+report_units() {
+  systemctl show --property "$unit_properties" "$@" | sed 's/^/unit\t/'
+  find /etc/systemd/system /run/systemd/system /etc/systemd/system.control /run/systemd/system.control -maxdepth 2 \
+    \( -type l -printf 'unitlink\t%p\t%l\n' \) , \( -path '*.d/*.conf' -printf 'dropin\t%p\n' \) 2>/dev/null || true
+}
+
+# report_notes: owner marks, and the files that units were started with
+report_notes() {
+  set --
+  for one in "$home"/owned/* "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
+  [ $# = 0 ] || awk -v OFS='\t' '
+    { parts = split(FILENAME, part, "/"); name = part[parts] }
+    part[parts - 1] == "owned" { print "owned", name, $0; next }
+    FNR == 1 { print "started", name, $0; next }
+    { print "startsum", name, substr($0, 1, 64), substr($0, 67) }' "$@"
+}
+
+# report_node: identity, clock and seconds since boot
+report_node() {
+  machine=
+  [ ! -r /etc/machine-id ] || IFS= read -r machine </etc/machine-id || true
+  read -r up _ </proc/uptime
+  printf 'node\t%s\t%s\t%s\n' "$machine" "$(date +%s)" "$up"
+}
+
+# start_probe COMPONENT NAME SECONDS COMMAND: all run at the same time
+probes=0
+start_probe() {
+  probes=$((probes + 1))
+  {
+    status=0
+    timeout -k 1 "$3" sh -c "$4" >"$work/probe.$probes" 2>"$work/errors.$probes" </dev/null || status=$?
+    [ "$status" = 0 ] || cat "$work/errors.$probes" >>"$work/probe.$probes"
+    printf 'probe\t%s\t%s\t%s\t%s\n' "$1" "$2" "$status" "$(head -c 65536 "$work/probe.$probes" | base64 -w0)" \
+      >"$work/probed.$probes"
+  } &
+}
+
+report_probes() {
+  [ "$probes" -gt 0 ] || return 0
+  wait
+  cat "$work"/probed.*
+}
+"""
