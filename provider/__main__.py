@@ -10,16 +10,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
+from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.server import ProviderServicer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
+from provider.calls import CALL, Call
 from provider.engine import Engine
-from provider.errors import NodeError
+from provider.errors import NodeError, PartlyDone
 from provider.provider import NodeStateProvider
 
 VERSION = "0.1.0"
-Call = Callable[[Any, Any], Awaitable[Any]]
+Method = Callable[[Any, Any], Awaitable[Any]]
 
 
 class Servicer(ProviderServicer):
@@ -44,9 +46,24 @@ class Servicer(ProviderServicer):
         return await _with_plain_errors(super().Delete, request, context)
 
 
-async def _with_plain_errors(call: Call, request: Any, context: Any) -> Any:
+def _call(request: Any) -> Call:
+    """The parts of a request that the base class drops."""
+    old_inputs = getattr(request, "old_inputs", None)
+    return Call(
+        getattr(request, "resource_status_address", ""),
+        getattr(request, "resource_status_token", ""),
+        PropertyValue.unmarshal_map(old_inputs) if old_inputs is not None else {},
+    )
+
+
+async def _with_plain_errors(call: Method, request: Any, context: Any) -> Any:
+    CALL.set(_call(request))
+    details: tuple[tuple[str, bytes], ...] = ()
     try:
         return await call(request, context)
+    except PartlyDone as error:
+        message = str(error)
+        details = _partly_done(error, message)
     except NodeError as error:
         message = str(error)
     except Exception as error:  # noqa: BLE001 - its text may hold a secret: only its place is shown
@@ -58,7 +75,17 @@ async def _with_plain_errors(call: Call, request: Any, context: Any) -> Any:
             f"({type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}). Nothing is lost: "
             "run pulumi again, and report this if it happens again"
         )
-    await context.abort(grpc.StatusCode.UNKNOWN, message)
+    await context.abort(grpc.StatusCode.UNKNOWN, message, details)
+
+
+def _partly_done(error: PartlyDone, message: str) -> tuple[tuple[str, bytes], ...]:
+    """The details by which the engine keeps the resource in the state, marked as not initialized."""
+    kept = provider_pb2.ErrorResourceInitFailed(
+        id=error.resource_id, properties=PropertyValue.marshal_map(error.properties), reasons=[message]
+    )
+    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message)
+    status.details.add().Pack(kept)
+    return (("grpc-status-details-bin", status.SerializeToString()),)
 
 
 async def serve(engine: str) -> None:

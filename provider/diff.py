@@ -12,14 +12,21 @@ from nodestate import NodeStateInputs
 from nodestate.keys import fields_of
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
-from provider.observed import Observed
+from provider.observed import Observed, ObservedUnit
 from provider.plan import FileChange, Plan
 
-CONTENTS = ("files", "directories", "units")
+CONTENTS = ("files", "directories", "units", "probes")
 """Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""
 
+FAULTS = {
+    field.name: field.wire
+    for field in fields_of(ObservedUnit)
+    if field.name in ("masked", "failed", "looping", "reload_needed", "fragment", "drop_ins", "links", "stale")
+}
+"""Facts about a unit that are stored only where they are not as they should be."""
+
 REPLACING = ("node", "machine_id")
-"""Fields whose change makes it another resource."""
+"""Fields whose change makes it another resource. A machine id that is given for the first time, or not any more, does not."""
 
 Kind = api.PropertyDiffKind
 
@@ -38,8 +45,15 @@ def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any
         else:
             differs = partly_unknown(inputs.get(field.wire)) or getattr(old, field.name) != getattr(new, field.name)
         if differs:
-            found[field.wire] = Kind.UPDATE_REPLACE if field.name in REPLACING else Kind.UPDATE
+            given = getattr(old, field.name) is not None and inputs.get(field.wire) is not None
+            found[field.wire] = Kind.UPDATE_REPLACE if field.name in REPLACING and given else Kind.UPDATE
     return found
+
+
+def replaces(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether new inputs replace the resource: a key of REPLACING is given in both and differs, or is not known yet."""
+    wires = [field.wire for field in fields_of(NodeStateInputs) if field.name in REPLACING]
+    return any(old.get(key) is not None and new.get(key) is not None and old[key] != new[key] for key in wires)
 
 
 def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]:
@@ -49,7 +63,7 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
         for change in changes:
             found |= _of_change(section, change)
     for name in sorted(old.units.keys() | new.units.keys()):
-        at = f'units["{name}"]'
+        at = _member("units", name)
         before, after = old.units.get(name), new.units.get(name)
         if before is None:
             found[at] = Kind.ADD
@@ -61,17 +75,23 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
                 for key in ("enabled", "active")
                 if getattr(before, key) != getattr(after, key)
             }
-            if before.masked:
-                found[f"{at}.masked"] = Kind.DELETE
-    if old.pending:
-        found["pending"] = Kind.DELETE
+            found |= {f"{at}.{wire}": Kind.DELETE for name, wire in FAULTS.items() if getattr(before, name)}
+    if old.journal:
+        found["journal"] = Kind.DELETE
+    found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}
     return found
 
 
 def _of_change(section: str, change: FileChange) -> dict[str, Kind]:
-    at = f'{section}["{change.path}"]'
+    at = _member(section, change.path)
     if change.attributes == ("added",):
         return {at: Kind.ADD}
     if change.attributes == ("removed",):
         return {at: Kind.DELETE}
     return {f"{at}.{attribute}": Kind.UPDATE for attribute in change.attributes}
+
+
+def _member(section: str, name: str) -> str:
+    """The property path of one member."""
+    escaped = name.replace('"', '\\"')
+    return f'{section}["{escaped}"]'

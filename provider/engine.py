@@ -21,13 +21,6 @@ class Engine:
     def __init__(self, address: str) -> None:
         self._address = address
         self._stub: engine_pb2_grpc.EngineStub | None = None
-        self._announced: set[tuple[str, str]] = set()
-
-    async def announce(self, urn: str, line: str) -> None:
-        """A line of the plan, once per run: the engine asks for a difference more than once."""
-        if (urn, line) not in self._announced:
-            self._announced.add((urn, line))
-            await self._send(engine_pb2.INFO, urn, line)
 
     async def warn(self, urn: str, line: str) -> None:
         """A warning: the run goes on."""
@@ -36,6 +29,14 @@ class Engine:
     async def log(self, urn: str, line: str, ephemeral: bool = False) -> None:
         """A line on what is being done now; an ephemeral one is shown only until the next line."""
         await self._send(engine_pb2.INFO, urn, line, ephemeral)
+
+    def logger(self, urn: str) -> Log:
+        """The log of one resource."""
+
+        async def log(line: str, ephemeral: bool = False) -> None:
+            await self.log(urn, line, ephemeral)
+
+        return log
 
     async def _send(self, severity: int, urn: str, line: str, ephemeral: bool = False) -> None:
         if self._stub is None:

@@ -10,21 +10,26 @@ from pulumi.provider.experimental.property_value import PropertyValue
 
 from nodestate import UNKNOWN, NodeStateInputs, from_wire, problems, revision, to_wire
 from nodestate.wire import partly_unknown
-from provider import react, rollout
-from provider.apply import apply
-from provider.comment_diff import comment_diff
-from provider.diff import detailed, differing_keys, without_unknown_sections
-from provider.engine import Engine, Log
-from provider.errors import HostKeyMismatch, NodeError, Unreachable
-from provider.observe import NodeReader, Request
+from provider import rollout
+from provider.calls import CALL
+from provider.delete import delete_state
+from provider.diff import detailed, differing_keys, replaces, without_unknown_sections
+from provider.digest import observed_input
+from provider.engine import Engine
+from provider.errors import NodeError, PartlyDone, Unreachable
+from provider.execute import Change, Execution, Incomplete
+from provider.observations import Observations
+from provider.observe import Request
 from provider.observed import Installed, Observed
-from provider.plan import make_plan
-from provider.remote.scripts import delete_script
-from provider.remote.units import UNIT_FOLDER
+from provider.plan import disruptive, make_plan
+from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshPool, SshSession
 from provider.values import Properties, received, sent
 
 NODE_STATE = "plumbline:index:NodeState"
+
+OBSERVED = "observed"
+"""The input that Check adds (digest.py): a saved plan holds it and compares it, nothing else does."""
 
 
 class NodeStateProvider(api.Provider):
@@ -34,8 +39,11 @@ class NodeStateProvider(api.Provider):
         super().__init__()
         self._engine = engine
         self._pool = SshPool()
-        self._reader = NodeReader()
-        self._rollouts = rollout.Rollouts()
+        self._observations = Observations(engine)
+        self._rollouts = Rollouts()
+        self._execution = Execution(engine, self._observations, self._rollouts)
+        self._bases: dict[str, Observed] = {}
+        self._replaced: dict[str, Observed] = {}
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
@@ -43,11 +51,41 @@ class NodeStateProvider(api.Provider):
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         if request.type.rpartition("$")[2] != NODE_STATE:
             return api.CheckResponse(request.new_inputs, [api.CheckFailure("", f"{request.type} is not {NODE_STATE}")])
-        inputs = received(request.new_inputs)
+        inputs, former = received(request.new_inputs), received(request.old_inputs)
         named = inputs.get("node")
         node = f"{named}: " if isinstance(named, str) and named else ""
-        found = [api.CheckFailure(key, f"{node}{key} {reason}") for key, reason in problems(inputs)]
-        return api.CheckResponse(request.new_inputs, found)
+        failures = [api.CheckFailure(key, f"{node}{key} {reason}") for key, reason in problems(inputs)]
+        if failures or not node:
+            return api.CheckResponse(request.new_inputs, failures)
+        wanted, component = from_wire(NodeStateInputs, inputs), _component(request.urn)
+        old = from_wire(NodeStateInputs, former) if former else None
+        replaced = replaces(former, inputs)
+        base = None if replaced else await self._base(request.urn, inputs, wanted, old)
+        plan = make_plan(base, without_unknown_sections(base, wanted, inputs)) if base is not None else None
+        if old is not None and (reason := rollout.leaving(old.rollout, wanted.rollout)):
+            failures.append(api.CheckFailure("rollout", f"{node}{reason}"))
+        disrupted = plan is not None and disruptive(plan)
+        if reason := self._rollouts.expect(wanted, component, disrupted=disrupted, replaced=replaced):
+            failures.append(api.CheckFailure("machineId", f"{node}{reason}"))
+        digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
+        news = dict(request.new_inputs)
+        if digests:
+            news[OBSERVED] = sent(digests)
+        return api.CheckResponse(news, failures)
+
+    async def _base(
+        self, urn: str, inputs: Mapping[str, Any], wanted: NodeStateInputs, old: NodeStateInputs | None
+    ) -> Observed | None:
+        """This run's observation, by which the change is announced. None for a node that cannot be read now."""
+        if partly_unknown(inputs.get("connection")) or partly_unknown(inputs.get("machineId")):
+            return None
+        if old is None and wanted.machine_id is not None:
+            return None  # a machine of this program: it is read when its resource is created, many at once
+        component = _component(urn)
+        found = await self._observations.once(self._session(wanted), Request(wanted, component, {}, old), urn)
+        if found is not None:
+            self._bases[component] = found
+        return found
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         inputs = received(request.new_inputs)
@@ -56,14 +94,8 @@ class NodeStateProvider(api.Provider):
         plan = make_plan(old, new)
         keys = differing_keys(old, new, inputs)
         replacing = [key for key, kind in keys.items() if kind == api.PropertyDiffKind.UPDATE_REPLACE]
-        if not replacing:
-            slot = rollout.forecast(new, plan)
-            for line in (
-                *(step.forecast(new.node) for step in plan.steps),
-                *([slot] if slot else []),
-                *comment_diff(old, new, plan.files),
-            ):
-                await self._engine.announce(request.urn, line)
+        if replacing:
+            self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
             changes=not plan.empty or bool(keys),
             replaces=replacing,
@@ -75,26 +107,32 @@ class NodeStateProvider(api.Provider):
         )
 
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
-        wanted = from_wire(NodeStateInputs, received(request.properties))
-        component = _component(request.urn)
+        inputs = received(request.properties)
+        change = self._change(request.urn, inputs, replaced=self._replaced.get(_component(request.urn)))
         if request.preview:
-            return api.CreateResponse("", _outputs(request.properties, wanted, {}))
-        plan = make_plan(Observed.nothing(wanted), wanted)
-        installed = await apply(self._session(wanted), plan, wanted, component, {}, self._log(request.urn))
-        return api.CreateResponse(f"{wanted.node}/{component}", _outputs(request.properties, wanted, installed))
+            await self._execution.announce(change)
+            return api.CreateResponse("", _outputs(request.properties, change.wanted, {}))
+        resource_id = f"{change.wanted.node}/{change.component}"
+        try:
+            installed = await self._execution.make(change)
+        except Incomplete as failure:
+            # Nothing of it is known to be on the node, so the next run does all of it again.
+            outputs = _outputs(request.properties, change.wanted, {})
+            outputs |= {key: sent({}) for key in ("files", "directories", "units")}
+            raise PartlyDone(str(failure), resource_id, outputs) from None
+        return api.CreateResponse(resource_id, _outputs(request.properties, change.wanted, installed))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
-        inputs = received(request.news)
-        old = from_wire(Observed, received(request.olds))
-        wanted = from_wire(NodeStateInputs, inputs)
-        installed = old.installed
+        inputs, old = received(request.news), from_wire(Observed, received(request.olds))
+        change = self._change(request.urn, inputs, old)
         if request.preview:
-            await self._preview_check(request.urn, inputs, old, without_unknown_sections(old, wanted, inputs))
-        elif not (plan := make_plan(old, wanted)).empty:
-            session, log = self._session(wanted, old), self._log(request.urn)
-            async with self._rollouts.slot(session, old, wanted, plan, log):
-                installed = await apply(session, plan, wanted, _component(request.urn), installed, log)
-        return api.UpdateResponse(_outputs(request.news, wanted, installed))
+            await self._execution.announce(change)
+            return api.UpdateResponse(_outputs(request.news, change.wanted, old.installed))
+        try:
+            installed = await self._execution.make(change)
+        except Incomplete as failure:
+            raise PartlyDone(str(failure), request.resource_id, dict(request.olds)) from None
+        return api.UpdateResponse(_outputs(request.news, change.wanted, installed))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
         if not request.inputs:
@@ -104,56 +142,40 @@ class NodeStateProvider(api.Provider):
         wanted = from_wire(NodeStateInputs, received(request.inputs))
         stored = from_wire(Observed, received(request.properties))
         try:
-            found = await self._reader.observe(
+            found = await self._observations.read(
                 self._session(wanted, stored), Request(wanted, _component(request.urn), stored.installed)
             )
         except Unreachable as error:
             # A node that does not answer is not gone: the state stays as it was.
             await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")
             return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
+        if stored.machine and found.machine and stored.machine != found.machine:
+            await self._engine.warn(
+                request.urn,
+                f"{wanted.node}: another machine answers: its /etc/machine-id was {stored.machine}, it is {found.machine}",
+            )
         written = to_wire(found)
         properties = dict(request.inputs)
         properties |= {key: sent(written[key]) for key in Observed.FOUND if key in written}
         properties |= {key: request.properties[key] for key in Observed.KEPT if key in request.properties}
+        properties.pop(OBSERVED, None)
         return api.ReadResponse(request.resource_id, properties, dict(request.inputs))
 
     async def delete(self, request: api.DeleteRequest) -> None:
         state = from_wire(Observed, received(request.properties))
-        session = self._session(state)
-        own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
-        script = delete_script(
-            files=[path for path, file in state.files.items() if not file.block],
-            shared_files=[path for path, file in state.files.items() if file.block],
-            directories=list(state.directories),
-            retired=own,
-            component=_component(request.urn),
-        )
-        writes = len(state.files) + len(own)
-        try:
-            await react.pre_delete(session, state)
-            done = await session.run("delete", script, hiding=[state], writes=writes, paths=tuple(state.files))
-        except HostKeyMismatch as error:
-            # The machine that this state was on is gone, and the one that answers is not ours.
-            await self._engine.warn(request.urn, f"{error}. Nothing was removed from the former machine")
-            return
-        except Unreachable as error:
-            raise NodeError(
-                f"{error}: its files and units cannot be removed. If the machine is gone for good, "
-                f"`pulumi state delete '{request.urn}'`, then run pulumi again"
-            ) from None
-        if done.status != 0:
-            raise NodeError(f"{state.node}: removing its files failed: {done.failure}")
+        # A creation that failed has outputs without files: its inputs tell what may be there.
+        asked = from_wire(NodeStateInputs, received(CALL.get().old_inputs or request.properties))
+        session, component = self._session(state), _component(request.urn)
+        disruption = Disruption(session, component, state, self._engine.logger(request.urn))
+        await delete_state(self._engine, self._rollouts, request.urn, disruption, state, asked)
 
-    async def _preview_check(self, urn: str, inputs: Mapping[str, Any], old: Observed, wanted: NodeStateInputs) -> None:
-        """Fails the preview if the rollout group's checks would block this update or this removal."""
-        if partly_unknown(inputs.get("connection")):
-            return
-        try:
-            plan = make_plan(old, wanted)
-            await rollout.preview_check(self._session(wanted, old), old, wanted, plan, self._log(urn))
-        except Unreachable as error:
-            # A preview may run where no node can be reached; `up` checks again and refuses then.
-            await self._engine.warn(urn, f"{error}: the health of its rollout group is not known")
+    def _change(
+        self, urn: str, inputs: Mapping[str, Any], old: Observed | None = None, replaced: Observed | None = None
+    ) -> Change:
+        wanted, component = from_wire(NodeStateInputs, inputs), _component(urn)
+        return Change(
+            urn, component, self._session(wanted, old), wanted, old, self._bases.get(component), replaced, inputs
+        )
 
     def _session(self, inputs: NodeStateInputs, former: NodeStateInputs | None = None) -> SshSession:
         """The session of a node, which hides the secrets of the inputs, and the former ones, in all that it prints."""
@@ -161,18 +183,12 @@ class NodeStateProvider(api.Provider):
         session.hide([inputs, former or inputs])
         return session
 
-    def _log(self, urn: str) -> Log:
-        async def log(line: str, ephemeral: bool = False) -> None:
-            await self._engine.log(urn, line, ephemeral)
-
-        return log
-
 
 def _outputs(
     inputs: Properties, wanted: NodeStateInputs, installed: Mapping[str, Installed]
 ) -> dict[str, PropertyValue]:
     return {
-        **inputs,
+        **{key: value for key, value in inputs.items() if key != OBSERVED},
         "revision": sent(revision(wanted) or UNKNOWN),
         "installed": sent({path: to_wire(one) for path, one in installed.items()}),
     }

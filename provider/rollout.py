@@ -3,128 +3,216 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 
-from nodestate import NodeStateInputs
+from nodestate import NodeStateInputs, Rollout
 from provider.engine import Log
 from provider.errors import NodeError
+from provider.group import Group, Quiet
+from provider.health import AFTER, BEFORE, PREVIEWED, check
 from provider.plan import Plan, disruptive
-from provider.remote.shell import check_script, quoted
 from provider.ssh import SshSession
 
-RECOVERY_SECONDS = 120
-"""How long the group gets to pass its health check after a change, after the node's own readiness."""
+POLL_SECONDS = 0.05
+
+Confirm = Callable[[], Awaitable[None]]
+"""Raises NodeError unless the group is healthy after a change: the change is then undone."""
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """When a check runs, for how long it may fail, and what follows if it still does."""
+class Disruption:
+    """A change of one component that makes units of its node unavailable for a while.
 
-    when: str
-    seconds: int
-    consequence: str
-    operation: str = "health-check"
+    `former` is the rollout as it was declared until now: nodes that join the group may not exist yet, so its health check is
+    the one before the change. `checked`: a repair is not held to the group's health check.
+    """
 
-
-BEFORE = _Moment("before the change", 15, "nothing was changed on this node")
-AFTER = _Moment("after the change", RECOVERY_SECONDS, "the rollout stops here")
-PREVIEWED = _Moment(
-    "ahead of the change", 15, "the update would be refused. First bring back the missing nodes", "preview-check"
-)
-
-
-@dataclass
-class _Group:
-    slots: asyncio.Semaphore
-    done: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
+    session: SshSession
+    component: str
+    wanted: NodeStateInputs
+    log: Log
+    former: Rollout | None = None
+    checked: bool = True
 
 
 class Rollouts:
-    """The rollout groups of one run of the engine. Creation needs no slot: new nodes come up in parallel."""
+    """The rollout groups of one run of the engine."""
 
     def __init__(self) -> None:
-        self._groups: dict[str, _Group] = {}
+        self._groups: dict[str, Group] = {}
+        self._quiet = Quiet()
+        self._program = False
+
+    def expect(self, wanted: NodeStateInputs, component: str, *, disrupted: bool, replaced: bool) -> str | None:
+        """Notes early what the plan does to a member, so that slots are given in the order of `members`.
+
+        Returns the reason if more members would be replaced in one plan than may be unavailable.
+        """
+        self._program = True
+        self._quiet.touch()
+        if (rollout := wanted.rollout) is None:
+            return None
+        group = self._group(rollout)
+        group.expect(wanted.node, component, disrupted=disrupted, replaced=replaced)
+        replacing = sorted(group.replacing)
+        if replaced and len(replacing) > rollout.max_unavailable:
+            return (
+                f"cannot change: {', '.join(replacing)} of rollout group {rollout.group} would be replaced in one plan, and "
+                f"{_at_most(rollout)} may be unavailable at a time. Replace them one after another"
+            )
+        return None
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Surrounds work on a node: what waits for the checks of other members knows that they may still come."""
+        with self._quiet.busy():
+            yield
+
+    async def order(self, wanted: NodeStateInputs) -> str | None:
+        """The node's slot among the members that the plan disrupts, such as "2 of 3", once every member's check was seen or
+        no more come."""
+        if wanted.rollout is None:
+            return None
+        group = self._group(wanted.rollout)
+        while group.unchecked() and not self._quiet.since_touched():
+            await asyncio.sleep(POLL_SECONDS)
+        ranked = group.ranked()
+        return f"{ranked.index(wanted.node) + 1} of {len(ranked)}" if wanted.node in ranked else None
 
     @asynccontextmanager
-    async def slot(
-        self, node: SshSession, old: NodeStateInputs, wanted: NodeStateInputs, plan: Plan, log: Log
-    ) -> AsyncIterator[None]:
-        """Waits for a slot of the node's group. The health check must succeed before and after the change: before as it
-        was declared until now, since nodes that join the group may not exist yet; after as it is declared now.
+    async def slot(self, change: Disruption) -> AsyncIterator[Confirm]:
+        """Waits for a slot of the node's group; the health check must succeed before the change, and `Confirm` tells after it.
 
-        Without a group, or if `plan` is not disruptive, it returns at once. The first failure ends the rollout: every
-        later node raises NodeError and is not touched.
+        Without a group it returns at once. Components of one node share the node's slot, one after another. The first
+        failure ends the rollout: every later node raises NodeError and is not touched.
         """
-        rollout = wanted.rollout
-        if rollout is None or not disruptive(plan):
-            yield
+        rollout = change.wanted.rollout
+        if rollout is None:
+            yield _nothing
             return
-        group = self._groups.setdefault(rollout.group, _Group(asyncio.Semaphore(rollout.max_unavailable)))
-        async with group.slots:
-            if group.failed:
-                raise NodeError(self._stopped(node.name, rollout.group, group))
-            try:
-                await _check(node, (old.rollout or rollout).health_check, wanted, BEFORE, log)
+        group, node = self._group(rollout), change.wanted.node
+        former = change.former or rollout
+
+        async def confirm() -> None:
+            if change.checked:
+                await check(change.session, rollout.health_check, change.wanted, AFTER, change.log)
+
+        async with self._turn(group, node, change.component):
+            if change.checked:
+                await check(change.session, former.health_check, change.wanted, BEFORE, change.log)
+            yield confirm
+
+    @asynccontextmanager
+    async def leaving(self, change: Disruption) -> AsyncIterator[None]:
+        """The slot of a resource that is deleted; if it is replaced, the health check must succeed before, and the slot is held
+        until it is created again (`returned`).
+
+        A destroy of the whole stack takes none, unless a hook decides whether the member may leave.
+        """
+        rollout = change.wanted.rollout
+        if rollout is None or not (self._program or change.wanted.pre_delete):
+            with self.busy():
                 yield
-                await _check(node, rollout.health_check, wanted, AFTER, log)
-            except BaseException:
-                group.failed.append(node.name)
-                raise
-            group.done.append(node.name)
+            return
+        group = self._group(rollout)
+        replaced = group.is_replacing(change.wanted.node, change.component)
+        async with self._turn(group, change.wanted.node, change.component, hold=replaced):
+            if replaced:
+                await check(change.session, rollout.health_check, change.wanted, BEFORE, change.log)
+            yield
 
-    @staticmethod
-    def _stopped(name: str, called: str, group: _Group) -> str:
-        done = (
-            f"{', '.join(group.done)} {'is' if len(group.done) == 1 else 'are'} done" if group.done else "none is done"
-        )
-        return (
-            f"{name}: not touched: {', '.join(group.failed)} of rollout group {called} failed before its slot; {done}. "
-            "Fix the failure, then run pulumi again"
-        )
+    @asynccontextmanager
+    async def returned(self, change: Disruption) -> AsyncIterator[Confirm]:
+        """Surrounds a creation: the slot that the deletion of the former resource took is given back after it."""
+        rollout, node = change.wanted.rollout, change.wanted.node
+        group = self._group(rollout) if rollout else None
+        if rollout is None or group is None or not group.is_held(node, change.component):
+            yield _nothing
+            return
+        command = rollout.health_check
+        try:
+            yield lambda: check(change.session, command, change.wanted, AFTER, change.log)
+        except BaseException:
+            group.give_back(node, change.component, failed=True)
+            raise
+        group.give_back(node, change.component)
+
+    @asynccontextmanager
+    async def _turn(self, group: Group, node: str, component: str, hold: bool = False) -> AsyncIterator[None]:
+        group.expect(node, component, disrupted=True, replaced=False)
+        while not group.may_go(node, quiet=self._quiet.now()):
+            if group.failed:
+                raise NodeError(group.stopped(node))
+            await asyncio.sleep(POLL_SECONDS)
+        if group.failed:
+            raise NodeError(group.stopped(node))
+        group.enter(node)
+        try:
+            async with group.lock(node):
+                if group.failed:
+                    raise NodeError(group.stopped(node))
+                with self.busy():
+                    yield
+        except BaseException:
+            group.leave(node, component, failed=True)
+            raise
+        group.leave(node, component, hold=hold)
+
+    def _group(self, rollout: Rollout) -> Group:
+        group = self._groups.setdefault(rollout.group, Group(rollout.group))
+        group.declare(rollout)
+        return group
 
 
-def forecast(wanted: NodeStateInputs, plan: Plan) -> str | None:
+def forecast(wanted: NodeStateInputs, plan: Plan, order: str | None = None) -> str | None:
     """The line of the preview about the slot, None if none is needed."""
     rollout = wanted.rollout
     if rollout is None or not disruptive(plan):
         return None
     number = "one" if rollout.max_unavailable == 1 else f"at most {rollout.max_unavailable}"
-    return f"{wanted.node}: waits for a slot in rollout group {rollout.group}: {number} at a time, each ready before the next"
+    first = ""
+    if rollout.canaries and rollout.max_unavailable > 1:
+        first = f" after {rollout.canaries} alone"
+    line = f"{wanted.node}: waits for a slot in rollout group {rollout.group}: {number} at a time{first}, each ready before the next"
+    return f"{line} (slot {order})" if order else line
 
 
-async def preview_check(node: SshSession, old: NodeStateInputs, wanted: NodeStateInputs, plan: Plan, log: Log) -> None:
+def leaving(former: Rollout | None, rollout: Rollout | None) -> str | None:
+    """The reason if more members leave a group in one plan than may be unavailable, and the others must go on without them."""
+    if former is None or rollout is None or rollout.removal_check is None:
+        return None
+    gone = sorted(set(former.members) - set(rollout.members))
+    if len(gone) <= rollout.max_unavailable:
+        return None
+    return (
+        f"cannot change: {', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
+        "be unavailable at a time. Remove them one after another"
+    )
+
+
+async def preview_check(
+    node: SshSession, former: Rollout | None, wanted: NodeStateInputs, *, disrupted: bool, log: Log
+) -> None:
     """Raises NodeError if the group's checks would block this update, or the removal of the members that leave it."""
     if wanted.rollout is None:
         return
-    now = old.rollout or wanted.rollout
-    if disruptive(plan):
-        await _check(node, now.health_check, wanted, PREVIEWED, log)
-    if leaving := sorted(set(now.members) - set(wanted.rollout.members)):
+    now = former or wanted.rollout
+    if disrupted:
+        await check(node, now.health_check, wanted, PREVIEWED, log)
+    if gone := sorted(set(now.members) - set(wanted.rollout.members)):
         without = replace(
             PREVIEWED,
-            when=f"without {', '.join(leaving)}",
+            when=f"without {', '.join(gone)}",
             consequence="the removal would be refused. First bring back the missing nodes",
         )
-        await _check(node, wanted.rollout.removal_check, wanted, without, log)
+        await check(node, wanted.rollout.removal_check, wanted, without, log)
 
 
-async def _check(node: SshSession, command: str | None, wanted: NodeStateInputs, moment: _Moment, log: Log) -> None:
-    if command is None or wanted.rollout is None:
-        return
-    group = wanted.rollout.group
-    await log(f"{node.name}: checking rollout group {group} {moment.when}", ephemeral=True)
-    script = (
-        f"end=$(($(date +%s) + {moment.seconds}))\n"
-        f"until said=$(timeout 30 sh -c {quoted(command)} 2>&1); do\n"
-        '  [ "$(date +%s)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
-        "  sleep 1\n"
-        "done\n"
-    )
-    done = await node.run(moment.operation, check_script(script), hiding=[wanted], seconds=moment.seconds + 60)
-    if done.status != 0:
-        raise NodeError(
-            f"{node.name}: rollout group {group} is unhealthy {moment.when}; {moment.consequence}: {done.failure}"
-        )
+def _at_most(rollout: Rollout) -> str:
+    return "only one" if rollout.max_unavailable == 1 else f"at most {rollout.max_unavailable}"
+
+
+async def _nothing() -> None:
+    """Confirms a change that no group has to confirm."""

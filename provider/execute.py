@@ -1,0 +1,209 @@
+"""How a change is announced, and made: one plan from one observation, compared with what was announced."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from nodestate import NodeStateInputs
+from nodestate.wire import partly_unknown
+from provider import plan as planning
+from provider import rollout, views
+from provider.apply import apply
+from provider.calls import CALL
+from provider.comment_diff import comment_diff
+from provider.diff import without_unknown_sections
+from provider.engine import Engine, Log
+from provider.errors import NodeError, Unreachable
+from provider.observations import Observations
+from provider.observe import Request
+from provider.observed import Installed, Observed
+from provider.outcome import Status
+from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, unannounced
+from provider.rollout import Confirm, Disruption, Rollouts
+from provider.ssh import SshSession
+
+SETTLE_SECONDS = 10.0
+"""How long a node gets to return to what was announced: a unit that another component of it has just restarted is not ready
+at once."""
+
+REPLACED = "the node becomes another machine"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One resource that is created or updated. `old` is its stored state, None for a creation.
+
+    `base` is this run's observation from before the update, None if there is none. `replaced` is the state of the resource
+    that it replaces.
+    """
+
+    urn: str
+    component: str
+    session: SshSession
+    wanted: NodeStateInputs
+    old: Observed | None = None
+    base: Observed | None = None
+    replaced: Observed | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def request(self) -> Request:
+        """The observation that the change needs."""
+        installed = self.old.installed if self.old is not None else {}
+        return Request(self.wanted, self.component, installed, self.old)
+
+    @property
+    def basis(self) -> Observed:
+        """The state that the plan is announced from: as observed in this run, or else as it is stored."""
+        if self.replaced is not None:
+            return Observed.nothing(self.wanted)
+        return self.base or self.old or Observed.nothing(self.wanted)
+
+
+class Incomplete(NodeError):
+    """The change failed, and the node may hold a part of it: the journal on the node tells the next run what."""
+
+
+class Execution:
+    """Announces and makes the changes of one run."""
+
+    def __init__(self, engine: Engine, observations: Observations, rollouts: Rollouts) -> None:
+        self._engine = engine
+        self._observations = observations
+        self._rollouts = rollouts
+
+    async def announce(self, change: Change) -> None:
+        """Shows the plan: lines, resource views, warnings. Raises NodeError if the rollout group's checks would refuse it."""
+        wanted = without_unknown_sections(change.basis, change.wanted, change.inputs)
+        plan = make_plan(change.basis, wanted)
+        if change.replaced is not None:
+            plan = _replacing(plan, change.replaced)
+        order = await self._rollouts.order(wanted) if disruptive(plan) else None
+        slot = rollout.forecast(wanted, plan, order)
+        existing = [
+            f"{wanted.node}: {path} exists already: it will be replaced"
+            for path in _replaced_files(change, change.basis, plan)
+        ]
+        steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != planning.START]
+        shown = comment_diff(change.basis, wanted, plan.files) if change.old is not None else []
+        for line in (*existing, *steps, *([slot] if slot else []), *shown):
+            await self._engine.log(change.urn, line)
+        for line in plan.warnings:
+            await self._engine.warn(change.urn, f"{wanted.node}: {line}")
+        # A creation on a machine of which nothing is known shows its inputs; each of its files is one.
+        if change.basis.files or change.basis.units or change.replaced is not None:
+            await views.publish(CALL.get(), views.rows(wanted.node, plan, order))
+        _refuse(wanted.node, plan)
+        await self._preview_check(change, wanted, plan)
+
+    async def _preview_check(self, change: Change, wanted: NodeStateInputs, plan: Plan) -> None:
+        if partly_unknown(change.inputs.get("connection")):
+            return
+        former = (change.old or change.replaced or change.wanted).rollout
+        disrupted = disruptive(plan) and not repairs(plan, change.basis)
+        try:
+            await rollout.preview_check(
+                change.session, former, wanted, disrupted=disrupted, log=self._engine.logger(change.urn)
+            )
+        except Unreachable as error:
+            # A preview may run where no node can be reached; `up` checks again and refuses then.
+            await self._engine.warn(change.urn, f"{error}: the health of its rollout group is not known")
+
+    async def make(self, change: Change) -> Mapping[str, Installed]:
+        """Makes the change, in a slot of the rollout group if it is disruptive. Returns what is installed of each download.
+
+        The node is observed again, in the slot once more. A plan with anything that was not announced is refused: NodeError.
+        """
+        log = self._engine.logger(change.urn)
+        known = change.base is not None or change.old is not None
+        announced = make_plan(change.basis, change.wanted) if known and change.replaced is None else None
+        with self._rollouts.busy():
+            found, plan = await self._planned(change, announced)
+        if plan.empty:
+            return await self._apply(change, found, plan, _nothing, log)  # it claims the owner marks
+        checked = not repairs(plan, found)
+        disruption = Disruption(
+            change.session, change.component, change.wanted, log, change.old.rollout if change.old else None, checked
+        )
+        if not disruptive(plan):
+            async with self._rollouts.returned(disruption) as confirm:
+                with self._rollouts.busy():
+                    return await self._apply(change, found, plan, confirm, log)
+        async with self._rollouts.slot(disruption) as confirm:
+            found, plan = await self._planned(change, announced or plan)
+            return await self._apply(change, found, plan, confirm, log)
+
+    async def _planned(self, change: Change, announced: Plan | None) -> tuple[Observed, Plan]:
+        """Observes and plans. Raises NodeError if the plan is not, or does not soon become, what was announced."""
+        deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while True:
+            found = await self._observations.read(change.session, change.request)
+            plan = make_plan(found, change.wanted)
+            _refuse(change.wanted.node, plan)
+            new = unannounced(announced, plan) if announced is not None else []
+            if not new:
+                return found, plan
+            settling = not any(line.startswith("/") for line in new)  # units only, no path
+            if not settling or asyncio.get_running_loop().time() > deadline:
+                listed = "; ".join(new)
+                raise NodeError(
+                    f"{change.wanted.node}: the node changed since the plan was made: {listed}. Nothing was changed: run "
+                    "pulumi again to see the new plan"
+                )
+            await asyncio.sleep(1)
+
+    async def _apply(
+        self, change: Change, found: Observed, plan: Plan, confirm: Confirm, log: Log
+    ) -> Mapping[str, Installed]:
+        for path in _replaced_files(change, found, plan):
+            await log(f"{change.wanted.node}: {path} exists already: it is replaced")
+        done = await apply(
+            change.session,
+            plan,
+            found,
+            change.wanted,
+            change.component,
+            log,
+            installed=_kept(change),
+            confirm=None if plan.empty else confirm,
+        )
+        if done.status is Status.UNKNOWN:
+            raise Incomplete(done.error)
+        return done.expect_done()
+
+
+def _kept(change: Change) -> Mapping[str, Installed]:
+    return change.old.installed if change.old is not None else {}
+
+
+def _replaced_files(change: Change, found: Observed, plan: Plan) -> list[str]:
+    """Files that are on the node with another content, and that no earlier run put there."""
+    known = change.old.files if change.old is not None else {}
+    return [
+        one.path
+        for one in plan.files
+        if one.path in found.files and one.path not in known and one.rewrites and not one.removes
+    ]
+
+
+def _refuse(node: str, plan: Plan) -> None:
+    if plan.refused:
+        raise NodeError(f"{node}: {'; '.join(plan.refused)}")
+
+
+def _replacing(plan: Plan, former: Observed) -> Plan:
+    """The plan of a creation that replaces `former`: its units stop, and start on the new machine."""
+    ran = {name for name, unit in former.units.items() if unit.active}
+    steps = [
+        replace(step, action=planning.RESTART, because=REPLACED) if step.unit in ran else step for step in plan.steps
+    ]
+    kept = {step.unit for step in steps}
+    steps += [UnitStep(unit, planning.STOP, REPLACED) for unit in sorted(ran - kept)]
+    return replace(plan, steps=tuple(steps))
+
+
+async def _nothing() -> None:
+    """Confirms a change that disrupts nothing."""

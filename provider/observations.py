@@ -1,0 +1,75 @@
+"""The observations of one run: each node is read once for Read and Check, and again only for an update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from nodestate import NodeStateInputs
+from provider.engine import Engine
+from provider.errors import Unreachable
+from provider.observe import NodeReader, Request
+from provider.observed import Observed
+from provider.ssh import SshSession
+
+
+@dataclass(frozen=True)
+class _Seen:
+    wanted: NodeStateInputs
+    found: Observed
+
+
+class Observations:
+    """Remembers by component what was found in this run, and which nodes did not answer."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._reader = NodeReader()
+        self._seen: dict[str, _Seen] = {}
+        self._silent: set[SshSession] = set()
+
+    async def read(self, session: SshSession, request: Request) -> Observed:
+        """Reads the node now. Raises NodeError; Unreachable if it does not answer."""
+        try:
+            found = await self._reader.observe(session, request)
+        except Unreachable:
+            self._silent.add(session)
+            raise
+        self._silent.discard(session)
+        self._seen[request.component] = _Seen(request.wanted, found)
+        return found
+
+    async def once(self, session: SshSession, request: Request, urn: str) -> Observed | None:
+        """The observation of this run, made now if there is none that covers `request`. None if the node does not answer: it
+        is asked once in a run, and named in one warning."""
+        seen = self._seen.get(request.component)
+        if seen is not None and covers(seen.wanted, request.wanted):
+            return seen.found
+        if session in self._silent:
+            return None
+        if seen is not None:
+            request = replace(request, installed=seen.found.installed or request.installed, former=seen.found)
+        try:
+            return await self.read(session, request)
+        except Unreachable as error:
+            await self._engine.warn(urn, f"{error}: the plan follows its last known state")
+            return None
+
+    def last(self, component: str) -> Observed | None:
+        """The observation of this run, if there is one."""
+        seen = self._seen.get(component)
+        return seen.found if seen is not None else None
+
+
+def covers(seen: NodeStateInputs, wanted: NodeStateInputs) -> bool:
+    """Whether an observation for `seen` tells all about `wanted`: contents may differ, what is looked at may not."""
+    return (
+        (seen.units, seen.directories, seen.probes, seen.reactions)
+        == (wanted.units, wanted.directories, wanted.probes, wanted.reactions)
+        and wanted.files.keys() <= seen.files.keys()
+        and all(_kind(seen, path) == _kind(wanted, path) for path in wanted.files)
+    )
+
+
+def _kind(state: NodeStateInputs, path: str) -> tuple[bool, bool, type]:
+    file = state.files[path]
+    return file.block, file.source is None, type(file.content)

@@ -1,0 +1,102 @@
+"""Resource views: a row of the preview for each changed file and each unit step, in the engine's own display.
+
+Rows are published in previews only, so that they are never stored. The engine (3.256) breaks a stack over stored views: if
+the resource is deleted with its machine (`deletedWith`) it leaves them without their parent, two resources with a view of
+the same name are an integrity failure, and a view that the state does not know ends it in a panic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import struct_pb2
+from pulumi.runtime.proto import resource_status_pb2, resource_status_pb2_grpc
+
+from provider import plan as planning
+from provider.calls import Call
+from provider.plan import FileChange, Plan
+
+PACKAGE = "plumbline:index"
+OPERATIONS = {
+    "create": resource_status_pb2.ViewStep.CREATE,
+    "update": resource_status_pb2.ViewStep.UPDATE,
+    "delete": resource_status_pb2.ViewStep.DELETE,
+}
+OF_STEP = {planning.START: "create", planning.STOP: "delete"}
+"""How a unit step is shown; any other is an update."""
+
+SHOWN = 200
+"""Characters of a probe's output in a row."""
+
+ACTIONS = {planning.SELF_RELOAD: "reread"}
+"""Names of actions in a row, if they differ from those of the plan."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its type (File, Directory, UnitStep, UnitSetting, Probe, Foreign), its name, and facts about the change.
+
+    Facts hold paths, names and causes, never the content of a file. `operation` is create, update or delete.
+    """
+
+    kind: str
+    name: str
+    operation: str
+    facts: Mapping[str, str]
+
+
+def rows(node: str, plan: Plan, order: str | None) -> list[Row]:
+    """The rows of a plan, none if it is empty. `order` is the node's slot in its rollout group, such as "2 of 3"."""
+    return [Row(kind, f"{node}:{name}", operation, facts) for kind, name, operation, facts in _rows(plan, order)]
+
+
+def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    for kind, changes in (("File", plan.files), ("Directory", plan.directories)):
+        for change in changes:
+            facts = {"change": ", ".join(change.attributes), "because": change.because}
+            yield kind, change.path, _operation(change), _given(facts)
+    for one in plan.aside:
+        yield "Foreign", one.path, "delete", _given({"change": "moved aside", "unit": one.unit or ""})
+    for unit, verbs in plan.settings.items():
+        yield "UnitSetting", unit, "update", {"change": ", ".join(verbs)}
+    for probe in plan.probes:
+        facts = {"found": probe.found[:SHOWN], "expected": probe.expected[:SHOWN], "unit": probe.unit}
+        yield "Probe", probe.name, "update", facts
+    for step in plan.steps:
+        facts = {"action": ACTIONS.get(step.action, step.action), "because": step.because, "order": order or ""}
+        yield "UnitStep", step.unit, OF_STEP.get(step.action, "update"), _given(facts)
+
+
+def _operation(change: FileChange) -> str:
+    if planning.ADDED in change.attributes:
+        return "create"
+    return "delete" if change.removes else "update"
+
+
+def _given(facts: Mapping[str, str]) -> dict[str, str]:
+    return {key: value for key, value in facts.items() if value}
+
+
+async def publish(call: Call, shown: list[Row]) -> None:
+    """Publishes rows on the resource that the call is about. An engine without views, or one that refuses them, shows none:
+    it does not fail the run."""
+    if not (call.status_address and shown):
+        return
+    request = resource_status_pb2.PublishViewStepsRequest(token=call.status_token, steps=[_step(row) for row in shown])
+    async with grpc.aio.insecure_channel(call.status_address) as channel:
+        try:
+            await resource_status_pb2_grpc.ResourceStatusStub(channel).PublishViewSteps(request)
+        except grpc.RpcError:
+            return
+
+
+def _step(row: Row) -> resource_status_pb2.ViewStep:
+    kind = f"{PACKAGE}:{row.kind}"
+    facts = struct_pb2.Struct()
+    facts.update(row.facts)
+    # The new state alone: the engine looks up an old one in the stack's state, where it never is.
+    state = resource_status_pb2.ViewStepState(type=kind, name=row.name, inputs=facts, outputs=facts)
+    ok = resource_status_pb2.ViewStep.OK
+    return resource_status_pb2.ViewStep(status=ok, op=OPERATIONS[row.operation], type=kind, name=row.name, new=state)
