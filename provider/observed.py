@@ -104,13 +104,6 @@ class Observed(NodeStateInputs):
     files: Annotated[Mapping[str, ObservedFile], Key("Files by path.")] = field(default_factory=dict)
     directories: Annotated[Mapping[str, ObservedDirectory], Key("Directories by path.")] = field(default_factory=dict)
     units: Annotated[Mapping[str, ObservedUnit], Key("systemd units by name.")] = field(default_factory=dict)
-    pending: Annotated[
-        tuple[str, ...],
-        Key(
-            "What a broken run left to do: `<action> <unit>` for each unit that has not reacted, and `tidy` if it left "
-            "leftover files."
-        ),
-    ] = ()
     journal: Annotated[tuple[JournalEntry, ...], Key("The journal of a run that did not finish.")] = ()
     handed_over: Annotated[
         Mapping[str, str],
@@ -124,7 +117,7 @@ class Observed(NodeStateInputs):
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
 
-    FOUND: ClassVar = ("files", "directories", "units", "probes", "pending", "journal", "machine")
+    FOUND: ClassVar = ("files", "directories", "units", "probes", "journal", "machine")
     """Keys that a read finds on the node and that are stored."""
 
     KEPT: ClassVar = ("revision", "installed")

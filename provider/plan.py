@@ -30,7 +30,7 @@ from provider.changes import (
 )
 from provider.foreign import aside, named
 from provider.observed import Observed, ObservedDirectory, ObservedFile
-from provider.steps import INTERRUPTED, TIDY, setting_causes, unit_settings, unit_steps
+from provider.steps import INTERRUPTED, setting_causes, unit_settings, unit_steps
 
 __all__ = [
     "ADDED",
@@ -48,7 +48,6 @@ __all__ = [
     "START",
     "STOP",
     "STRENGTH",
-    "TIDY",
     "UNMASK",
     "Aside",
     "FileChange",
@@ -115,7 +114,7 @@ def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
         settings=settings,
         setting_causes=setting_causes(found, wanted, settings),
         steps=unit_steps(found, wanted, files, probes, moved),
-        tidy=bool(found.pending or found.journal),
+        tidy=bool(found.journal),
         probes=probes,
         aside=moved,
         warnings=(*found.notes, *named(found, wanted), *_kept(found, wanted)),
