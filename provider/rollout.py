@@ -59,7 +59,7 @@ class Rollouts:
         replacing = sorted(group.replacing)
         if replaced and len(replacing) > rollout.max_unavailable:
             return (
-                f"cannot change: {', '.join(replacing)} of rollout group {rollout.group} would be replaced in one plan, and "
+                f"{', '.join(replacing)} of rollout group {rollout.group} would be replaced in one plan, and "
                 f"{_at_most(rollout)} may be unavailable at a time. Replace them one after another"
             )
         return None
@@ -187,7 +187,7 @@ def leaving(former: Rollout | None, rollout: Rollout | None) -> str | None:
     if len(gone) <= rollout.max_unavailable:
         return None
     return (
-        f"cannot change: {', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
+        f"{', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
         "be unavailable at a time. Remove them one after another"
     )
 
