@@ -78,10 +78,10 @@ stage_block() {
   note staged "$file"
   new=$(staged "$file")
   rm -rf -- "$new"
+  # One line end after the last line, whatever was given.
+  lines=$(base64 -d)
   : >"$journal/lines"
-  base64 -d >"$journal/lines"
-  # One line end after the last line, whether it was given or not.
-  if bare "$journal/lines"; then echo >>"$journal/lines"; fi
+  [ -z "$lines" ] || printf '%s\n' "$lines" >"$journal/lines"
   if [ -e "$file" ]; then copy_file "$file" "$new"; else : >"$new"; fi
   # The whole file was ours: none of its lines is of others.
   if was_whole "$path" || [ ! -e "$file" ]; then
