@@ -159,8 +159,8 @@ def test_block_has_one_line_end_whatever_was_given(node: Node, content: str) -> 
     files = {node.at("hosts"): text(content, block=True)}
     for script in (stage(files), commit(files), scripts.finish_script(COMPONENT)) * 2:
         node.ok(script)
-    expected = "".join(f"{line}\n" for line in content.rstrip("\n").split("\n")) if content else ""
-    marked = f"# BEGIN plumbline\n{expected}# END plumbline\n" if content else ""
+    expected = content.rstrip("\n")
+    marked = f"# BEGIN plumbline\n{expected}\n# END plumbline\n"
     assert (node.root / "hosts").read_text() == f"x\n{marked}"
 
 
