@@ -97,6 +97,12 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 
+N ?= 10000
+SEED ?=
+.PHONY: fuzz
+fuzz: .venv/installed ## judge N random configurations (10000): each must give an error or a plan; SEED repeats a run
+	@$(PYTHON) -m tests.fuzz --number $(N) --seed "$(SEED)"
+
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 

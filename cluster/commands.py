@@ -63,7 +63,8 @@ def etcd_membership(cluster: Cluster, node: Node) -> CommandStep:
         undone_always=True,
         # Deleted in reverse: before any member's files, units and machine.
         after=tuple(
-            After(step_name(member.name, etcd.COMPONENT), "a member leaves the list while all members run") for member in members
+            After(step_name(member.name, etcd.COMPONENT), "a member leaves the list while all members run")
+            for member in members
         ),
     )
 

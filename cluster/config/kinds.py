@@ -50,6 +50,14 @@ def host(text: str) -> Host:
         raise ValueError(f"'{text}' is neither a DNS domain nor an IPv4 address") from None
 
 
+def path(text: str) -> Path:
+    """A path; `~` and `~<user>` are home folders."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"'{text}' begins with the home folder of a user that does not exist") from None
+
+
 def taint(text: str) -> Taint:
     """A taint, `key=value:Effect` or `key:Effect`."""
     if (wrong := syntax.taint(text)) is not None:
@@ -61,7 +69,7 @@ def taint(text: str) -> Taint:
 
 PARSERS: dict[Any, tuple[Callable[[str], Any], Any]] = {
     str: (str, ""),
-    Path: (lambda text: Path(text).expanduser(), Path()),
+    Path: (path, Path()),
     IPAddress: (address, IPv4Address(0)),
     IPNetwork: (network, IPv4Network((0, 32))),
     Host: (host, ""),
@@ -150,7 +158,7 @@ def _text(reader: Reader, one: Key, kind: Any, default: Any) -> Any:
             reader.error(one.name, f"is missing{': ' + missing if missing else ''}")
         return placeholder
     try:
-        return _checked(one, parse(text))
+        return _checked(one, parse(_clean(text)))
     except ValueError as error:
         reader.error(one.name, str(error))
         return placeholder
@@ -170,6 +178,13 @@ def _choice(text: str, choices: Mapping[str, Any], kind: Any) -> Any:
     return choices[text]
 
 
+def _clean(text: str) -> str:
+    """The text, if it can be a part of a path, a command or a file's line."""
+    if "\0" in text:
+        raise ValueError("contains a null byte: remove it")
+    return text
+
+
 def _checked(one: Key, value: Any) -> Any:
     if one.check is not None and (wrong := one.check.wrong(value)) is not None:
         raise ValueError(wrong)
@@ -182,19 +197,19 @@ def _list(reader: Reader, one: Key, default: Any) -> Any:
     parse, _ = PARSERS[element_type(one.type)]
     found: dict[int, Any] = {}
     for index, text in enumerate(reader.value(one.name, list) or []):
-        path = f"{one.name}[{index}]"
+        place = f"{one.name}[{index}]"
         if not isinstance(text, str):
-            reader.error(path, f"is {describe(text)}, not text")
+            reader.error(place, f"is {describe(text)}, not text")
             continue
         try:
-            value = _checked(one, parse(text))
+            value = _checked(one, parse(_clean(text)))
         except ValueError as error:
-            reader.error(path, str(error))
+            reader.error(place, str(error))
             continue
         identity = one.identity or (lambda value: value)
         same = [earlier for earlier, other in found.items() if identity(other) == identity(value)]
         if same:
-            reader.error(path, f"repeats {reader.at(one.name)}[{same[0]}]: remove one of them")
+            reader.error(place, f"repeats {reader.at(one.name)}[{same[0]}]: remove one of them")
         found[index] = value
     return tuple(found.values())
 

@@ -86,6 +86,8 @@ def check_value(schema: Schema, kind: str, value: Any, path: str) -> Iterator[tu
             yield path, f"{value!r} is not a list"
             return
         for index, one in enumerate(value):
+            if one is None:
+                yield f"{path}[{index}]", "is null: remove the entry"
             yield from check_value(schema, kind.removeprefix("list of "), one, f"{path}[{index}]")
     elif kind.startswith("map of "):
         if not isinstance(value, Mapping):

@@ -15,11 +15,13 @@ report_journal() {
     kept=$home/journal/$component
     [ -s "$kept/log" ] || continue
     while IFS="$tab" read -r act one two three; do
+      [ -n "$one" ] || continue
       printf 'journal\t%s\t%s\t%s\t%s\t%s\n' "$component" "$act" "$one" "$two" "$three"
       case $act in
         file | block)
           printf '%s\n' "$two" >>"$work/paths"
-          [ ! "$kept/kept/$one" -ef "$two" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$two" ;;
+          { [ ! "$kept/kept/$one" -ef "$two" ] && ! cmp -s "$kept/kept/$one" "$two"; } ||
+            printf 'journal\t%s\tunswapped\t%s\n' "$component" "$two" ;;
         absent)
           printf '%s\n' "$one" >>"$work/paths"
           [ -e "$one" ] || [ -L "$one" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$one" ;;
@@ -33,7 +35,7 @@ report_journal() {
 }
 """
 
-LAST = ("file", "shape", "block", "moved", "react")
+LAST = ("file", "shape", "block", "unmade", "moved", "react")
 """Acts whose path or unit is the last field, after those that undo them."""
 
 

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 
 from nodestate import Probe
 from provider.observed import JournalEntry
-from provider.remote import journal, read_journal, read_paths, read_units
+from provider.remote import read_journal, read_paths, read_units
 from provider.remote.paths import ExpectedFile, FoundPath
 from provider.remote.shell import HOME, call, whole
 
@@ -155,13 +155,13 @@ class Report:
 
 def read_script(asked: Questions) -> str:
     """Prints the report that answers these questions."""
-    lines = [f"home={HOME}", START, read_paths.READ, read_units.READ, read_journal.READ, journal.READ, "report_node"]
+    lines = [f"home={HOME}", START, read_paths.READ, read_units.READ, read_journal.READ, "report_node"]
     lines += [
         call("start_probe", component, name, str(probe.seconds), probe.command)
         for component, probes in asked.probes.items()
         for name, probe in probes.items()
     ]
-    lines += [journal.report(asked.components), read_journal.report(asked.components), "report_notes"]
+    lines += [read_journal.report(asked.components), "report_notes"]
     lines += [read_paths.expect_file(path, file) for path, file in asked.files.items()]
     lines += [read_paths.expect_path(path) for path in asked.paths]
     lines.append("report_paths")

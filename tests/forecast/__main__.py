@@ -1,0 +1,103 @@
+"""`make forecast-check`: does a preview name exactly what the update then does? Mutates real nodes and compares.
+
+Boots four container hosts in a network namespace, brings them up by NodeStates, and runs rounds of mutations, one or two
+per node and round. Everything that it started ends with it. Needs root, and the engine (`make tools`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from lab import netns
+from lab.context import Lab
+from tests.forecast import hosts, rendered, rounds, services
+from tests.forecast.hosts import ROOT, Hosts
+from tests.forecast.stack import Stack
+from tests.forecast.world import World
+
+
+def main() -> int:
+    """Runs the check; 0 if every forecast came true."""
+    parsed = _parser().parse_args()
+    if parsed.inside:
+        return _inside(parsed)
+    with (
+        tempfile.TemporaryDirectory(prefix="forecast-") as folder,
+        hosts.namespace(Path(folder), f"forecast-{os.getpid()}") as lab,
+    ):
+        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, folder]
+        return subprocess.run(netns.enter(lab, command), cwd=ROOT, check=False).returncode
+
+
+def _inside(parsed: argparse.Namespace) -> int:
+    name, folder = parsed.inside
+    begun = time.monotonic()
+
+    def log(line: str) -> None:
+        print(f"{time.monotonic() - begun:5.0f} s  {line}", flush=True)
+
+    nodes = Hosts(Lab(Path(folder), name))
+    nodes.up()
+    stack = Stack(Path(folder) / "stack", nodes, worlds(nodes))
+    try:
+        log(f"seed {parsed.seed}: {len(nodes.names)} hosts run; first update")
+        _, failure = stack.up()
+        if failure:
+            print(failure, file=sys.stderr)
+            return 2
+        check = rounds.Check(nodes, stack, parsed.seed, log, plant=parsed.plant)
+        try:
+            cases = check.run(parsed.count)
+        except rounds.Broken as error:
+            print(f"the check broke off: {error}", file=sys.stderr)
+            return 2
+    finally:
+        nodes.hang_up()
+    for kind, number in sorted(rounds.summary(cases).items()):
+        print(f"{number:5}  {kind}")
+    wrong = [case for case in cases if case.lies]
+    for case in wrong:
+        print(f"seed {parsed.seed}, {case.node}: {case.title}")
+        for line in case.lies:
+            print(f"  {line}")
+    print(f"forecast = deed: {len(cases) - len(wrong)}/{len(cases)}")
+    return 1 if wrong else 0
+
+
+def worlds(nodes: Hosts) -> dict[str, World]:
+    """The desired state of each node before the first mutation."""
+    lab, cluster = nodes.lab, rendered.load(nodes)
+    tools = [hosts.sha256(lab, f"{hosts.VARIANT}/tool-{number}") for number in range(3)]
+    made = {}
+    for name in nodes.names:
+        issuer = rendered.Issuer()
+        components = rendered.components(cluster, name, issuer)
+        components |= {"services": services.services(issuer, tools[0]), "other": services.other()}
+        source = cluster.kubernetes.artifacts.kubelet
+        variant = {
+            "url": f"{hosts.MIRROR}/{hosts.VARIANT}/kubelet",
+            "sha256": hosts.sha256(lab, f"{hosts.VARIANT}/kubelet"),
+        }
+        made[name] = World(name, components, issuer, tools, [{"url": source.url, "sha256": source.sha256}, variant])
+    return made
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.forecast", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same mutations")
+    parser.add_argument(
+        "--count", type=int, default=200, help="cases: one node in one round, with one or two mutations"
+    )
+    parser.add_argument("--plant", action="store_true", help="restart a unit behind the program's back: must fail")
+    parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

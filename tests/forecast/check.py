@@ -1,0 +1,49 @@
+"""Compares a node's forecast with what happened to it. Pure: events and records in, sentences out."""
+
+from __future__ import annotations
+
+from tests.forecast.forecast import Forecast
+from tests.forecast.record import ADDED, RESTART, START, WRITTEN, Happened, Record
+
+
+def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str]) -> list[str]:
+    """Every difference between the forecast and what happened. `shared` are the files of which only a block is managed:
+    for them any kind of change is the same."""
+    found = []
+    for path in sorted(forecast.paths.keys() | happened.paths.keys()):
+        said, did = forecast.paths.get(path), happened.paths.get(path)
+        if said != did and not (path in shared and said and did) and not _same(said, did, before, path):
+            found.append(f"{path}: forecast {said or 'nothing'}, happened {did or 'nothing'}")
+    for unit in sorted(forecast.steps.keys() | happened.steps.keys() | forecast.conditional):
+        said, did = forecast.steps.get(unit), happened.steps.get(unit)
+        if unit in forecast.conditional and said is None:
+            said = "conditional restart"
+            if did in (None, RESTART):
+                continue
+        if said != did and not _either(said, did, before, unit):
+            found.append(f"{unit}: forecast {said or 'nothing'}, happened {did or 'nothing'}")
+    return found
+
+
+def disruptions(happened: Happened) -> list[str]:
+    """What happened, in words; for a node on which nothing should."""
+    return [
+        *(f"{path}: {kind}" for path, kind in happened.paths.items()),
+        *(f"{unit}: {step}" for unit, step in happened.steps.items()),
+        *(f"{unit}: enablement" for unit in sorted(happened.settings)),
+    ]
+
+
+def _same(said: str | None, did: str | None, before: Record, path: str) -> bool:
+    """A symlink in a file's place that is replaced is written; a directory that is removed and made again is the same."""
+    was = before.paths.get(path)
+    if was is None:
+        return False
+    return ({said, did} == {ADDED, WRITTEN} and was.kind == "l") or (was.kind == "d" and (said, did) == (WRITTEN, None))
+
+
+def _either(said: str | None, did: str | None, before: Record, unit: str) -> bool:
+    """A unit that fails again and again runs and does not run: to start it and to restart it are the same; and systemd
+    may have given up on it, or started it once more, while the update ran."""
+    was = before.units.get(unit)
+    return was is not None and was.failing and {said, did} <= {START, RESTART}

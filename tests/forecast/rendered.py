@@ -1,0 +1,169 @@
+"""The kubelet, the container runtime and the pod routes of stack `hosts`, as the program itself renders them.
+
+There is no control plane: the kubelet runs static pods and retries to reach an API server.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cluster import plan as planning
+from cluster.config.load import load_config
+from cluster.config.model import Cluster
+from cluster.node import container_runtime, kubelet, paths, pod_network
+from cluster.node.binaries import binaries
+from cluster.rendering import dump_yaml
+from cluster.step import NodeStateStep, Part
+from nodestate import File, NodeState, to_wire
+from tests.forecast.hosts import Hosts
+
+POD = "proof"
+POD_UNIT = f"{POD}.service"
+POD_UNIT_FILE = f"{paths.UNITS}/{POD_UNIT}"
+POD_MANIFEST = f"{paths.MANIFESTS}/{POD}.yaml"
+KUBE_PROXY = "kube-proxy"
+PUBLIC = {"mode": "0644", "owner": "root", "group": "root"}
+UNIT_TEXT = f"""[Unit]
+Wants=kubelet.service
+After=kubelet.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+TimeoutStartSec=100
+ExecStart={{script}} {POD} {POD_MANIFEST}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Issuer:
+    """A CA that issues the certificates of the rendered states."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.certificate = self._issue("forecast-ca", self._key, "forecast-ca", ca=True)
+
+    def leaf(self, name: str) -> tuple[str, str]:
+        """A new certificate for `name`, and its private key, in PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        return self._issue(name, key, "forecast-ca"), key.private_bytes(
+            encoding, form, serialization.NoEncryption()
+        ).decode()
+
+    def _issue(self, name: str, key: ec.EllipticCurvePrivateKey, issuer: str, ca: bool = False) -> str:
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=30))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def load(hosts: Hosts) -> Cluster:
+    """The configuration of stack `hosts`, with the keys and checksums of this lab."""
+    return load_config(hosts.configured, hosts.lab.project)
+
+
+def components(cluster: Cluster, node: str, issuer: Issuer) -> dict[str, dict[str, Any]]:
+    """The NodeStates of a node by component, in their order, in wire form."""
+    steps = {step.component: step for step in planning.plan(cluster).of_node(node)}
+    runtime, agent = steps[container_runtime.COMPONENT], steps[kubelet.COMPONENT]
+    network = without(steps[pod_network.COMPONENT].state, KUBE_PROXY)
+    return {
+        "runtime": to_wire(replace(_pause_only(runtime.state, cluster), rollout=None)),
+        "kubelet": _issued(agent, issuer),
+        "network": to_wire(replace(network, rollout=None)),
+        "pod": _own(cluster),
+    }
+
+
+def _issued(step: NodeStateStep, issuer: Issuer) -> dict[str, Any]:
+    files: dict[str, File] = {}
+    pairs: dict[str, tuple[str, str]] = {}
+    for file in step.issued:
+        if file.text.of == "ca":
+            files[file.path] = File(issuer.certificate, mode=file.mode)
+            continue
+        pair = pairs.setdefault(file.text.of, issuer.leaf(file.text.of))
+        files[file.path] = File(pair[0] if file.text.part is Part.CERTIFICATE else pair[1], mode=file.mode)
+    return to_wire(replace(step.state, files={**step.state.files, **files}, rollout=None))
+
+
+def without(state: NodeState, name: str) -> NodeState:
+    """A state without one static pod: its folder, manifest, unit, and everything that refers to them."""
+    unit = f"{name}.service"
+
+    def kept(path: str) -> bool:
+        return not path.startswith(
+            (f"{paths.KUBERNETES}/{name}", f"{paths.MANIFESTS}/{name}.", f"{paths.UNITS}/{unit}")
+        )
+
+    files = {path: file for path, file in state.files.items() if kept(path)}
+    return replace(
+        state,
+        files=files,
+        directories={path: one for path, one in state.directories.items() if kept(path)},
+        units={one: shape for one, shape in state.units.items() if one != unit},
+        reactions=tuple(one for one in state.reactions if one.unit != unit),
+        readiness=tuple(one for one in state.readiness if one.unit != unit),
+        probes={one: probe for one, probe in state.probes.items() if probe.unit != unit},
+        verifications=tuple(one for one in state.verifications if all(path in files for path in one.files)),
+        pre_start=tuple(one for one in state.pre_start if one.unit != unit),
+        pre_delete=tuple(one for one in state.pre_delete if one.unit != unit),
+    )
+
+
+def _pause_only(state: NodeState, cluster: Cluster) -> NodeState:
+    """Only the pause image is imported: no other pod runs here, and the other images are hundreds of megabytes."""
+    artifacts = cluster.kubernetes.artifacts
+    few = replace(
+        cluster,
+        kubernetes=replace(
+            cluster.kubernetes,
+            artifacts=replace(artifacts, images=tuple(one for one in artifacts.images if "pause" in one.name)),
+        ),
+    )
+    return container_runtime.plan(few, few.nodes[-1]).state
+
+
+def manifest(image: str, note: str) -> str:
+    """The manifest of a static pod that sleeps."""
+    return dump_yaml(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": POD, "namespace": "kube-system", "annotations": {"note": note}},
+            "spec": {
+                "hostNetwork": True,
+                "terminationGracePeriodSeconds": 1,
+                "containers": [{"name": POD, "image": image, "imagePullPolicy": "Never"}],
+            },
+        }
+    )
+
+
+def _own(cluster: Cluster) -> dict[str, Any]:
+    image = cluster.kubernetes.artifacts.pause_image
+    return {
+        "files": {
+            POD_MANIFEST: {"content": manifest(image, "0"), "mode": "0600", "owner": "root", "group": "root"},
+            POD_UNIT_FILE: {"content": UNIT_TEXT.format(script=binaries(cluster).static_pod), **PUBLIC},
+        },
+        "directories": {},
+        "units": {POD_UNIT: {"enabled": True, "active": True}},
+        "reactions": [{"unit": POD_UNIT, "action": "restart", "files": [POD_MANIFEST]}],
+    }

@@ -1,0 +1,273 @@
+"""The rounds: mutate every node, preview, update, and compare node by node."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.forecast import check, forecast, record
+from tests.forecast.forecast import Forecast
+from tests.forecast.hosts import Hosts
+from tests.forecast.mutations import BY_HAND, SETTLE, Maker, Mutation
+from tests.forecast.programs import BY_PROGRAM
+from tests.forecast.record import Happened, Record
+from tests.forecast.stack import Stack
+from tests.forecast.world import World
+
+Records = dict[str, Record]
+CHANCES: dict[Maker, int] = {**BY_HAND, **BY_PROGRAM}
+PAIRS, INTERRUPTED_EVERY, APPROVED_EVERY = 0.4, 8, 10
+WAIT_SECONDS = 120
+PLAIN, INTERRUPTED, APPROVED = "", "interrupted run", "approved plan"
+POINTS = ("stage", "commit", "restart", "ready", "finish")
+"""Remote operations after which an interrupted run is killed."""
+
+
+class Broken(Exception):
+    """The check itself cannot go on: nothing is said about the forecast."""
+
+
+@dataclass
+class Case:
+    """One node in one round: its mutations, what was forecast, what happened, and the differences."""
+
+    node: str
+    mutations: list[Mutation]
+    round_kind: str = PLAIN
+    forecast: Forecast = field(default_factory=Forecast)
+    happened: Happened = field(default_factory=lambda: Happened({}, {}, frozenset()))
+    lies: list[str] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The mutations in words."""
+        parts = [f"{one.kind} ({one.text})" for one in self.mutations]
+        return " + ".join([*([self.round_kind] if self.round_kind else []), *parts])
+
+
+class Check:
+    """Runs rounds until `count` cases are done. `log` gets a line per round."""
+
+    def __init__(self, hosts: Hosts, stack: Stack, seed: int, log: Callable[[str], None], plant: bool) -> None:
+        self.hosts, self.stack, self.log, self.plant = hosts, stack, log, plant
+        self.seed, self.rng = seed, Random(seed)
+        self.cases: list[Case] = []
+
+    @property
+    def worlds(self) -> dict[str, World]:
+        """The desired states by node."""
+        return dict(self.stack.worlds)
+
+    def run(self, count: int) -> list[Case]:
+        """All cases. Raises Broken."""
+        number = 0
+        while len(self.cases) < count:
+            number += 1
+            begun = time.monotonic()
+            kind = PLAIN
+            if number % INTERRUPTED_EVERY == 0:
+                kind = INTERRUPTED
+            elif number % APPROVED_EVERY == 0:
+                kind = APPROVED
+            made = self._round(kind)[: count - len(self.cases)]
+            self.cases += made
+            wrong = sum(bool(one.lies) for one in made)
+            self.log(
+                f"round {number}{f' ({kind})' if kind else ''}: {len(self.cases)}/{count} in "
+                f"{time.monotonic() - begun:.0f} s{f', {wrong} WRONG' if wrong else ''}"
+            )
+            for case in made:
+                self.log(f"  {case.node}: {case.title}")
+                for lie in case.lies:
+                    self.log(f"    LIE {lie}")
+        return self.cases
+
+    def _round(self, kind: str) -> list[Case]:
+        former = {name: world.copy() for name, world in self.worlds.items()}
+        cases = {name: Case(name, self._mutations(world), kind) for name, world in self.worlds.items()}
+        self._by_hand(cases)
+        if kind == INTERRUPTED:
+            self._interrupt(former)
+        before = self.records()
+        plan = self.stack.folder / "plan.json" if kind == APPROVED else None
+        try:
+            announced = forecast.read(self.stack.preview(plan))
+        except Exception as error:
+            raise Broken(f"the preview failed: {error}") from error
+        for name, changed in self._differences(before, self.records()).items():
+            cases[name].lies += [f"the preview changed {one}" for one in check.disruptions(changed)]
+        behind = self._behind(plan)
+        if plan is not None:
+            before = self.records()
+        events, failure = self._up(plan)
+        after = self.records()
+        for name, happened in self._differences(before, after).items():
+            case = cases[name]
+            case.forecast, case.happened = announced.get(name, Forecast()), happened
+            shared = {path for world in (former[name], self.worlds[name]) for path in _shared(world)}
+            refused = [one.refused for one in case.mutations if one.refused]
+            if name in behind:
+                case.lies += [f"refused plan: {one}" for one in check.disruptions(happened)]
+            elif refused or behind:
+                continue
+            else:
+                case.lies += check.lies(case.forecast, before[name], happened, shared)
+                case.lies += [f"not as desired: {one}" for one in self.worlds[name].wrong(after[name])]
+        self._after_failure(cases, behind, events, failure, before, after)
+        return list(cases.values())
+
+    def records(self) -> Records:
+        """Every node as it is now."""
+        scripts = {
+            name: record.script(
+                world.recorded_units(), {key: str(probe["command"]) for key, probe in world.probes.items()}
+            )
+            for name, world in self.worlds.items()
+        }
+        return {name: record.parse(printed) for name, printed in self.hosts.run_each(scripts).items()}
+
+    def _differences(self, before: Records, after: Records) -> dict[str, Happened]:
+        return {name: record.difference(before[name], after[name]) for name in after}
+
+    def _mutations(self, world: World) -> list[Mutation]:
+        wanted = 2 if self.rng.random() < PAIRS else 1
+        found: list[Mutation] = []
+        for _ in range(50):
+            [maker] = self.rng.choices(list(CHANCES), weights=list(CHANCES.values()))
+            made = maker(self.rng, world)
+            if made is not None:
+                found.append(made)
+            if len(found) == wanted or any(one.reimage or one.refused for one in found):
+                return found
+        raise Broken(f"no mutation applies to {world.node}")
+
+    def _by_hand(self, cases: dict[str, Case]) -> None:
+        for name, case in cases.items():
+            for one in case.mutations:
+                if one.reimage:
+                    self.hosts.reimage(name)
+                if one.forget:
+                    self.stack.forget(self.worlds[name], one.forget)
+        scripts = {
+            name: SETTLE + "\n".join(f"{one.hand}\n" for one in case.mutations if one.hand)
+            for name, case in cases.items()
+        }
+        self.hosts.run_each(scripts)
+
+    def _interrupt(self, former: dict[str, World]) -> None:
+        """Kills an update at some operation; then half of the programs are as they were before it."""
+        point = self.rng.choice(POINTS)
+        self.stack.trace.unlink(missing_ok=True)
+        ended = threading.Event()
+
+        def kill() -> None:
+            while not ended.wait(0.01):
+                if self.stack.trace.exists() and f'"op": "{point}"' in self.stack.trace.read_text():
+                    break
+            for pid in list(self.stack.engines()):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        self.stack.up()
+        ended.set()
+        killer.join()
+        self._wait("the killed engine's end", lambda: not list(self.stack.engines()))
+        self.stack.unlock()
+        # A script that a node has received runs to its end.
+        self.hosts.run_each(dict.fromkeys(self.worlds, SCRIPTS_ENDED))
+        for name in sorted(self.worlds):
+            if self.rng.random() < 0.5:
+                self.stack.worlds[name].components = former[name].components
+                self.stack.worlds[name].names = former[name].names
+
+    def _behind(self, plan: Path | None) -> set[str]:
+        """Changes nodes after the plan was approved; returns their names."""
+        if plan is None:
+            return set()
+        names = set(self.rng.sample(sorted(self.worlds), 2))
+        script = "echo '# after the plan' >>/etc/forecast/web.conf; systemctl stop idle.service\n"
+        self.hosts.run_each(dict.fromkeys(sorted(names), script))
+        return names
+
+    def _up(self, plan: Path | None) -> tuple[list[object], str]:
+        """An update. A planted lie restarts a unit of the first node meanwhile."""
+        if self.plant:
+            self.plant = False
+            name = min(self.worlds)
+            thread = threading.Thread(target=self.hosts.run, args=(name, "systemctl restart idle.service"))
+            thread.start()
+            thread.join()
+        events, failure = self.stack.up(plan)
+        return list(events), failure
+
+    def _after_failure(
+        self,
+        cases: dict[str, Case],
+        behind: set[str],
+        events: list[object],
+        failure: str,
+        before: Records,
+        after: Records,
+    ) -> None:
+        """An update fails only where that was to be expected; then the nodes are repaired for the next round."""
+        refused = {name: one for name, case in cases.items() for one in case.mutations if one.refused}
+        if not failure and not refused and not behind:
+            return
+        for name, mutation in refused.items():
+            if mutation.refused not in failure:
+                cases[name].lies.append(f"the update does not name {mutation.refused}")
+        if behind and not failure:
+            for name in behind:
+                cases[name].lies.append("the plan was carried out although the node had changed since")
+        if failure and not refused and not behind:
+            told = [line for line in failure.splitlines() if "error:" in line] or failure.splitlines()[-5:]
+            for case in cases.values():
+                if case.lies:
+                    case.lies += [f"up: {line.strip()[:300]}" for line in told if f"{case.node}:" in line] or [
+                        f"up: {told[0].strip()[:300]}"
+                    ]
+        self.hosts.run_each({name: one.undo for name, one in refused.items()})
+        _, again = self.stack.up()
+        if again:
+            raise Broken(f"a second update failed, too: {again[-3000:]}")
+
+    @staticmethod
+    def _wait(what: str, probe: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + WAIT_SECONDS
+        pause = threading.Event()
+        while not probe():
+            if time.monotonic() > deadline:
+                raise Broken(f"not within {WAIT_SECONDS} s: {what}")
+            pause.wait(0.05)
+
+
+SCRIPTS_ENDED = """
+for try in $(seq 600); do
+  fuser -s /run/plumbline/*.lock 2>/dev/null || exit 0
+  sleep 0.1
+done
+echo "a script of the killed run still works" >&2
+exit 1
+"""
+
+
+def _shared(world: World) -> set[str]:
+    return {path for path, file in world.files.items() if file.get("block")}
+
+
+def summary(cases: list[Case]) -> Counter[str]:
+    """How often each kind of mutation was made."""
+    return Counter(one.kind for case in cases for one in case.mutations) + Counter(
+        case.round_kind for case in cases if case.round_kind
+    )

@@ -1,0 +1,1 @@
+"""Random configurations, generated from a seed."""
