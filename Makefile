@@ -21,6 +21,7 @@ up: packages tools ## start the machines of STACK (dev, small, hosts; by default
 _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
+	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
 	@$(PULUMI) up --yes --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
@@ -29,6 +30,7 @@ require-stack:
 	@test -n "$(STACK)" || { echo "no stack is running here: run make up, or set STACK=<stack>"; exit 1; }
 
 down: require-stack tools ## run `pulumi destroy` on STACK and stop the lab; the build cache stays
+	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
 	@if $(PULUMI) stack select $(STACK) 2>/dev/null; then \
 	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK) && \
 	  { grep -q 'secure: ' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml; }; fi
@@ -44,8 +46,13 @@ preview: require-stack tools ## show what `make up` would change on STACK, line 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
 
-doctor: .venv/installed ## show what was found, what is used, and what is missing
-	@$(PYTHON) -m toolchain doctor
+doctor: .venv/installed ## show what was found, what is used, and what is missing; NODES=1: on every node of STACK
+	@$(if $(NODES),$(MAKE) --no-print-directory _doctor-nodes,$(PYTHON) -m toolchain doctor)
+
+.PHONY: _doctor-nodes
+_doctor-nodes: require-stack
+	@{ $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive stack output --stack $(STACK) --show-secrets --json machines 2>/dev/null || true; } | \
+	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status.doctor $(STACK)
 
 env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
@@ -93,7 +100,7 @@ test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 
 test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
-	go=$$($(PYTHON) -m toolchain go); cd toolchain/command; "$$go" vet ./...; "$$go" test ./...
+	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node
-from cluster.node import paths
+from cluster.node import paths, rollouts
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import ETCD_CIPHERS
 from cluster.rendering import read_template, render
@@ -17,7 +17,7 @@ from nodestate import Action, Directory, File, Hook, NodeState, Probe, Reaction,
 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
-GROUP = "etcd"
+GROUP = rollouts.CONTROL_PLANE
 CLIENT_PORT = 2379
 PEER_PORT = 2380
 LOCAL = url("127.0.0.1", CLIENT_PORT)
