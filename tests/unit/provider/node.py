@@ -72,9 +72,7 @@ class Node:
         found = {}
         for path in sorted(self.root.rglob("*")):
             state = path.lstat()
-            content = (
-                os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
-            )
+            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b""
             found[str(path.relative_to(self.root))] = (
                 stat.filemode(state.st_mode),
                 f"{state.st_uid}:{state.st_gid}",
