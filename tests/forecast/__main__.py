@@ -55,6 +55,8 @@ def _inside(parsed: argparse.Namespace) -> int:
         try:
             cases = check.run(parsed.count)
         except rounds.Broken as error:
+            for case in check.running:
+                print(f"seed {parsed.seed}, {case.node}: {case.title}")
             print(f"the check broke off: {error}", file=sys.stderr)
             return 2
     finally:

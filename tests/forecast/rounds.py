@@ -53,7 +53,7 @@ class Case:
 
 
 class Check:
-    """Runs rounds until `count` cases are done. `log` gets a line per round."""
+    """Runs rounds until `count` cases are done. `log` gets a line per round. `running` are the cases of the last round."""
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class Check:
         self.rng = Random(seed)
         self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
         self.cases: list[Case] = []
+        self.running: list[Case] = []
 
     @property
     def worlds(self) -> dict[str, World]:
@@ -101,6 +102,7 @@ class Check:
     def _round(self, kind: str) -> list[Case]:
         former = {name: world.copy() for name, world in self.worlds.items()}
         cases = {name: Case(name, self._mutations(world), kind) for name, world in self.worlds.items()}
+        self.running = list(cases.values())
         self._by_hand(cases)
         if kind == INTERRUPTED:
             self._interrupt(former)
