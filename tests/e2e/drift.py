@@ -118,7 +118,7 @@ def refused_setting_stops_at_the_first_node(project: Project, groups: Sequence[S
 
 
 def kubelet_refuses_before_the_swap(project: Project, node: str) -> None:
-    """What the kubelet refuses is refused on the node before any file is replaced: the kubelet is not restarted."""
+    """A setting that the kubelet refuses is refused on the node before any file is replaced: the kubelet is not restarted."""
     assert "cgroup2" not in project.ssh(node, "stat -f -c %T /sys/fs/cgroup"), "needs a host with control groups v1"
     before = project.started(node)
     good = project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml")
