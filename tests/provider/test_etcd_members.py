@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def test_changed_addresses_keep_the_quorum(stack: Members) -> None:
         stack.up(refresh=True)
         others = [other for other in ADDRESSES if other != name]
         for other in (*others, name):
-            until(f"{other} serves", lambda other=other: healthy(hosts, other), 20)
+            until(f"{other} serves", partial(healthy, hosts, other), 20)
             assert hosts.listed(other) == {one: f"https://{at}:2380" for one, at in hosts.addresses.items()}
     for name in ADDRESSES:
         assert "stored" in hosts.etcdctl(name, "get kept --consistency=s")
