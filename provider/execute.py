@@ -20,7 +20,7 @@ from provider.errors import NodeError, Unreachable
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
-from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, unannounced
+from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
 from provider.rollout import Confirm, Disruption, Rollouts
 from provider.ssh import SshSession
 
@@ -127,7 +127,7 @@ class Execution:
         disruption = Disruption(
             change.session, change.component, change.wanted, log, change.old.rollout if change.old else None, checked
         )
-        if not disruptive(plan):
+        if not disruptive(plan) or revives(plan, found):
             async with self._rollouts.returned(disruption) as confirm:
                 with self._rollouts.busy():
                     return await self._apply(change, found, plan, confirm, log)
