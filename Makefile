@@ -9,19 +9,23 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
 
-up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`
+# A node that fails does not keep the others from being updated; the run fails at the end.
+UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
+
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
 .PHONY: _up
 _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
-	@$(PULUMI) up --yes --stack $(STACK)
+	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
+	@$(PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack
@@ -29,6 +33,7 @@ require-stack:
 	@test -n "$(STACK)" || { echo "no stack is running here: run make up, or set STACK=<stack>"; exit 1; }
 
 down: require-stack tools ## run `pulumi destroy` on STACK and stop the lab; the build cache stays
+	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
 	@if $(PULUMI) stack select $(STACK) 2>/dev/null; then \
 	  $(PULUMI) destroy --yes --stack $(STACK) && $(PULUMI) stack rm --yes --preserve-config $(STACK) && \
 	  { grep -q 'secure: ' Pulumi.$(STACK).yaml || sed -i '/^encryptionsalt: /d' Pulumi.$(STACK).yaml; }; fi
@@ -40,6 +45,10 @@ status: require-stack tools ## read every node of STACK live, and print a table
 
 preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)
+
+plan: require-stack tools ## save what `make preview` shows into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
+	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
+	@$(PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
@@ -98,7 +107,7 @@ test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 
 test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
-	go=$$($(PYTHON) -m toolchain go); cd toolchain/command; "$$go" vet ./...; "$$go" test ./...
+	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 

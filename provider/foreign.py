@@ -12,7 +12,10 @@ from provider.observed import Observed
 def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
     """The foreign paths that the program wants to be moved aside."""
     return tuple(
-        sorted((one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED), key=lambda one: one.path)
+        sorted(
+            (one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED),
+            key=lambda one: (one.path, one.unit or ""),
+        )
     )
 
 
@@ -21,7 +24,7 @@ def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
     return tuple(
         f"{one.path} is not declared by the program"
         + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
-        for one, how in sorted(_foreign(found, wanted), key=lambda one: one[0].path)
+        for one, how in sorted(_foreign(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
         if how == Foreign.NAMED
     )
 
@@ -35,6 +38,15 @@ def _foreign(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, 
                 yield Aside(entry), directory.foreign
     for name, unit in wanted.units.items():
         observed = found.units.get(name)
-        for path in observed.drop_ins if observed is not None else ():
+        if observed is None:
+            continue
+        for path in (*observed.drop_ins, *([observed.fragment] if observed.fragment else [])):
             if path not in ours:
-                yield Aside(path, name), unit.foreign_drop_ins
+                yield Aside(path, name), _movable(path, name, unit.foreign_drop_ins)
+
+
+def _movable(path: str, unit: str, how: Foreign) -> Foreign:
+    """A drop-in for a whole family of units is not moved for one of them, nor a file of the operating system."""
+    own = path.split("/")[-2] == f"{unit}.d" or path.rpartition("/")[2] == unit
+    movable = own and path.startswith(("/etc/", "/run/"))
+    return Foreign.NAMED if how == Foreign.REMOVED and not movable else how

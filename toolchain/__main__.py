@@ -2,7 +2,7 @@
 
 install makes them ready. env prints the exports that `pulumi` needs: eval "$(python -m toolchain env)". doctor prints a
 table of what was found, what is used and what is missing. go prints the path of a Go compiler, and fetches one if there
-is none.
+is none. unlock removes the locks that killed runs of a stack left in a local state folder.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from builder import golang
 from builder.errors import UserError
-from toolchain import build, doctor
+from toolchain import build, doctor, locks
 from toolchain.environment import environment
 
 
@@ -24,7 +24,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m toolchain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=["install", "env", "doctor", "go"])
+    parser.add_argument("task", choices=["install", "env", "doctor", "go", "unlock"])
+    parser.add_argument("stack", nargs="?", help="for unlock")
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
     # `| head` ends this process without a traceback.
@@ -34,6 +35,9 @@ def main() -> int:
             build.install()
         elif arguments.task == "go":
             print(golang.find().path)
+        elif arguments.task == "unlock":
+            for line in locks.clear_stale(arguments.project, arguments.stack or parser.error("unlock needs a stack")):
+                print(line)
         elif arguments.task == "env":
             for name, value in environment(arguments.project).items():
                 print(f"export {name}={shlex.quote(value)}")

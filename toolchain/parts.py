@@ -11,6 +11,8 @@ from builder import cache
 from builder.versions import VERSIONS, number
 
 SOURCES = Path(__file__).parent
+SHARED = "lifetime"
+"""The Go module that every plugin uses."""
 _PULUMI = VERSIONS["pulumi"]
 ENGINE_VERSION: str = _PULUMI["engine"]
 OLDEST_ENGINE = number(_PULUMI["oldest"])
@@ -53,10 +55,10 @@ def folder() -> Path:
 def key(part: Part, sources: Path = SOURCES) -> str:
     """Return a part's version and a digest of its module files, its sources and this machine's architecture."""
     digest = hashlib.sha256(f"{part} {platform.machine()}\0".encode())
-    module = sources / part.folder
-    for file in sorted(module.rglob("*")):
-        if file.suffix in (".go", ".mod", ".sum", ".py") and not file.name.endswith("_test.go"):
-            digest.update(f"{file.relative_to(module)}\0".encode() + file.read_bytes() + b"\0")
+    for module in (sources / part.folder, *((sources / SHARED,) if part.plugin else ())):
+        for file in sorted(module.rglob("*")):
+            if file.suffix in (".go", ".mod", ".sum", ".py") and not file.name.endswith("_test.go"):
+                digest.update(f"{file.relative_to(module)}\0".encode() + file.read_bytes() + b"\0")
     return f"{part.version.removeprefix('v')}-{digest.hexdigest()[:12]}"
 
 

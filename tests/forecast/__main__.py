@@ -47,14 +47,16 @@ def _inside(parsed: argparse.Namespace) -> int:
     stack = Stack(Path(folder) / "stack", nodes, worlds(nodes))
     try:
         log(f"seed {parsed.seed}: {len(nodes.names)} hosts run; first update")
-        _, failure = stack.up()
+        failure = stack.up()
         if failure:
             print(failure, file=sys.stderr)
             return 2
-        check = rounds.Check(nodes, stack, parsed.seed, log, plant=parsed.plant)
+        check = rounds.Check(nodes, stack, parsed.seed, log, parsed.plant, parsed.only)
         try:
             cases = check.run(parsed.count)
         except rounds.Broken as error:
+            for case in check.running:
+                print(f"seed {parsed.seed}, {case.node}: {case.title}")
             print(f"the check broke off: {error}", file=sys.stderr)
             return 2
     finally:
@@ -95,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "--count", type=int, default=200, help="cases: one node in one round, with one or two mutations"
     )
     parser.add_argument("--plant", action="store_true", help="restart a unit behind the program's back: must fail")
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="MAKER", help="only these makers of mutations, by name"
+    )
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     return parser
 

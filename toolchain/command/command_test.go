@@ -144,6 +144,27 @@ func TestCancelStopsTheCommand(t *testing.T) {
 	}
 }
 
+func TestCancelEndsTheRemoteProcesses(t *testing.T) {
+	server := startSSHD(t)
+	mark := filepath.Join(t.TempDir(), "running")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		_, err := remote(server.connection(t)).run(ctx, "echo $$ >"+mark+"; sleep 600; true", nil)
+		done <- err
+	}()
+	waitFor(t, "the command", func() bool { content, _ := os.ReadFile(mark); return len(content) > 0 })
+	content, _ := os.ReadFile(mark)
+	cancel()
+	if err := <-done; err == nil {
+		t.Fatal("no error")
+	}
+	waitFor(t, "the end of the shell", func() bool {
+		_, err := os.Stat("/proc/" + strings.TrimSpace(string(content)))
+		return os.IsNotExist(err)
+	})
+}
+
 func TestCopy(t *testing.T) {
 	server := startSSHD(t)
 	target := filepath.Join(t.TempDir(), "below", "file")

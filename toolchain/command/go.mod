@@ -9,6 +9,7 @@ require (
 	github.com/pulumi/pulumi-go-provider v1.1.2
 	github.com/pulumi/pulumi/sdk/v3 v3.169.0
 	golang.org/x/crypto v0.54.0
+	plumbline/toolchain/lifetime v0.0.0
 )
 
 require (
@@ -103,3 +104,5 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	lukechampine.com/frand v1.4.2 // indirect
 )
+
+replace plumbline/toolchain/lifetime => ../lifetime

@@ -3,12 +3,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
+
+	"plumbline/toolchain/lifetime"
 )
 
 // version is the one that the Python SDK pulumi-command requires; the build sets it.
@@ -25,7 +26,7 @@ func newProvider() (provider.Provider, error) {
 func main() {
 	plugin, err := newProvider()
 	if err == nil {
-		err = plugin.Run(context.Background(), "command", version)
+		err = plugin.Run(lifetime.WithEngine(), "command", version)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

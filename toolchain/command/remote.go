@@ -5,11 +5,21 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	provider "github.com/pulumi/pulumi-go-provider"
 	"github.com/pulumi/pulumi-go-provider/infer"
 	"golang.org/x/crypto/ssh"
 )
+
+// stopTime limits the time between a cancel and the end of the connection.
+const stopTime = 5 * time.Second
+
+// stopScript ends the processes of the connection's other session. sshd lets them run on when the connection is closed, and
+// accepts a signal for them only from some users, and never for a command below sudo.
+const stopScript = `for session in $(ps -o pid= --ppid "$PPID"); do
+  [ "$session" = $$ ] || sudo -n pkill -s "$session" 2>/dev/null || pkill -s "$session"
+done`
 
 // RemoteCommand is command:remote:Command.
 type RemoteCommand struct{}
@@ -71,12 +81,12 @@ func (i *RemoteInputs) run(ctx context.Context, command string, previous map[str
 	}
 	// Connection and session are closed after the command.
 	defer connected.Close()
-	defer context.AfterFunc(ctx, func() { connected.Close() })()
 	session, err := connected.NewSession()
 	if err != nil {
 		return Printed{}, fmt.Errorf("%s: opening a session: %w", i.Connection.Host, err)
 	}
 	defer session.Close()
+	defer context.AfterFunc(ctx, func() { connected.stopCommand(); connected.Close() })()
 	if err := i.setEnvironment(ctx, session, previous); err != nil {
 		return Printed{}, err
 	}
@@ -113,4 +123,20 @@ func (i *RemoteInputs) setEnvironment(ctx context.Context, session *ssh.Session,
 		}
 	}
 	return nil
+}
+
+// stopCommand ends the command that runs over this connection.
+func (c *client) stopCommand() {
+	stopped := make(chan bool)
+	go func() {
+		defer close(stopped)
+		if session, err := c.NewSession(); err == nil {
+			defer session.Close()
+			session.Run(stopScript)
+		}
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(stopTime):
+	}
 }

@@ -5,6 +5,7 @@ go 1.26
 require (
 	github.com/dmacvicar/terraform-provider-libvirt v0.8.3
 	github.com/pulumi/pulumi-terraform-bridge/v3 v3.137.0
+	plumbline/toolchain/lifetime v0.0.0
 )
 
 require (
@@ -149,3 +150,5 @@ require (
 )
 
 replace github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
+
+replace plumbline/toolchain/lifetime => ../lifetime

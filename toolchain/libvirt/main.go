@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge"
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge/tokens"
 	sdkv2 "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim/sdk-v2"
+
+	"plumbline/toolchain/lifetime"
 )
 
 // version is the one that the Python SDK pulumi-libvirt requires; the build sets it.
@@ -33,5 +35,6 @@ func provider() tfbridge.ProviderInfo {
 }
 
 func main() {
+	lifetime.WithEngine()
 	tfbridge.Main("libvirt", version, provider(), fmt.Appendf(nil, `{"name":"libvirt","version":%q}`, version))
 }

@@ -6,6 +6,7 @@ require (
 	github.com/hashicorp/terraform-provider-tls/shim v0.0.0
 	github.com/pulumi/pulumi-terraform-bridge/v3 v3.137.0
 	github.com/pulumi/pulumi/sdk/v3 v3.256.0
+	plumbline/toolchain/lifetime v0.0.0
 )
 
 require (
@@ -239,3 +240,5 @@ require (
 replace github.com/hashicorp/terraform-provider-tls/shim => ./shim
 
 replace github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
+
+replace plumbline/toolchain/lifetime => ../lifetime

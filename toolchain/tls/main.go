@@ -11,6 +11,8 @@ import (
 	"github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfbridge/tokens"
 	shim "github.com/pulumi/pulumi-terraform-bridge/v3/pkg/tfshim"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"plumbline/toolchain/lifetime"
 )
 
 // version is the one that the Python SDK pulumi-tls requires; the build sets it.
@@ -54,7 +56,7 @@ func refuseUnknown(schema shim.SchemaMap) bridge.PreCheckCallback {
 
 func main() {
 	schema := fmt.Sprintf(`{"name":"tls","version":%q}`, version)
-	tfbridge.Main(context.Background(), "tls", tlsProvider(), tfbridge.ProviderMetadata{
+	tfbridge.Main(lifetime.WithEngine(), "tls", tlsProvider(), tfbridge.ProviderMetadata{
 		PackageSchema:  []byte(schema),
 		BridgeMetadata: []byte("{}"),
 	})

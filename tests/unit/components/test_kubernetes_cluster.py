@@ -101,7 +101,7 @@ def test_etcd_has_own_ca_and_control_plane_nodes_only(recorder: Recorder) -> Non
     for leaf, signer in (("m1-etcd-server", "proof-etcd-ca-key"), ("m1-kubelet-client", "proof-ca-key")):
         assert f"key of {signer}\n" in repr(recorder.named(f"{leaf}-certificate").inputs).replace("\\n", "\n")
     assert not {paths.CA_CERTIFICATE, paths.KUBELET_KEY} & files.keys()
-    assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
+    assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "control-plane"
 
 
 def test_resources_depend_on_planned_steps(recorder: Recorder, cluster: Cluster) -> None:

@@ -1,0 +1,3 @@
+module plumbline/toolchain/lifetime
+
+go 1.26
