@@ -9,12 +9,15 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
 
-up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`
+# A node that fails does not keep the others from being updated; the run fails at the end.
+UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
+
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
 .PHONY: _up
@@ -22,7 +25,7 @@ _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
-	@$(PULUMI) up --yes --stack $(STACK)
+	@$(PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack
@@ -43,11 +46,20 @@ status: require-stack tools ## read every node of STACK live, and print a table
 preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)
 
+plan: require-stack tools ## save what `make preview` shows into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
+	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
+	@$(PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
 
-doctor: .venv/installed ## show what was found, what is used, and what is missing
-	@$(PYTHON) -m toolchain doctor
+doctor: .venv/installed ## show what was found, what is used, and what is missing; NODES=1: on every node of STACK
+	@$(if $(NODES),$(MAKE) --no-print-directory _doctor-nodes,$(PYTHON) -m toolchain doctor)
+
+.PHONY: _doctor-nodes
+_doctor-nodes: require-stack
+	@{ $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive stack output --stack $(STACK) --show-secrets --json machines 2>/dev/null || true; } | \
+	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status.doctor $(STACK)
 
 env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
 	@$(PYTHON) -m toolchain env
@@ -122,6 +134,12 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+SEED ?= 1
+N ?= 200
+
+forecast-check: test-packages tools ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=restart|row)
+	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT))
 
 reference: .venv/installed ## generate the reference pages, the schema for editors and the keys in Pulumi.yaml
 	$(PYTHON) -m cluster.reference

@@ -14,7 +14,7 @@ from cluster.config.model import Cluster, Libvirt
 from cluster.node import kubeconfig
 from cluster.pki.leaves import ADMIN, BOOTSTRAP
 from cluster.plan import plan
-from cluster.step import CA
+from cluster.step import CA, CommandStep
 from components import former
 from components.certificate import issue
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
@@ -24,6 +24,7 @@ from components.issued import IssuedTexts
 from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
 from components.machine import Machine
 from components.node import Node, NodeArgs
+from components.preflight import Preflight, PreflightArgs
 from components.shared_keys import SharedKeys
 from components.steps import Steps
 
@@ -75,8 +76,19 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
 
         api = cluster.kubernetes
         steps = Steps(self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
+        first = [step for step in planned.steps if isinstance(step, CommandStep) and step.first_contact]
+        for contact in first:
+            steps.register(contact)
+        steps.wait_for(
+            Preflight(
+                f"{name}-preflight",
+                PreflightArgs(cluster, machines),
+                self.child(depends_on=[steps.commands[contact.name] for contact in first]),
+            )
+        )
         for step in planned.steps:
-            steps.register(step)
+            if step not in first:
+                steps.register(step)
         printed = {step: registered.stdout for step, registered in steps.commands.items()}
         days = {leaf: certificate.summary["daysLeft"] for leaf, certificate in certificates.items()}
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in certificates.values()])

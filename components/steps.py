@@ -37,6 +37,11 @@ class Steps:
         self.states: dict[str, NodeStateResource] = {}
         self.commands: dict[str, command.remote.Command] = {}
         self._registered: dict[str, pulumi.Resource] = {}
+        self._before_writing: list[pulumi.Resource] = []
+
+    def wait_for(self, resource: pulumi.Resource) -> None:
+        """Every NodeState that is registered from now on waits for this resource."""
+        self._before_writing.append(resource)
 
     def register(self, step: Step) -> None:
         """Registers one step. Raises KeyError if a step that it waits for is not registered yet."""
@@ -49,7 +54,9 @@ class Steps:
     def _state(self, step: NodeStateStep, after: Sequence[pulumi.Resource]) -> NodeStateResource:
         node = self._nodes[step.node]
         issued = {file.path: IssuedText(self._issued.text(file.text), file.mode) for file in step.issued}
-        options = pulumi.ResourceOptions(parent=node, depends_on=after, deleted_with=node.machine.resource)
+        options = pulumi.ResourceOptions(
+            parent=node, depends_on=[*after, *self._before_writing], deleted_with=node.machine.resource
+        )
         return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued), options)
 
     def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:

@@ -6,14 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from nodestate import NodeStateInputs
-from provider import react
+from provider.apply import delete
 from provider.engine import Engine
 from provider.errors import HostKeyMismatch, NodeError, Unreachable
 from provider.observed import Observed, ObservedUnit
-from provider.remote.scripts import delete_script
-from provider.remote.units import UNIT_FOLDER
 from provider.rollout import Disruption, Rollouts
-from provider.ssh import SshSession
 
 
 async def delete_state(
@@ -27,7 +24,7 @@ async def delete_state(
     whole = _united(state, asked)
     try:
         async with rollouts.leaving(change):
-            await _delete(change, whole)
+            (await delete(change.session, whole, change.component, change.log)).expect_done()
     except HostKeyMismatch as error:
         # The machine that this state was on is gone, and the one that answers is not ours.
         await engine.warn(urn, f"{error}. Nothing was removed from the former machine")
@@ -36,26 +33,6 @@ async def delete_state(
             f"{error}: its files and units cannot be removed. If the machine is gone for good, "
             f"`pulumi state delete '{urn}'`, then run pulumi again"
         ) from None
-
-
-async def _delete(change: Disruption, state: Observed) -> None:
-    session: SshSession = change.session
-    own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
-    await react.pre_delete(session, state)
-    for name in own:
-        if state.units[name].active:
-            await change.log(f"{session.name}: stopping {name} because {UNIT_FOLDER}{name} is removed")
-    script = delete_script(
-        files=[path for path, file in state.files.items() if not file.block],
-        shared_files=[path for path, file in state.files.items() if file.block],
-        directories=list(state.directories),
-        retired=own,
-        component=change.component,
-    )
-    writes = len(state.files) + len(own)
-    done = await session.run("delete", script, hiding=[state], writes=writes, paths=tuple(state.files))
-    if done.status != 0:
-        raise NodeError(f"{session.name}: removing its files failed: {done.failure}")
 
 
 def _united(state: Observed, asked: NodeStateInputs) -> Observed:

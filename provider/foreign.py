@@ -38,6 +38,15 @@ def _foreign(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, 
                 yield Aside(entry), directory.foreign
     for name, unit in wanted.units.items():
         observed = found.units.get(name)
-        for path in observed.drop_ins if observed is not None else ():
+        if observed is None:
+            continue
+        for path in (*observed.drop_ins, *([observed.fragment] if observed.fragment else [])):
             if path not in ours:
-                yield Aside(path, name), unit.foreign_drop_ins
+                yield Aside(path, name), _movable(path, name, unit.foreign_drop_ins)
+
+
+def _movable(path: str, unit: str, how: Foreign) -> Foreign:
+    """A drop-in for a whole family of units is not moved for one of them, nor a file of the operating system."""
+    own = path.split("/")[-2] == f"{unit}.d" or path.rpartition("/")[2] == unit
+    movable = own and path.startswith(("/etc/", "/run/"))
+    return Foreign.NAMED if how == Foreign.REMOVED and not movable else how

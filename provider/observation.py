@@ -114,7 +114,7 @@ def observed_state(
     left = dict(_left_paths(entries, request.paths, report))
     files: dict[str, ObservedFile] = {}
     for path, one in request.files.items():
-        found = _block(one, path, report, expected[path]) if one.block else _found(one, path, report, expected[path])
+        found = _block(one, path, request, report, expected) if one.block else _found(one, path, report, expected[path])
         if found is not None:
             files[path] = found
     directories = dict(_directories(request, report, all_declared | left.keys()))
@@ -136,13 +136,24 @@ def observed_state(
         directories={path: one for path, one in directories.items() if path not in gone},
         units={name: unit for name, unit in units.items() if unit is not None and name not in gone},
         probes=dict(_probes(request, report)),
-        pending=tuple(report.pending[request.component]),
         journal=entries,
         handed_over=handed_over,
         machine=report.machine,
+        notes=tuple(_notes(request, report, units)),
         installed=request.installed,
         reactions=_reactions(request),
     )
+
+
+def _notes(request: Request, report: Report, units: Mapping[str, ObservedUnit | None]) -> Iterator[str]:
+    former = request.former if isinstance(request.former, Observed) else None
+    if former is not None and former.machine and report.machine and former.machine != report.machine:
+        yield f"another machine answers: its /etc/machine-id is {report.machine}, not {former.machine}"
+    for name, unit in sorted(units.items()):
+        before = former.units.get(name) if former is not None else None
+        if unit is not None and not unit.looping and before is not None and unit.restarts > before.restarts:
+            times = "once" if unit.restarts == 1 else f"{unit.restarts} times"
+            yield f"{name} ended by itself: systemd has restarted it {times} since it was started"
 
 
 def _reactions(request: Request) -> Any:
@@ -156,8 +167,7 @@ def _found(wanted: File, path: str, report: Report, expected: ExpectedFile) -> O
         return None
     checksum = report.sums.get(path)
     if checksum is None:
-        kind = f"a symlink to {report.links[path]}" if path in report.links else f"a {found.kind}"
-        return _obstacle(wanted, f"({kind})")
+        return _obstacle(wanted, _kind(path, found, report))
     owner, group = found.owners(wanted)
     shape = _shaped(wanted, mode=found.mode, owner=owner, group=group, label=report.labels.get(path))
     if checksum == expected.sha256:
@@ -170,23 +180,33 @@ def _found(wanted: File, path: str, report: Report, expected: ExpectedFile) -> O
     return replace(shape, content=decoded(text, f"(not text, sha256 {checksum})"))
 
 
-def _block(wanted: File, path: str, report: Report, expected: ExpectedFile) -> ObservedFile | None:
+def _block(
+    wanted: File, path: str, request: Request, report: Report, expected: Mapping[str, ExpectedFile]
+) -> ObservedFile | None:
     if path in report.broken:
-        return _obstacle(wanted, NO_END)
+        return _obstacle(wanted, BROKEN)
     if path in report.blocks:
         text = decoded(report.blocks[path], "(not text)")
-        same = sha256(text) == expected.sha256
+        same = sha256(text) == expected[path].sha256
         return _shaped(wanted, content=wanted.content if same else _marked(wanted, text))
     if path in report.block_sums:
-        same = report.block_sums[path] == expected.sha256
-        shown = f"(other lines, sha256 {report.block_sums[path]})"
-        return _shaped(wanted, content=wanted.content if same else _marked(wanted, shown))
+        checksum = report.block_sums[path]
+        shown = wanted.content if checksum == expected[path].sha256 else Secret(f"(other lines, sha256 {checksum})")
+        return _shaped(wanted, content=shown)
+    found, former = report.found.get(path), request.former.files.get(path) if request.former is not None else None
+    if found is not None and former is not None and not former.block:
+        return _shaped(former, mode=found.mode)  # a whole file of ours until now
     # Without lines there are no marks either.
     return _shaped(wanted) if known_text(wanted.content) == "" else None
 
 
-NO_END = "(lines after a mark `# BEGIN plumbline` without its `# END plumbline`)"
-"""The content of a block whose end nobody can tell."""
+BROKEN = "block without its end mark"
+
+
+def _kind(path: str, found: FoundPath, report: Report) -> str:
+    if path not in report.links:
+        return found.kind
+    return f"symlink to {report.links[path]}"
 
 
 def _shaped(wanted: File, **found: Any) -> ObservedFile:
@@ -194,11 +214,11 @@ def _shaped(wanted: File, **found: Any) -> ObservedFile:
     return ObservedFile(**known | found)
 
 
-def _obstacle(wanted: File, what: str) -> ObservedFile:
+def _obstacle(wanted: File, kind: str) -> ObservedFile:
     """A path at which there is no regular file."""
-    content = None if wanted.content is None else _marked(wanted, what)
-    source = replace(wanted.source, sha256=what) if wanted.source else None
-    return _shaped(wanted, content=content, source=source)
+    content = None if wanted.content is None else _marked(wanted, f"(a {kind})")
+    source = replace(wanted.source, sha256=f"(a {kind})") if wanted.source else None
+    return _shaped(wanted, content=content, source=source, kind=kind)
 
 
 def _marked(wanted: File, text: str) -> Text:
@@ -210,14 +230,25 @@ def _directories(
 ) -> Iterator[tuple[str, ObservedDirectory]]:
     for path, one in request.directories.items():
         found = report.targets.get(path) or report.found.get(path)
-        if found is None or found.kind != "directory":
+        if found is None:
             continue
         owner, group = found.owners(one)
-        inside = () if one.foreign == Foreign.IGNORED else _foreign_entries(path, report, declared)
+        if found.kind != "directory":
+            yield path, ObservedDirectory(one.mode, one.owner, one.group, one.foreign, kind=_kind(path, found, report))
+            continue
+        # Before its first update with owner marks, the files of other components may not be known here.
+        known = one.foreign == Foreign.NAMED or request.component in report.owners
+        inside = _foreign_entries(path, report, declared) if known and one.foreign != Foreign.IGNORED else ()
         yield (
             path,
             ObservedDirectory(
-                found.mode, owner, group, one.foreign, report.labels.get(path), report.links.get(path), inside
+                found.mode,
+                owner,
+                group,
+                one.foreign,
+                label=report.labels.get(path),
+                link=report.links.get(path),
+                entries=inside,
             ),
         )
 
@@ -247,7 +278,7 @@ def _probes(request: Request, report: Report) -> Iterator[tuple[str, Probe]]:
 def _left_paths(
     entries: Sequence[JournalEntry], known: Collection[str], report: Report
 ) -> Iterator[tuple[str, ObservedFile | ObservedDirectory]]:
-    """What is at the paths that only the journal of a broken run names, where it changed something there."""
+    """The paths that only the journal of a broken run names, where it changed something."""
     unswapped = {one.subject for one in entries if one.act == "unswapped"}
     for entry in entries:
         path, found = entry.subject, report.found.get(entry.subject)
@@ -257,9 +288,10 @@ def _left_paths(
             yield path, ObservedDirectory(found.mode, found.owner, found.group)
         elif entry.act in ("file", "absent") and (entry.act == "file" or found is not None):
             shape = found or FoundPath("regular file", "0644", "root", "root", "0", "0")
-            yield path, ObservedFile("(not read)", None, shape.mode, shape.owner, shape.group)
+            replaced = entry.act == "file"
+            yield path, ObservedFile("(not read)", None, shape.mode, shape.owner, shape.group, replaced=replaced)
         elif entry.act in ("block", "noblock") and found is not None:
-            yield path, ObservedFile("(not read)", block=True)
+            yield path, ObservedFile("(not read)", block=True, replaced=entry.act == "block")
 
 
 def _left_units(

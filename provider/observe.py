@@ -39,7 +39,11 @@ async def observe(node: SshSession, requests: Sequence[Request], declared: Colle
         raise NodeError(f"{node.name}: reading its state {error}: run pulumi again") from None
     paths = {*declared, *(path for request in requests for path in request.paths)}
     skew = clock_skew(report.epoch, before, after)
-    return [replace(observed_state(report, one, asked.files, paths), skew=skew) for one in requests]
+    found = [observed_state(report, one, asked.files, paths) for one in requests]
+    if not skew:
+        return found
+    note = f"its clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's"
+    return [replace(one, skew=skew, notes=(note, *one.notes)) for one in found]
 
 
 def clock_skew(epoch: int | None, before: float, after: float) -> int:

@@ -15,6 +15,8 @@ from nodestate.keys import Key
 class ObservedFile(File):
     """A file as it was found."""
 
+    kind: Annotated[str | None, Key("What is at the path, if it is no regular file.")] = None
+    replaced: Annotated[bool, Key("Whether a broken run replaced a file here that the program never declared.")] = False
     label: Annotated[
         str | None,
         Key("SELinux label that was found, where it is not the one that the node's policy has for this path."),
@@ -29,6 +31,7 @@ class ObservedDirectory(Directory):
         str | None,
         Key("SELinux label that was found, where it is not the one that the node's policy has for this path."),
     ] = None
+    kind: Annotated[str | None, Key("What is at the path, if it is no directory.")] = None
     link: Annotated[str | None, Key("Target, if a symlink to a directory is at the path.")] = None
     entries: Annotated[
         tuple[str, ...], Key("Paths of entries that no component of the node declares, unless those are ignored.")
@@ -42,6 +45,7 @@ class ObservedUnit(Unit):
     masked: Annotated[bool, Key("Whether the unit is masked: nothing can start it.")] = False
     runtime: Annotated[bool, Key("Whether its mask, or its enablement, is lost at the next boot (below /run).")] = False
     failed: Annotated[bool, Key("Whether systemd calls it failed.")] = False
+    starting: Annotated[bool, Key("Whether its start has not finished: it has not said that it is ready.")] = False
     restarts: Annotated[int, Key("How often systemd has restarted it by itself since it was started.")] = 0
     looping: Annotated[bool, Key("Whether it ends again and again, and systemd restarts it each time.")] = False
     reload_needed: Annotated[bool, Key("Whether systemd has read other unit files than there are now.")] = False
@@ -101,13 +105,6 @@ class Observed(NodeStateInputs):
     files: Annotated[Mapping[str, ObservedFile], Key("Files by path.")] = field(default_factory=dict)
     directories: Annotated[Mapping[str, ObservedDirectory], Key("Directories by path.")] = field(default_factory=dict)
     units: Annotated[Mapping[str, ObservedUnit], Key("systemd units by name.")] = field(default_factory=dict)
-    pending: Annotated[
-        tuple[str, ...],
-        Key(
-            "What a broken run left to do: `<action> <unit>` for each unit that has not reacted, and `tidy` if it left "
-            "leftover files."
-        ),
-    ] = ()
     journal: Annotated[tuple[JournalEntry, ...], Key("The journal of a run that did not finish.")] = ()
     handed_over: Annotated[
         Mapping[str, str],
@@ -115,10 +112,13 @@ class Observed(NodeStateInputs):
     ] = field(default_factory=dict)
     machine: Annotated[str | None, Key("The node's /etc/machine-id.")] = None
     skew: Annotated[int, Key("Seconds that the node's clock is ahead of ours (behind: negative), if more than 60.")] = 0
+    notes: Annotated[
+        tuple[str, ...], Key("Lines about the node as a whole: its clock, its identity, units that systemd restarted.")
+    ] = ()
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
 
-    FOUND: ClassVar = ("files", "directories", "units", "probes", "pending", "journal", "machine")
+    FOUND: ClassVar = ("files", "directories", "units", "probes", "journal", "machine")
     """Keys that a read finds on the node and that are stored."""
 
     KEPT: ClassVar = ("revision", "installed")

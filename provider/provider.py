@@ -9,6 +9,7 @@ from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
 from nodestate import UNKNOWN, NodeStateInputs, from_wire, problems, revision, to_wire
+from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
 from provider import rollout
 from provider.calls import CALL
@@ -82,7 +83,7 @@ class NodeStateProvider(api.Provider):
         if old is None and wanted.machine_id is not None:
             return None  # a machine of this program: it is read when its resource is created, many at once
         component = _component(urn)
-        found = await self._observations.once(self._session(wanted), Request(wanted, component, {}, old), urn)
+        found = await self._observations.once(self._session(wanted, old), Request(wanted, component, {}, old), urn)
         if found is not None:
             self._bases[component] = found
         return found
@@ -165,7 +166,7 @@ class NodeStateProvider(api.Provider):
         state = from_wire(Observed, received(request.properties))
         # A creation that failed has outputs without files: its inputs tell what may be there.
         asked = from_wire(NodeStateInputs, received(CALL.get().old_inputs or request.properties))
-        session, component = self._session(state), _component(request.urn)
+        session, component = self._session(state, asked), _component(request.urn)
         disruption = Disruption(session, component, state, self._engine.logger(request.urn))
         await delete_state(self._engine, self._rollouts, request.urn, disruption, state, asked)
 
@@ -174,13 +175,20 @@ class NodeStateProvider(api.Provider):
     ) -> Change:
         wanted, component = from_wire(NodeStateInputs, inputs), _component(urn)
         return Change(
-            urn, component, self._session(wanted, old), wanted, old, self._bases.get(component), replaced, inputs
+            urn,
+            component,
+            self._session(wanted, old or replaced),
+            wanted,
+            old,
+            self._bases.get(component),
+            replaced,
+            inputs,
         )
 
     def _session(self, inputs: NodeStateInputs, former: NodeStateInputs | None = None) -> SshSession:
         """The session of a node, which hides the secrets of the inputs, and the former ones, in all that it prints."""
         session = self._pool.session(inputs.node, inputs.connection)
-        session.hide([inputs, former or inputs])
+        session.hide([one for one in (inputs, former) if one is not None and not is_unknown(one.connection)])
         return session
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from cryptography import x509
 
-from nodestate import Hook, NodeState, Readiness
+from nodestate import Action, Hook, NodeState, Readiness
 from nodestate.secret import known_text
 from provider import plan as planning
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.plan import UnitStep
 from provider.remote import units as remote_units
-from provider.remote.scripts import act_script
+from provider.remote.scripts import act_script, handed, reacted_script
 from provider.remote.shell import user_script
 from provider.scrub import indented
 from provider.served import wait_served
@@ -30,13 +30,15 @@ HOOK_SECONDS = 600
 
 
 async def stop(node: SshSession, steps: Iterable[UnitStep], wanted: NodeState, component: str, log: Log) -> None:
-    """Stops units. Raises NodeError."""
+    """Stops units, but for those that another component has claimed. Raises NodeError."""
     for step in steps:
         await log(f"{node.name}: stopping {step.unit} because {step.because}")
         script = act_script("stop", [step.unit], component)
         done = await node.run("stop", script, hiding=[wanted], writes=1, paths=(step.unit,))
         if done.status != 0:
             raise NodeError(f"{node.name}: {step.unit} does not stop: {done.failure}")
+        if other := handed(done.report).get(step.unit):
+            await log(f"{node.name}: {step.unit} is left alone: {other} has it now")
 
 
 async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState, component: str, log: Log) -> None:
@@ -63,10 +65,12 @@ async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState
         done = await node.run("reload", script, hiding=[wanted], writes=1, paths=(step.unit,))
         if done.status != 0:
             raise NodeError(await _not_ready(node, step.unit, done.failure, wanted))
-    await ready(node, [step.unit for step in (*starting, *reloading)], wanted, log)
+    for step in (*starting, *reloading):
+        await _react_ready(node, step, wanted, component, log)
     for step in steps:
         if step.action == planning.SELF_RELOAD:
             await _reread(node, step, wanted, component, log)
+            await _noted(node, reacted_script(component, step.unit, [], None), "reacted", wanted)
 
 
 async def _pre_start(node: SshSession, unit: str, wanted: NodeState) -> None:
@@ -102,19 +106,55 @@ def _doing(step: UnitStep) -> str:
     return f"{verb} {step.unit} because {step.because}"
 
 
+async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log) -> None:
+    """Waits until a unit is ready after its step, and notes that in the journal: the next run does not repeat it."""
+    checks = checks_of(step.unit, wanted)
+    for check in checks[:-1]:
+        await _wait(
+            node, step.unit, remote_units.ready_script(step.unit, check.http, check.timeout), check, wanted, log
+        )
+    started = step.action in (planning.START, planning.RESTART)
+    files = [
+        path
+        for reaction in wanted.reactions
+        if (reaction.unit, reaction.action) == (step.unit, Action.RESTART)
+        for path in reaction.files
+        if not wanted.files[path].block
+    ]
+    script = reacted_script(component, step.unit, checks[-1:], files if started else None)
+    if checks:
+        await _wait(node, step.unit, script, checks[-1], wanted, log)
+    else:
+        await _noted(node, script, "reacted", wanted)
+
+
 async def ready(node: SshSession, units: Iterable[str], wanted: NodeState, log: Log) -> None:
     """Waits for the readiness checks of these units; a unit without one must at least stay active. Raises NodeError."""
     for unit in units:
-        checks = [check for check in wanted.readiness if check.unit == unit]
-        if not checks and unit in wanted.units and wanted.units[unit].active:
-            checks = [Readiness(unit, None, UP_SECONDS)]
-        for check in checks:
-            await log(f"{node.name}: waiting until {unit} is ready (at most {check.timeout} s)", ephemeral=True)
-            script = remote_units.ready_script(unit, check.http, check.timeout)
-            done = await node.run("ready", script, hiding=[wanted], seconds=check.timeout + 60)
-            if done.status != 0:
-                found = f"it is {done.stdout.strip() or done.failure} (waited for at most {check.timeout} s)"
-                raise NodeError(await _not_ready(node, unit, found, wanted))
+        for check in checks_of(unit, wanted):
+            await _wait(node, unit, remote_units.ready_script(unit, check.http, check.timeout), check, wanted, log)
+
+
+def checks_of(unit: str, wanted: NodeState) -> list[Readiness]:
+    """The readiness checks of a unit; one without any must at least stay active."""
+    declared = [check for check in wanted.readiness if check.unit == unit]
+    if declared or unit not in wanted.units or not wanted.units[unit].active:
+        return declared
+    return [Readiness(unit, None, UP_SECONDS)]
+
+
+async def _wait(node: SshSession, unit: str, script: str, check: Readiness, wanted: NodeState, log: Log) -> None:
+    await log(f"{node.name}: waiting until {unit} is ready (at most {check.timeout} s)", ephemeral=True)
+    done = await node.run("ready", script, hiding=[wanted], seconds=check.timeout + 60)
+    if done.status != 0:
+        found = f"it is {done.stdout.strip() or done.failure} (waited for at most {check.timeout} s)"
+        raise NodeError(await _not_ready(node, unit, found, wanted))
+
+
+async def _noted(node: SshSession, script: str, operation: str, wanted: NodeState) -> None:
+    done = await node.run(operation, script, hiding=[wanted])
+    if done.status != 0:
+        raise NodeError(f"{node.name}: writing its journal failed: {done.failure}")
 
 
 async def _reread(node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log) -> None:

@@ -59,7 +59,7 @@ class Rollouts:
         replacing = sorted(group.replacing)
         if replaced and len(replacing) > rollout.max_unavailable:
             return (
-                f"cannot change: {', '.join(replacing)} of rollout group {rollout.group} would be replaced in one plan, and "
+                f"{', '.join(replacing)} of rollout group {rollout.group} would be replaced in one plan, and "
                 f"{_at_most(rollout)} may be unavailable at a time. Replace them one after another"
             )
         return None
@@ -142,7 +142,7 @@ class Rollouts:
     @asynccontextmanager
     async def _turn(self, group: Group, node: str, component: str, hold: bool = False) -> AsyncIterator[None]:
         group.expect(node, component, disrupted=True, replaced=False)
-        while not group.may_go(node, quiet=self._quiet.now()):
+        while not group.may_go(node, component, quiet=self._quiet.now()):
             if group.failed:
                 raise NodeError(group.stopped(node))
             await asyncio.sleep(POLL_SECONDS)
@@ -187,7 +187,7 @@ def leaving(former: Rollout | None, rollout: Rollout | None) -> str | None:
     if len(gone) <= rollout.max_unavailable:
         return None
     return (
-        f"cannot change: {', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
+        f"{', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
         "be unavailable at a time. Remove them one after another"
     )
 

@@ -136,7 +136,7 @@ class SshSession:
             except TimeoutError:
                 raise await self._timed_out(token, operation, seconds) from None
             except (OSError, asyncssh.Error) as error:
-                raise self._broken(token, process, operation, f" ({reason(error)})") from None
+                raise self._broken(token, operation, f" ({reason(error)})") from None
             except asyncio.CancelledError:
                 self._lost.add(token)
                 raise
@@ -171,6 +171,7 @@ class SshSession:
     async def _connect(self) -> asyncssh.SSHClientConnection:
         if self._open is not None and not self._open.is_closed():
             return self._open
+        self._drop(self._open)
         # Callers that come while it dials share the result, a failure too.
         if self._dialing is None or self._dialing.done():
             self._dialing = asyncio.create_task(dial(self.name, self._connection, self._dials))
@@ -248,7 +249,7 @@ class SshSession:
         chatter_on_errors, marked, errors = stderr.partition(f"{begun(token)}\n")
         status = process.exit_status
         if status is None:
-            raise self._broken(token, process, operation)
+            raise self._broken(token, operation)
         if status < 0:
             status = 128  # it was killed by a signal
         if not began:
@@ -261,13 +262,8 @@ class SshSession:
             )
         return Result(status, Unfiltered(report), report, errors if marked else stderr, self._scrubber.scrub)
 
-    def _broken(
-        self, token: str, process: asyncssh.SSHClientProcess[bytes], operation: str, why: str = ""
-    ) -> Unreachable:
+    def _broken(self, token: str, operation: str, why: str = "") -> Unreachable:
         self._lost.add(token)
-        connected = process.channel.get_connection()
-        if connected.is_closed():
-            self._drop(connected)
         return Unreachable(
             f"{self.name}: the connection broke during `{operation}`{why}: run pulumi again", started=True
         )

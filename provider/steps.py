@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from nodestate import NodeStateInputs, Reaction
 from provider.changes import (
     DAEMON_RELOAD,
     DISABLE,
     ENABLE,
+    LEFT_BEHIND,
     REENABLE,
     RELOAD,
     RESTART,
@@ -22,10 +23,10 @@ from provider.changes import (
     ProbeChange,
     UnitStep,
 )
+from provider.install import install_links, unit_text
 from provider.observed import Observed, ObservedUnit
 from provider.remote.units import UNIT_FOLDER
 
-TIDY = "tidy"
 INTERRUPTED = "an interrupted run changed its files"
 
 
@@ -40,14 +41,53 @@ def unit_settings(found: Observed, wanted: NodeStateInputs) -> dict[str, tuple[s
         if before is not None and before.reload_needed:
             verbs.append(DAEMON_RELOAD)
         # A unit that is enabled at run time only is not enabled at the next boot.
-        enabled = before is not None and before.enabled and not (before.runtime and not before.masked)
-        if before is None or enabled != unit.enabled:
+        lasting = before is not None and before.enabled and not (before.runtime and not before.masked)
+        if before is None or (unit.enabled and not lasting) or (before.enabled and not unit.enabled):
             verbs.append(ENABLE if unit.enabled else DISABLE)
-        elif unit.enabled and before.links:
+        elif unit.enabled and _other_links(name, found, wanted):
             verbs.append(REENABLE)
         if verbs:
             settings[name] = tuple(verbs)
-    return settings | {name: (DISABLE,) for name in leaving(found, wanted) if found.units[name].enabled}
+    settings |= {name: (DISABLE,) for name in leaving(found, wanted) if found.units[name].enabled}
+    for entry in found.journal:
+        unit_left = found.units.get(entry.subject)
+        if entry.act == "setting" and entry.subject not in wanted.units and unit_left is not None:
+            if unit_left.enabled and entry.detail in ("disabled", "-", ""):
+                settings[entry.subject] = (DISABLE,)
+            elif not unit_left.enabled and entry.detail == "enabled" and entry.subject not in leaving(found, wanted):
+                settings[entry.subject] = (ENABLE,)
+    return settings
+
+
+def setting_causes(found: Observed, wanted: NodeStateInputs, settings: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Why each unit's settings change."""
+    return {name: ", ".join(_setting_cause(verb, name, found, wanted) for verb in settings[name]) for name in settings}
+
+
+def _setting_cause(verb: str, name: str, found: Observed, wanted: NodeStateInputs) -> str:
+    before = found.units.get(name)
+    if before is None:
+        return "it is not there yet"
+    if name not in wanted.units:
+        return f"{UNIT_FOLDER}{name} is removed" if name in leaving(found, wanted) else LEFT_BEHIND
+    return {
+        UNMASK: "it was masked at run time" if before.runtime else "it was found masked",
+        ENABLE: "it was enabled at run time only" if before.enabled else "it was found disabled",
+        DISABLE: "it should not start at boot",
+        REENABLE: "its [Install] section asks for other links",
+        DAEMON_RELOAD: "systemd has read other files of it than there are now",
+    }[verb]
+
+
+def _other_links(name: str, found: Observed, wanted: NodeStateInputs) -> bool:
+    """Whether the links that enable a unit are not those that its file asks for."""
+    expected = install_links(name, unit_text(name, wanted.files))
+    if expected is None:
+        return False
+    if links := found.units[name].links:
+        return frozenset(links) != expected
+    former = install_links(name, unit_text(name, found.files))
+    return former is not None and former != expected
 
 
 def leaving(found: Observed, wanted: NodeStateInputs) -> list[str]:
@@ -66,6 +106,7 @@ def unit_steps(
     """One step per unit, sorted by unit. A unit that leaves has no step but its stop."""
     steps: dict[str, UnitStep] = {}
     ending = leaving(found, wanted)
+    skipped = {*ending, *found.handed_over}
     candidates = [
         *_reactions(found, wanted, files),
         *_left(found, wanted),
@@ -75,7 +116,7 @@ def unit_steps(
     ]
     for step in candidates:
         known = steps.get(step.unit)
-        if step.unit not in ending and (known is None or STRENGTH[step.action] > STRENGTH[known.action]):
+        if step.unit not in skipped and (known is None or STRENGTH[step.action] > STRENGTH[known.action]):
             steps[step.unit] = step
     for name in ending:
         if found.units[name].active:
@@ -90,7 +131,8 @@ def _reactions(found: Observed, wanted: NodeStateInputs, files: tuple[FileChange
     for reaction in wanted.reactions:
         yield from _reaction(reaction, changed)
     for reaction in found.reactions:
-        yield from _reaction(reaction, removed)
+        if not _dropped(reaction.unit, found, wanted):
+            yield from _reaction(reaction, removed)
 
 
 def _reaction(reaction: Reaction, changed: set[str]) -> Iterator[UnitStep]:
@@ -99,15 +141,37 @@ def _reaction(reaction: Reaction, changed: set[str]) -> Iterator[UnitStep]:
         yield UnitStep(reaction.unit, reaction.action, because, reaction)
 
 
+def _dropped(unit: str, found: Observed, wanted: NodeStateInputs) -> bool:
+    """Whether the program drops a unit that does not run: no removed file starts it."""
+    return unit not in wanted.units and unit in found.units and not found.units[unit].active
+
+
 def _left(found: Observed, wanted: NodeStateInputs) -> Iterator[UnitStep]:
-    """The steps that an interrupted run left. A self-reload that is no longer declared becomes a restart."""
-    for entry in found.pending:
-        action, _, unit = entry.rpartition(" ")
-        if entry != TIDY:
+    """The steps that an interrupted run left: for a unit with a swapped file and without its reaction since."""
+    acts = {one.subject: one.act for one in found.journal if one.act in ("file", "absent", "block", "noblock")}
+    swapped = acts.keys() - {one.subject for one in found.journal if one.act == "unswapped"}
+    waiting: dict[str, str] = {}
+    for line in found.journal:
+        if line.act == "react":
+            waiting[line.subject] = max(line.detail, waiting.get(line.subject, SELF_RELOAD), key=_strength)
+        elif line.act == "reacted":
+            waiting.pop(line.subject, None)
+        elif line.act == "started" and line.subject not in wanted.units:
+            unit_left = found.units.get(line.subject)
+            if unit_left is not None and unit_left.active:
+                yield UnitStep(line.subject, STOP, LEFT_BEHIND)
+    for unit, action in waiting.items():
+        files = {path for one in (*wanted.reactions, *found.reactions) if one.unit == unit for path in one.files}
+        if (swapped & files if files else swapped) and not _dropped(unit, found, wanted):
             yield _unfinished(action, unit, wanted)
 
 
+def _strength(action: str) -> int:
+    return STRENGTH.get(action, STRENGTH[RESTART])
+
+
 def _unfinished(action: str, unit: str, wanted: NodeStateInputs) -> UnitStep:
+    """A self-reload that is no longer declared becomes a restart."""
     known = [one for one in wanted.reactions if (one.unit, one.action) == (unit, SELF_RELOAD)]
     if action == SELF_RELOAD and known:
         return UnitStep(unit, SELF_RELOAD, INTERRUPTED, known[0])
@@ -125,11 +189,16 @@ def _conditions(found: Observed, wanted: NodeStateInputs, changed: set[str]) -> 
             if before.active:
                 yield UnitStep(name, STOP, "it should not run")
         elif before.looping:
-            yield UnitStep(name, RESTART, f"it restarts again and again ({before.restarts} times)")
+            times = "once" if before.restarts == 1 else f"{before.restarts} times"
+            yield UnitStep(name, RESTART, f"it restarts again and again ({times})")
         elif not before.active:
             yield UnitStep(name, START, _stopped(before))
-        elif older := [path for path in before.stale if path not in changed]:
+        elif older := [path for path in before.stale if path in _restarting(name, wanted) - changed]:
             yield UnitStep(name, RESTART, f"it runs with files older than {', '.join(older)}")
+
+
+def _restarting(unit: str, wanted: NodeStateInputs) -> set[str]:
+    return {path for one in wanted.reactions if (one.unit, one.action) == (unit, RESTART) for path in one.files}
 
 
 def _stopped(unit: ObservedUnit) -> str:

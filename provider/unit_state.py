@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from nodestate import Action, File, NodeStateInputs, Unit
-from nodestate.secret import known_text
+from nodestate import Action, NodeStateInputs, Unit
+from provider.install import install_links, unit_text
 from provider.observed import ObservedUnit
 from provider.remote.report import Report
 from provider.remote.units import UNIT_FOLDER
@@ -49,42 +49,17 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
         masked=masked,
         runtime=enabled.endswith("-runtime") or (masked and enabled != "masked" and _linked_away(name, context.report)),
         failed=state == "failed",
+        starting=state == "activating" and not retrying,
         restarts=restarts,
         looping=unsettled and restarts >= (1 if retrying else RESTARTS),
-        reload_needed=properties.get("NeedDaemonReload") == "yes",
+        # systemd does not notice the first drop-in in a new folder.
+        reload_needed=properties.get("NeedDaemonReload") == "yes"
+        or (not masked and bool({*_beside(name, context.report)} - {*properties.get("DropInPaths", "").split()})),
         fragment=_foreign_fragment(name, properties, masked, context),
         drop_ins=_foreign_drop_ins(name, properties, context),
         links=_other_links(name, enabled, context),
         stale=_stale(name, properties, since, context),
     )
-
-
-def install_links(name: str, text: str | None) -> frozenset[str] | None:
-    """The links that `systemctl enable` makes for a unit's file, below /etc/systemd/system. None if that is not known: a
-    file without [Install], or with specifiers."""
-    section, found, seen = "", [], False
-    for line in (text or "").replace("\\\n", " ").splitlines():
-        line = line.strip()
-        if line.startswith("["):
-            section = line
-            continue
-        key, equals, value = line.partition("=")
-        if section != "[Install]" or not equals or line.startswith(("#", ";")):
-            continue
-        folder = {"WantedBy": "wants", "RequiredBy": "requires", "UpheldBy": "upholds", "Alias": ""}.get(key.strip())
-        if folder is None:
-            continue
-        if "%" in value:
-            return None
-        seen = True
-        found += [f"{one}.{folder}/{name}" if folder else one for one in value.split() if folder or one != name]
-    return frozenset(found) if seen else None
-
-
-def unit_text(name: str, files: Mapping[str, File]) -> str | None:
-    """The text of the unit's own file, if it is declared and known."""
-    file = files.get(f"{UNIT_FOLDER}{name}")
-    return known_text(file.content) if file is not None else None
 
 
 def _number(text: str | None) -> int:
@@ -111,7 +86,7 @@ def _foreign_fragment(name: str, properties: Mapping[str, str], masked: bool, co
 
 
 def _foreign_drop_ins(name: str, properties: Mapping[str, str], context: Context) -> tuple[str, ...]:
-    beside = [one for one in context.report.drop_ins if one.split("/")[-2] == f"{name}.d"]
+    beside = _beside(name, context.report)
     return tuple(
         sorted(
             path
@@ -119,6 +94,10 @@ def _foreign_drop_ins(name: str, properties: Mapping[str, str], context: Context
             if path.startswith(("/etc/", "/run/")) and not path.startswith(GENERATED) and path not in context.declared
         )
     )
+
+
+def _beside(name: str, report: Report) -> list[str]:
+    return [one for one in report.drop_ins if one.split("/")[-2] == f"{name}.d"]
 
 
 def _other_links(name: str, enabled: str, context: Context) -> tuple[str, ...]:

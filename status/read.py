@@ -12,7 +12,7 @@ from typing import Any
 from cryptography import x509
 
 from cluster.node import paths
-from cluster.node.control_plane import PROBES
+from cluster.node.control_plane import HEALTH
 from nodestate import Connection, from_wire
 from provider.errors import NodeError
 from provider.ssh import SshPool
@@ -28,7 +28,7 @@ VARIABLES = {
     "manifests": paths.MANIFESTS,
     "etcd_unit": paths.ETCD_UNIT,
     "etcd_metrics": paths.ETCD_METRICS,
-    "probes": " ".join(f"{name}={probe.url()}" for name, probe in PROBES.items()),
+    "probes": " ".join(f"{name}={endpoint.url()}" for name, endpoint in HEALTH.items()),
 }
 
 

@@ -24,6 +24,7 @@ from cluster.config.model import (
     KubernetesKeys,
     Network,
     Node,
+    WorkerRollout,
 )
 from cluster.config.nodes import read_nodes
 from cluster.config.pod_cidrs import with_pod_cidrs
@@ -79,6 +80,7 @@ def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:
         "containerd": read_section(top, "containerd", Containerd),
         "etcd": read_section(top, "etcd", Etcd),
         "control_plane": read_section(top, "controlPlane", ControlPlane),
+        "rollout": read_section(top, "rollout", WorkerRollout),
     }
     top.finish()
     check(Draft(network, keys, machines, nodes), scope)

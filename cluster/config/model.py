@@ -57,6 +57,7 @@ __all__ = [
     "SshHost",
     "Subject",
     "Taint",
+    "WorkerRollout",
 ]
 
 
@@ -369,6 +370,22 @@ class ControlPlane:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class WorkerRollout:
+    """Disruptive changes of workers: restarts of the kubelet or the container runtime. Pods keep running. Control-plane
+    nodes are always changed one at a time, etcd and API server together."""
+
+    max_unavailable: int = key(
+        1,
+        1,
+        1000,
+        doc="Workers disrupted at a time, after the canaries. A tenth of the workers suits a large cluster.",
+    )
+    canaries: int = key(
+        1, 0, 100, doc="Workers that must be ready again, one after another, before others are disrupted together."
+    )
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The whole configuration, validated. `kubelet` is merged over the program's own KubeletConfiguration."""
@@ -384,6 +401,7 @@ class Cluster:
     containerd: Containerd
     etcd: Etcd
     control_plane: ControlPlane
+    rollout: WorkerRollout
 
     def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -17,6 +17,7 @@ from cluster.config.model import (
     Node,
     Ssh,
     SshHost,
+    WorkerRollout,
 )
 
 SECTIONS: dict[str, type] = {
@@ -33,6 +34,7 @@ SECTIONS: dict[str, type] = {
     "containerd": Containerd,
     "etcd": Etcd,
     "controlPlane": ControlPlane,
+    "rollout": WorkerRollout,
 }
 """The declared sections by path, except those that are fields of another section."""
 
@@ -47,6 +49,7 @@ TOP = {
     "containerd": "The container runtime",
     "controlPlane": "Leader election and probes",
     "etcd": "The members of etcd",
+    "rollout": "Disruptive changes of workers",
 }
 """Every key of the first level, in the order of the reference, with its title."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cluster.config.model import Cluster, ContainerImage, Node, Role
+from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
 from cluster.node import kubelet, paths
 from cluster.node.binaries import Binaries, binaries
+from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
 from cluster.rendering import render
 from cluster.step import After, NodeStateStep, step_name
-from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
+from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, Reaction, Readiness, Unit, Verification
 
 COMPONENT = "runtime"
 CONTAINERD = "containerd.service"
@@ -43,7 +44,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,
-        state=merged(*parts),
+        state=replace(merged(*parts), rollout=rollout(cluster, node)),
         after=(After(step_name(node.name, "first-boot"), "nothing is written before Ignition has finished"),),
     )
 
@@ -68,13 +69,16 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
         directories={
             programs.folder: Directory(),
             programs.folders.cni_plugins: Directory(),
-            paths.CNI_CONFIG: Directory(),
+            paths.CNI_CONFIG: Directory(foreign=_foreign_cni(cluster)),
+            # Configuration of others, such as a GPU operator's: imported by containerd, and theirs.
+            paths.CONTAINERD_DROP_INS: Directory(foreign=Foreign.IGNORED),
         },
-        units={CONTAINERD: Unit()},
+        units={CONTAINERD: Unit(foreign_drop_ins=Foreign.REMOVED)},
         reactions=(
             Reaction(CONTAINERD, Action.RESTART, (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
         ),
         readiness=(Readiness(CONTAINERD, timeout=120),),
+        verifications=(Verification((programs.containerd, paths.CONTAINERD_CONFIG), _verify(programs.containerd)),),
         pre_delete=(Hook(CONTAINERD, _kill_containers(programs)),),
     )
 
@@ -89,11 +93,24 @@ done
 """
 
 
+def _foreign_cni(cluster: Cluster) -> Foreign:
+    """containerd uses the first file of the folder by name: another one may take the place of the routed network's."""
+    return Foreign.NAMED if cluster.network.cni is Cni.ROUTED else Foreign.IGNORED
+
+
+def _verify(containerd: str) -> str:
+    return render("node/container_runtime/verify.sh.j2", _VerifyParameters(containerd, paths.CONTAINERD_CONFIG))
+
+
 def _kernel() -> NodeState:
     text = "".join(f"{key} = {value}\n" for key, value in sorted(KERNEL.items()))
+    files = " ".join(key.replace(".", "/") for key in sorted(KERNEL))
     return NodeState(
         files={paths.SYSCTL: File(text)},
         reactions=(Reaction(SYSCTL, Action.RESTART, (paths.SYSCTL,)),),
+        probes={
+            "sysctl": Probe(f"cd /proc/sys && grep -H . {files} | sed 's,/,.,g; s/:/ = /'", text.rstrip("\n"), SYSCTL)
+        },
     )
 
 
@@ -105,9 +122,29 @@ def _images(programs: Binaries, images: Sequence[ContainerImage]) -> NodeState:
         files={file: File(source=image.archive, mode="0600") for file, image in files.items()}
         | {paths.IMAGES_UNIT: File(render("node/container_runtime/plumbline-images.service.j2", unit))},
         directories={paths.IMAGES: Directory("0700")},
-        units={IMAGES: Unit()},
+        units={IMAGES: Unit(foreign_drop_ins=Foreign.REMOVED)},
         reactions=(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *files)),),
+        probes={"images": _pinned_images(programs, sorted({image.name for image in images}))},
     )
+
+
+def _pinned_images(programs: Binaries, names: Sequence[str]) -> Probe:
+    """The images that containerd has and its garbage collection leaves alone, of those in archives."""
+    patterns = " ".join(f"-e {name}" for name in names)
+    pinned = """'labels."io.cri-containerd.pinned"==pinned'"""
+    return Probe(
+        f"{programs.ctr} --connect-timeout 2s --namespace k8s.io images list --quiet {pinned} | "
+        f"LC_ALL=C sort -u | grep -Fx {patterns} || true",
+        "\n".join(names),
+        IMAGES,
+        10,
+    )
+
+
+@dataclass(frozen=True)
+class _VerifyParameters:
+    containerd: str
+    config: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +168,7 @@ class _ImagesUnit:
 
 @dataclass(frozen=True)
 class _ContainerdConfig:
+    drop_ins: str
     socket: str
     pause_image: str
     restrict_oom_score_adj: bool
@@ -144,6 +182,7 @@ def _config(cluster: Cluster, node: Node) -> str:
     return render(
         "node/container_runtime/config.toml.j2",
         _ContainerdConfig(
+            drop_ins=paths.CONTAINERD_DROP_INS,
             socket=paths.CONTAINERD_SOCKET,
             pause_image=cluster.kubernetes.artifacts.pause_image,
             restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,

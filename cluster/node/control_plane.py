@@ -7,14 +7,14 @@ from dataclasses import replace
 from cluster.config.model import Cluster, Node
 from cluster.node import kube_apiserver, kube_controller_manager, kube_scheduler, static_pod
 from cluster.node.binaries import binaries
+from cluster.node.rollouts import rollout
 from cluster.node.static_pod import StaticPod
 from cluster.step import After, NodeStateStep, step_name
-from nodestate import File, Rollout
+from nodestate import File
 
 COMPONENT = "control-plane"
-GROUP = "control-plane"
 NAMES = (kube_apiserver.NAME, kube_controller_manager.NAME, kube_scheduler.NAME)
-PROBES = {module.NAME: module.PROBE for module in (kube_apiserver, kube_controller_manager, kube_scheduler)}
+HEALTH = {module.NAME: module.HEALTH for module in (kube_apiserver, kube_controller_manager, kube_scheduler)}
 READY_SECONDS = 600
 """An emulated machine takes minutes for its first API server."""
 
@@ -30,7 +30,7 @@ def plan(cluster: Cluster, node: Node, etcd_quorum: str) -> NodeStateStep:
         state=replace(
             state,
             files={**kubectl, **state.files},
-            rollout=Rollout(GROUP, health_check=kube_apiserver.health_check(cluster, node)),
+            rollout=rollout(cluster, node, kube_apiserver.health_check(cluster, node)),
         ),
         issued=static_pod.issued(pods),
         after=(

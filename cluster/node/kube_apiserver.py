@@ -9,13 +9,13 @@ from cluster import versions
 from cluster.config.addresses import url
 from cluster.config.model import Cluster, Node
 from cluster.node import etcd, kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
+from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part, SharedKey
 
 NAME = "kube-apiserver"
-PROBE = Probe(kubeconfig.API_PORT)
+HEALTH = HealthEndpoint(kubeconfig.API_PORT)
 AUDIT_LOG = "/var/log/kubernetes/audit"
 
 
@@ -89,7 +89,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
             PodFile("encryption.yaml", Issued(SharedKey.ENCRYPTION, Part.ENCRYPTION_CONFIGURATION), reread=True),
         ],
-        probe=replace(PROBE, period=cluster.control_plane.probe_period),
+        health=replace(HEALTH, period=cluster.control_plane.probe_period),
         cpu="250m",
         writes=[AUDIT_LOG],
         serves="server.crt",

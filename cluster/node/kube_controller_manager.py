@@ -7,12 +7,12 @@ from dataclasses import replace
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ControlPlane, Node
 from cluster.node import kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
+from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part, SharedKey
 
 NAME = "kube-controller-manager"
-PROBE = Probe(10257, "/healthz", "/healthz")
+HEALTH = HealthEndpoint(10257, "/healthz", "/healthz")
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -52,7 +52,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             *key_pair("client", f"{node.name}-controller-manager"),
             PodFile("front-proxy-ca.crt", Issued(CA.FRONT_PROXY, Part.CERTIFICATE), reread=True),
         ],
-        probe=replace(PROBE, period=cluster.control_plane.probe_period),
+        health=replace(HEALTH, period=cluster.control_plane.probe_period),
         cpu="200m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},

@@ -8,12 +8,12 @@ from typing import Any
 from cluster import versions
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
-from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
+from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part
 
 NAME = "kube-proxy"
-PROBE = Probe(10256, "/livez", "/healthz", scheme="http")
+HEALTH = HealthEndpoint(10256, "/livez", "/healthz", scheme="http")
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -33,7 +33,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
             *key_pair("client", f"{node.name}-kube-proxy"),
         ],
-        probe=replace(PROBE, period=cluster.control_plane.probe_period),
+        health=replace(HEALTH, period=cluster.control_plane.probe_period),
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         privileged=True,

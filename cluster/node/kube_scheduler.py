@@ -8,12 +8,12 @@ from cluster import versions
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
 from cluster.node.kube_controller_manager import leader_election
-from cluster.node.static_pod import PodFile, Probe, StaticPod, key_pair, path
+from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part
 
 NAME = "kube-scheduler"
-PROBE = Probe(10259)
+HEALTH = HealthEndpoint(10259)
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
@@ -41,7 +41,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
             *key_pair("client", f"{node.name}-scheduler"),
         ],
-        probe=replace(PROBE, period=cluster.control_plane.probe_period),
+        health=replace(HEALTH, period=cluster.control_plane.probe_period),
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},

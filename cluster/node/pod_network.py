@@ -11,11 +11,17 @@ from cluster.node import control_plane, kube_proxy, paths, static_pod
 from cluster.node.binaries import binaries
 from cluster.rendering import read_template, render
 from cluster.step import After, NodeStateStep, step_name
-from nodestate import Action, Directory, File, NodeState, Reaction, Readiness, Unit
+from nodestate import Action, Directory, File, Foreign, NodeState, Probe, Reaction, Readiness, Unit, Verification
 
 COMPONENT = "network"
 ROUTES_UNIT = "plumbline-routes.service"
 READY_SECONDS = 300
+FORWARDING = "/proc/sys/net/ipv4/ip_forward"
+ROUTED = f"as in {paths.ROUTES}"
+VERIFY_NFTABLES = f"""\
+command -v nft >/dev/null || {{ echo "nft is missing on this node: install nftables, then run pulumi up again"; exit 1; }}
+nft --check --file "$(staged {paths.NFTABLES})"
+"""
 
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
@@ -62,7 +68,7 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
             paths.NETWORK_UNIT: File(render("node/pod_network/plumbline-routes.service.j2", unit)),
         },
         directories={paths.NETWORK: Directory()},
-        units={ROUTES_UNIT: Unit()},
+        units={ROUTES_UNIT: Unit(foreign_drop_ins=Foreign.REMOVED)},
         reactions=(
             Reaction(
                 ROUTES_UNIT,
@@ -71,6 +77,23 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
             ),
         ),
         readiness=(Readiness(ROUTES_UNIT, timeout=60),),
+        probes={
+            "routes": Probe(
+                render("node/pod_network/routes-probe.sh.j2", _RoutesProbe(paths.ROUTES)), ROUTED, ROUTES_UNIT
+            ),
+            "masquerading": _masquerading(cluster, node),
+            "forwarding": Probe(f"cat {FORWARDING}", "1", ROUTES_UNIT),
+        },
+        verifications=(Verification((paths.NFTABLES,), VERIFY_NFTABLES),),
+    )
+
+
+def _masquerading(cluster: Cluster, node: Node) -> Probe:
+    rule = _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr))
+    return Probe(
+        render("node/pod_network/masquerading-probe.sh.j2", rule),
+        f"{rule.pod_cidr} to addresses outside {rule.cluster_cidr}",
+        ROUTES_UNIT,
     )
 
 
@@ -101,6 +124,11 @@ class _RoutesUnit:
     script: str
     routes: str
     nftables: str
+
+
+@dataclass(frozen=True)
+class _RoutesProbe:
+    routes: str
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ from cluster.node import paths
 from cluster.node.binaries import Binaries
 from cluster.rendering import dump_yaml, render
 from cluster.step import Issued, IssuedFile, Part
-from nodestate import Action, Directory, File, Hook, NodeState, Reaction, Readiness, Unit
+from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, Reaction, Readiness, Unit
 
 ENVIRONMENT = {"HTTP2_READ_IDLE_TIMEOUT_SECONDS": "5", "HTTP2_PING_TIMEOUT_SECONDS": "3"}
 """HTTP/2 pings: a client notices a dead control-plane node in seconds; TCP alone takes minutes."""
 
 
 @dataclass(frozen=True)
-class Probe:
-    """The health endpoints of a component on its node, probed every `period` seconds."""
+class HealthEndpoint:
+    """The health endpoints of a component on its node, asked by the kubelet every `period` seconds."""
 
     port: int
     live: str = "/livez"
@@ -66,7 +66,7 @@ class StaticPod:
     image: str
     flags: Mapping[str, str]
     files: Sequence[PodFile]
-    probe: Probe
+    health: HealthEndpoint
     cpu: str
     writes: Sequence[str] = ()
     serves: str | None = None
@@ -125,18 +125,27 @@ def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> N
                     pod.unit,
                     Action.SELF_RELOAD,
                     (served, served.removesuffix(".crt") + ".key"),
-                    served_at=f"127.0.0.1:{pod.probe.port}",
+                    served_at=f"127.0.0.1:{pod.health.port}",
                     certificate=served,
                 )
             )
     return NodeState(
         files=files,
         directories=directories,
-        units={pod.unit: Unit() for pod in pods},
+        units={pod.unit: Unit(foreign_drop_ins=Foreign.REMOVED) for pod in pods},
         reactions=tuple(reactions),
-        readiness=tuple(Readiness(pod.unit, http=pod.probe.url(), timeout=timeout) for pod in pods),
+        readiness=tuple(Readiness(pod.unit, http=pod.health.url(), timeout=timeout) for pod in pods),
+        probes={pod.name: probe(pod) for pod in pods},
         pre_delete=tuple(Hook(pod.unit, f"{programs.static_pod} end {pod.name} {pod.manifest_path}\n") for pod in pods),
     )
+
+
+def probe(pod: StaticPod) -> Probe:
+    """Whether the pod is ready now: its container runs and serves. A moment without readiness is not counted.
+
+    The kubelet starts a container again that exited; the unit's restart waits for that, and fails if the pod stays away.
+    """
+    return Probe(render("node/static_pod/ready.sh.j2", _ReadyParameters(pod.health.url())), "ready", pod.unit, 15)
 
 
 def issued(pods: Sequence[StaticPod]) -> tuple[IssuedFile, ...]:
@@ -157,18 +166,26 @@ def merged(*states: NodeState) -> NodeState:
         units={name: unit for state in states for name, unit in state.units.items()},
         reactions=tuple(reaction for state in states for reaction in state.reactions),
         readiness=tuple(check for state in states for check in state.readiness),
+        probes={name: probe for state in states for name, probe in state.probes.items()},
+        verifications=tuple(check for state in states for check in state.verifications),
         pre_delete=tuple(hook for state in states for hook in state.pre_delete),
     )
 
 
 @dataclass(frozen=True)
+class _ReadyParameters:
+    url: str
+
+
+@dataclass(frozen=True)
 class _ScriptParameters:
     bin: str
+    notes: str
 
 
 def script(programs: Binaries) -> str:
     """The script that the units of all static pods run."""
-    return render("node/static_pod/static-pod.sh.j2", _ScriptParameters(programs.folder))
+    return render("node/static_pod/static-pod.sh.j2", _ScriptParameters(programs.folder, paths.STATIC_POD_NOTES))
 
 
 @dataclass(frozen=True)
@@ -215,9 +232,9 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
                 "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
                 "resources": {"requests": {"cpu": pod.cpu}},
                 "securityContext": {"privileged": True} if pod.privileged else confined,
-                "startupProbe": _probe(pod.probe, pod.probe.live, failures=60),
-                "livenessProbe": _probe(pod.probe, pod.probe.live, failures=8),
-                "readinessProbe": _probe(pod.probe, pod.probe.ready, failures=3),
+                "startupProbe": _kubelet_probe(pod.health, pod.health.live, failures=60),
+                "livenessProbe": _kubelet_probe(pod.health, pod.health.live, failures=8),
+                "readinessProbe": _kubelet_probe(pod.health, pod.health.ready, failures=3),
                 "volumeMounts": mounts,
             }
         ],
@@ -233,10 +250,10 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
     }
 
 
-def _probe(probe: Probe, path: str, failures: int) -> dict[str, Any]:
+def _kubelet_probe(health: HealthEndpoint, path: str, failures: int) -> dict[str, Any]:
     return {
-        "httpGet": {"host": "127.0.0.1", "port": probe.port, "path": path, "scheme": probe.scheme.upper()},
-        "periodSeconds": probe.period,
+        "httpGet": {"host": "127.0.0.1", "port": health.port, "path": path, "scheme": health.scheme.upper()},
+        "periodSeconds": health.period,
         "timeoutSeconds": 15,
         "failureThreshold": failures,
     }

@@ -12,6 +12,7 @@ WRITE = r"""
 stage_download() {
   prepare_staging
   mkdir -p "$home/downloads/$component"
+  chmod 0700 "$home/downloads"
   got=$home/downloads/$component/$sha256
   if [ ! -e "$got" ]; then
     command -v curl >/dev/null || fail "there is no curl on this node: downloads need it"
@@ -22,7 +23,7 @@ stage_download() {
     mv -f "$got.part" "$got"
   fi
   if [ -n "$member" ]; then tar -xOf "$got" -- "$member" >"$new" || fail "$url has no member $member"
-  else cp "$got" "$new"; fi
+  else cat "$got" >"$new"; fi
   finish_staging
   printf 'installed\t%s\t%s\n' "$path" "$(sha256sum <"$new" | cut -d' ' -f1)"
 }

@@ -1,159 +1,140 @@
-"""The journal of a change on the node, by which the next run finishes or undoes one that broke.
+"""The journal of a change on a node: each act's inverse is written and synced before the act (replay.py reads it back).
 
-staged/COMPONENT   paths of new files that are not in their place yet
-pending/COMPONENT  ACTION:UNIT for each unit whose files are new and which has not reacted
-backup/COMPONENT   the former files, with an index
+journal/COMPONENT/log      one line per act, its fields tabbed; `run ID` begins a run
+journal/COMPONENT/kept/N   a former file, or the former lines of a block
+
+The journal is open from a run's begin to its finish. A run that finds one open continues it: what was kept first is the
+proven state. All scripts of a run carry its id, so a run that was overtaken by another changes nothing any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable
 
-from provider.remote import blocks, download, paths, units
-from provider.remote.shell import HOME, call, quoted, whole, with_input
+from provider.remote.shell import HOME, call, quoted, whole
 
+LOCKS = "/run/plumbline"
 LOCK_SECONDS = 120
 
-READ = r"""
-# report_journal COMPONENT...: what a broken run left to do for each
-report_journal() {
-  for component; do
-    [ ! -s "$home/pending/$component" ] ||
-      tr ' ' '\n' <"$home/pending/$component" | sed "/^$/d; s/:/ /; s/^/pending\t$component\t/"
-    if [ -e "$home/staged/$component" ] || [ -e "$home/backup/$component" ]; then
-      printf 'pending\t%s\ttidy\n' "$component"
-    fi
-  done
-}
-"""
+RUN = uuid.uuid4().hex
+"""The id of this process: with the component, it names a run."""
 
 WRITE = r"""
 LC_ALL=C
 export LC_ALL
 umask 022
 tab=$(printf '\t')
-backup=$home/backup/$component
+journal=$home/journal/$component
+journal_log=$journal/log
+kept=$journal/kept
 
 fail() {
   echo "$1" >&2
   exit 1
 }
 
-# lock SECONDS: a run that was cut off may still be working here; no two at once
-lock() {
-  mkdir -p /run/plumbline "$home/staged" "$home/pending" "$home/backup"
-  chmod 0700 /run/plumbline "$home" "$home/staged" "$home/pending" "$home/backup"
-  command -v flock >/dev/null || return 0
-  exec 9>"/run/plumbline/$component.lock"
-  flock -w "$1" 9 || fail "an earlier run is still working on this node: wait until it has finished, then run pulumi again"
-}
-
-# Removes the staged files that a broken run left.
-sweep() {
-  [ -e "$home/staged/$component" ] || return 0
-  while IFS= read -r one; do rm -f -- "$(staged "$one")"; done <"$home/staged/$component"
-  rm -f -- "$home/staged/$component"
-}
-
-# begin: reads the paths that are about to be staged
-begin() {
-  sweep
-  cat >"$home/staged/$component.new"
-  mv -f "$home/staged/$component.new" "$home/staged/$component"
-  trap sweep EXIT
-}
-
-# note_reactions ACTION:UNIT...: staging is complete; from now on these units need their reaction
-note_reactions() {
-  trap - EXIT
-  rm -rf "$home/downloads/$component"
-  [ $# -gt 0 ] || return 0
-  echo "$@" >"$home/pending/.$component"
-  sync "$home/pending/.$component" 2>/dev/null || sync
-  mv -f "$home/pending/.$component" "$home/pending/$component"
-}
-
-# open_backup fresh|more: `more` adds to the backup of a broken run, since only those files were proven
-open_backup() {
-  [ "$1" = more ] || rm -rf "$backup"
-  mkdir -p "$backup"
-  chmod 0700 "$backup"
-  touch "$backup/index"
-  number=$(wc -l <"$backup/index")
-}
-
-# A hard link, if the file system has them: the file itself stays as it is, only its name goes to another.
-copy() { ln "$1" "$2" 2>/dev/null || cp -a "$1" "$2"; }
-
-back_up() {
-  [ "$number" = 0 ] || ! cut -f3 "$backup/index" | grep -qxF -- "$1" || return 0
-  number=$((number + 1))
-  if [ -e "$1" ] || [ -L "$1" ]; then copy "$1" "$backup/$number"; fi
-  printf 'file\t%s\t%s\n' "$number" "$1" >>"$backup/index"
-}
-
-# make_durable DIRECTORY...: the files swapped in these survive a power failure
-make_durable() {
-  rm -f -- "$home/staged/$component"
-  sync "$@" 2>/dev/null || sync
-}
-
-# Puts the backup back.
-restore() {
-  [ -s "$backup/index" ] || return 0
-  while IFS="$tab" read -r kind what one; do
-    if [ "$kind" = shape ]; then
-      chown "${what#* }" "$one"
-      chmod "${what% *}" "$one"
-    elif [ -e "$backup/$what" ] || [ -L "$backup/$what" ]; then
-      new=$(staged "$one")
-      rm -rf -- "$new"
-      copy "$backup/$what" "$new"
-      mv -fT -- "$new" "$one"
-    else
-      rm -f -- "$one"
+# enter begin|on: takes the node's lock for this script. `begin` starts a run; any other script is one of the same run.
+enter() {
+  mkdir -p "$locks" "$home"
+  chmod 0700 "$locks" "$home"
+  if command -v flock >/dev/null; then
+    exec 8>"$locks/home" 9>"$locks/$component.lock"
+    flock -s 8
+    flock -w "$lock_seconds" 9 ||
+      fail "an earlier run is still working on this node: wait until it has finished, then run pulumi again"
+  fi
+  if [ "$1" = begin ]; then
+    printf '%s\n' "$run" >"$locks/$component.run"
+  else
+    current=$(cat "$locks/$component.run" 2>/dev/null || last_run)
+    [ "$current" = "$run" ] || fail "another run (${current:-it has finished}) has taken over this node"
+  fi
+  number=0 runs=0
+  if [ -s "$journal_log" ]; then
+    if [ -n "$(tail -c 1 "$journal_log")" ]; then
+      # Its last line was cut by a full disk or a power failure: that act did not begin.
+      entries >"$journal/rest" && mv -f -- "$journal/rest" "$journal_log" || true
     fi
-  done <"$backup/index"
+    number=$(($(wc -l <"$journal_log"))) runs=$(grep -c "^run$tab" "$journal_log" || true)
+  fi
 }
 
-# Ends the journal: nothing is left to do.
-finish() { rm -rf "$backup" "$home/pending/$component" "$home/pending/.$component" "$home/staged/$component"; }
+# The complete lines.
+entries() { head -n "$(wc -l <"$journal_log")" "$journal_log"; }
 
-# remove UNIT... -- FILE... -- DIRECTORY...: ends and removes what a component made; what is gone already is no failure
-remove() {
-  left=0
-  while [ "$1" != -- ]; do
-    retire_unit "$1"
-    shift
-  done
-  shift
-  while [ "$1" != -- ]; do
-    [ -d "$1" ] && [ ! -L "$1" ] || rm -f -- "$1" || left=1
-    shift
-  done
-  shift
-  systemctl daemon-reload || true
-  for one; do rmdir -- "$one" 2>/dev/null || true; done
-  sweep
-  finish
-  rm -rf "$home/downloads/$component"
-  rmdir "$home"/* "$home" 2>/dev/null || true
-  return "$left"
+# The id of the run that wrote last.
+last_run() { [ ! -s "$journal_log" ] || sed -n "s/^run$tab//p" "$journal_log" | tail -n 1; }
+
+# begin LINES: opens the journal, or continues it. LINES of it were known when this change was planned; `-` is any number.
+begin() {
+  [ "$1" = - ] || [ "$1" = "$number" ] ||
+    fail "another run has worked on this node since this change was planned: run pulumi again"
+  mkdir -p "$kept"
+  chmod 0700 "$home/journal" "$journal" "$kept"
+  note run "$run"
+  sync_journal
+  printf 'begun\n'
+}
+
+# note ACT FIELD...: appends a line
+note() {
+  saved=$IFS
+  IFS=$tab
+  line="$*"
+  IFS=$saved
+  printf '%s\n' "$line" >>"$journal_log"
+}
+
+# known ACT|ACT SUBJECT: whether a broken run left such a line, by its first field or its last
+known() {
+  [ "$runs" -gt 1 ] && awk -F'\t' -v acts="|$1|" -v subject="$2" '
+    index(acts, "|" $1 "|") && ($2 == subject || $NF == subject) { found = 1 }
+    END { exit !found }' "$journal_log"
+}
+
+# sync_journal [PATH...]: what is in the journal survives a power failure from here on
+sync_journal() { sync "$journal_log" "$kept" "$journal" "$@" 2>/dev/null || sync; }
+
+# copy FROM TO: by a hard link, where the file system has them; else with everything that cp can keep
+copy() {
+  ln -- "$1" "$2" 2>/dev/null || cp -a --reflink=auto --preserve=all -- "$1" "$2" 2>/dev/null || cp -a -- "$1" "$2"
+}
+
+# keep PATH: notes how the path is as it was. A former copy is synced: a link needs none.
+keep() {
+  ! known 'file|absent' "$1" || return 0
+  if [ -e "$1" ] || [ -L "$1" ]; then
+    number=$((number + 1))
+    copy "$1" "$kept/$number"
+    if [ ! "$1" -ef "$kept/$number" ] && [ -f "$kept/$number" ]; then sync "$kept/$number" 2>/dev/null || sync; fi
+    note file "$number" "$1"
+  else
+    number=$((number + 1))
+    note absent "$1"
+  fi
+}
+
+# keep_shape PATH: notes its mode and owner
+keep_shape() {
+  known shape "$1" || note shape $(stat -L -c '%a %u:%g' -- "$1") "$1"
+}
+
+# Ends the journal: nothing is left to do or to undo.
+close_journal() {
+  rm -f -- "$journal_log"
+  rm -rf -- "$journal" "$home/downloads/$component"
+  rm -rf -- "$home/staged/$component" "$home/pending/$component" "$home/backup/$component"
+  if [ -d "$home/journal" ]; then sync "$home/journal" 2>/dev/null || sync; fi
 }
 """
 
 
-def writing(component: str, lines: Iterable[str]) -> str:
-    """A script that changes the node for one component, once no earlier one is at work for it."""
-    families = (WRITE, paths.WRITE, blocks.WRITE, download.WRITE, units.WRITE)
-    return whole([f"home={HOME} component={quoted(component)}", *families, f"lock {LOCK_SECONDS}", *lines])
+def preamble(component: str) -> str:
+    """Sets the variables that all functions of a change find set."""
+    return f"home={HOME} locks={LOCKS} lock_seconds={LOCK_SECONDS} component={quoted(component)} run={RUN}"
 
 
-def report(components: Sequence[str]) -> str:
-    """Prints what broken runs left to do."""
-    return call("report_journal", *components)
-
-
-def begin(staged: Iterable[str]) -> str:
-    """Notes the paths that are about to be staged."""
-    return with_input("begin", "".join(f"{path}\n" for path in staged), "END-OF-PATHS")
+def script(component: str, families: Iterable[str], lines: Iterable[str], moment: str = "on") -> str:
+    """A script of a run: it has the node's lock for this component, and is refused once another run has taken over."""
+    return whole([preamble(component), WRITE, *families, call("enter", moment), *lines])

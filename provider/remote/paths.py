@@ -17,43 +17,94 @@ WRITE = r"""
 # reads it.
 staged() { printf '%s/.%s.plumbline-new' "${1%/*}" "${1##*/}"; }
 
-# make_directory: path mode owner group
+# make_folder DIRECTORY: with its parents; each that was not there is noted
+make_folder() {
+  [ ! -d "$1/" ] || return 0
+  case $1 in */*) make_folder "${1%/*}" ;; esac
+  note made "$1"
+  mkdir -- "$1"
+}
+
+# make_directory: path mode owner group. An existing one gets its shape later, by `reshape`.
 make_directory() {
-  [ -d "$path" ] || mkdir -p -- "$path"
+  [ ! -d "$path" ] || return 0
+  make_folder "$path"
   chown "$owner:$group" "$path"
   chmod "$mode" "$path"
+  relabel "$path"
 }
 
-# Makes the parent folder, and sets `new` to the free place of the staged file.
+# The node's SELinux policy decides the label of a new file by its path.
+relabel() {
+  if [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then restorecon -- "$@" 2>/dev/null || true; fi
+}
+
+# prepare_staging: path mode owner group; makes the parent folder, and an empty file `new` beside the target with its shape,
+# and with the attributes and access lists of the former file
 prepare_staging() {
-  [ -d "${path%/*}/" ] || mkdir -p -- "${path%/*}/"
-  new=$(staged "$path")
-  rm -rf -- "$new"
-}
-
-# Gives the staged file its mode and ownership.
-finish_staging() {
   [ ! -d "$path" ] || [ -L "$path" ] || fail "$path is a directory: move it away"
+  make_folder "${path%/*}"
+  new=$(staged "$path")
+  note staged "$path"
+  rm -rf -- "$new"
+  (umask 077 && : >"$new")
+  if [ -f "$path" ] && [ ! -L "$path" ]; then
+    cp --attributes-only --preserve=mode,xattr -- "$path" "$new" 2>/dev/null || true
+    if [ -e /sys/fs/selinux/enforce ]; then chcon --reference="$path" -- "$new" 2>/dev/null || true; fi
+  fi
   chown "$owner:$group" "$new"
   chmod "$mode" "$new"
-  sync "$new" 2>/dev/null || sync
 }
+
+finish_staging() { sync "$new" 2>/dev/null || sync; }
 
 # stage_content: path mode owner group, and the content in base64 on standard input
 stage_content() {
   prepare_staging
-  (umask 077 && base64 -d >"$new")
+  base64 -d >"$new"
   finish_staging
 }
 
-# set_mode: path mode owner group; the former ones are noted for a rollback
-set_mode() {
-  printf 'shape\t%s\t%s\n' "$(stat -c '%a %u:%g' "$path")" "$path" >>"$backup/index"
+# reshape: path mode owner group; the former shape has been noted
+reshape() {
   chown "$owner:$group" "$path"
   chmod "$mode" "$path"
+  relabel "$path"
 }
 
-swap() { mv -fT -- "$(staged "$1")" "$1"; }
+swap() {
+  mv -fT -- "$(staged "$1")" "$1"
+  relabel "$1"
+}
+
+# remove_file PATH: a directory that somebody put there in its place is theirs
+remove_file() {
+  if [ -d "$1" ] && [ ! -L "$1" ]; then printf 'kept\t%s\tit is a directory now\n' "$1"; else rm -f -- "$1"; fi
+}
+
+# keep_directory DIRECTORY: notes the shape of one that is about to be removed
+keep_directory() {
+  [ ! -d "$1" ] || [ -L "$1" ] || note unmade $(stat -c '%a %u:%g' -- "$1") "$1"
+}
+
+# keep_foreign PATH: notes where it will be moved; move_aside PATH does it
+keep_foreign() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  mkdir -p "$home/removed/$component"
+  chmod 0700 "$home/removed"
+  place=$((${place:-0} + 1))
+  while [ -e "$home/removed/$component/$place-${1##*/}" ] || [ -L "$home/removed/$component/$place-${1##*/}" ]; do
+    place=$((place + 1))
+  done
+  note moved "$place" "$1"
+}
+
+move_aside() {
+  [ -e "$1" ] || [ -L "$1" ] || return 0
+  to=$(awk -F'\t' -v path="$1" '$1 == "moved" && $3 == path { n = $2 } END { print n }' "$journal_log")
+  mv -T -- "$1" "$home/removed/$component/$to-${1##*/}"
+  printf 'aside\t%s\t%s\n' "$1" "$home/removed/$component/$to-${1##*/}"
+}
 """
 
 
@@ -90,7 +141,7 @@ class FoundPath:
 
 
 def make_directory(path: str, directory: Directory) -> str:
-    """Makes a directory, or sets the mode and ownership of an existing one."""
+    """Makes a directory that is not there."""
     return call("make_directory", path=path, mode=directory.mode, owner=directory.owner, group=directory.group)
 
 
@@ -100,9 +151,9 @@ def stage_content(path: str, file: File) -> str:
     return with_input(line, encoded(file), "END-OF-FILE")
 
 
-def set_mode(path: str, file: File) -> str:
-    """Sets the mode and ownership of a file in its place."""
-    return call("set_mode", path=path, mode=file.mode, owner=file.owner, group=file.group)
+def reshape(path: str, shape: File | Directory) -> str:
+    """Sets mode, ownership and label of a file or directory in its place."""
+    return call("reshape", path=path, mode=shape.mode, owner=shape.owner, group=shape.group)
 
 
 def encoded(file: File) -> str:

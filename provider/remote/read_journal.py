@@ -15,11 +15,15 @@ report_journal() {
     kept=$home/journal/$component
     [ -s "$kept/log" ] || continue
     while IFS="$tab" read -r act one two three; do
+      [ -n "$one" ] || continue
       printf 'journal\t%s\t%s\t%s\t%s\t%s\n' "$component" "$act" "$one" "$two" "$three"
       case $act in
-        file | block)
+        block) printf '%s\n' "$two" >>"$work/paths" ;;
+        file)
           printf '%s\n' "$two" >>"$work/paths"
-          [ ! "$kept/kept/$one" -ef "$two" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$two" ;;
+          if [ "$kept/kept/$one" -ef "$two" ] || cmp -s "$kept/kept/$one" "$two"; then
+            printf 'journal\t%s\tunswapped\t%s\n' "$component" "$two"
+          fi ;;
         absent)
           printf '%s\n' "$one" >>"$work/paths"
           [ -e "$one" ] || [ -L "$one" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$one" ;;
@@ -33,7 +37,7 @@ report_journal() {
 }
 """
 
-LAST = ("file", "shape", "block", "moved", "react")
+LAST = ("file", "shape", "block", "unmade", "moved", "react")
 """Acts whose path or unit is the last field, after those that undo them."""
 
 
@@ -43,10 +47,10 @@ def report(components: Sequence[str]) -> str:
 
 
 def entry(act: str, *fields: str) -> JournalEntry:
-    """One line of a journal. Raises ValueError if it names nothing."""
+    """One line of a journal; a line that names nothing is kept, so that lines can be counted."""
     known = [one for one in fields if one]
     if not known:
-        raise ValueError(act)
+        return JournalEntry(act, "")
     if act in LAST:
         return JournalEntry(act, known[-1], " ".join(known[:-1]))
     return JournalEntry(act, known[0], " ".join(known[1:]))

@@ -1,24 +1,103 @@
-"""The scripts of one update, in the order in which they run: stage, commit, settle, act, finish; or restore; or delete."""
+"""The scripts of one run, in the order in which they run: stage, verify, stop, commit, act, ready, finish; or roll back; or
+delete. All but the first belong to a run that has begun, and are refused once another run has taken over."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from nodestate import Directory, File
-from provider.remote import blocks, download, journal, paths, units
-from provider.remote.journal import writing
-from provider.remote.shell import call, quoted
+from nodestate import Directory, File, Readiness
+from provider.remote import blocks, download, journal, owners, paths, replay, units
+from provider.remote.shell import call, quoted, whole
+
+FAMILIES = (owners.WRITE, paths.WRITE, blocks.WRITE, download.WRITE, units.WRITE, replay.WRITE)
+
+FINISH = r"""
+# finish: ends the journal, with the staged files that a broken run left
+finish() {
+  if [ -s "$journal_log" ]; then
+    sed -n "s/^staged$tab//p" "$journal_log" | while IFS= read -r one; do rm -rf -- "$(staged "$one")"; done
+    [ ! -e "$journal/items" ] || own_only
+  fi
+  close_journal
+}
+
+# make_durable DIRECTORY...: the files swapped in these survive a power failure
+make_durable() { sync "$@" 2>/dev/null || sync; }
+
+# delete_files FILE..., delete_blocks FILE..., delete_directories DIRECTORY...: each by itself; those that stay are named
+delete_files() {
+  for one; do
+    ours "$one" || continue
+    why=$(remove_file "$one" 2>&1) || { printf 'left\t%s\t%s\n' "$one" "$(printf '%s' "$why" | tail -n 1)"; continue; }
+    [ -z "$why" ] || printf '%s\n' "$why"
+  done
+}
+
+delete_blocks() {
+  : >"$journal/empty"
+  for one; do
+    ours "$one" || continue
+    file=$(real "$one")
+    [ -f "$file" ] || continue
+    why=$( (put_block "$journal/empty" "$one") 2>&1) ||
+      printf 'left\t%s\t%s\n' "$one" "$(printf '%s' "$why" | tail -n 1)"
+  done
+}
+
+delete_directories() { for one; do ours "$one" && rmdir -- "$one" 2>/dev/null || true; done; }
+
+# forget: nothing of the component is left in the provider's own folder; the folder goes with the last one
+forget() {
+  disown
+  close_journal
+  rm -rf -- "$home/removed/$component"
+  if command -v flock >/dev/null && flock -n -x 8; then
+    rmdir "$home"/* "$home" 2>/dev/null || true
+  fi
+}
+"""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The acts of one commit: paths by kind of change, settings and reactions by unit."""
+
+    files: Sequence[str] = ()
+    blocks: Sequence[str] = ()
+    restored: Sequence[str] = ()
+    shapes: Mapping[str, File | Directory] = field(default_factory=dict)
+    removed: Sequence[str] = ()
+    aside: Sequence[str] = ()
+    directories: Sequence[str] = ()
+    """Directories to remove, if they are empty."""
+
+    retired: Sequence[str] = ()
+    """Units whose file is removed."""
+
+    settings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reactions: Sequence[tuple[str, str]] = ()
+    """Action and unit."""
+
+    owned: Sequence[str] = ()
+    owned_whole: Sequence[str] = ()
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """All paths of files and directories that this changes."""
+        return (*self.files, *self.blocks, *self.restored, *self.removed, *self.aside, *self.shapes, *self.directories)
 
 
 def stage_script(
-    files: Mapping[str, File], directories: Mapping[str, Directory], component: str, reactions: Sequence[str]
+    files: Mapping[str, File], directories: Mapping[str, Directory], component: str, known: int | None = None
 ) -> str:
-    """Puts every new file beside its target, downloads checked. Nothing is in its place yet, nothing runs differently.
+    """Begins a run, makes missing directories, and puts every new file beside its target, downloads checked. Nothing is in
+    its place yet. `known` are the lines of the open journal that the change was planned with.
 
-    Then notes the `reactions` that will be needed, as `<action>:<unit>`. Prints what download.installed parses.
+    Prints `begun`, then what download.installed parses.
     """
-    lines = [journal.begin(files)]
-    lines += [paths.make_directory(path, directory) for path, directory in directories.items()]
+    lines = [call("begin", "-" if known is None else str(known))]
+    lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
     for path, file in files.items():
         if file.source is not None:
             lines.append(download.stage(path, file, file.source))
@@ -26,71 +105,97 @@ def stage_script(
             lines.append(blocks.stage(path, file))
         else:
             lines.append(paths.stage_content(path, file))
-    return writing(component, [*lines, call("note_reactions", *reactions)])
+    return journal.script(component, [*FAMILIES, FINISH], [*lines, "sync_journal"], "begin")
 
 
-def commit_script(
-    *,
-    files: Sequence[str],
-    modes: Mapping[str, File],
-    removed: Sequence[str],
-    retired: Sequence[str],
-    component: str,
-    unproven: bool,
-) -> str:
-    """Backs up the former files, swaps the staged ones in by rename, sets modes, removes files that are not wanted.
+def verify_script(text: str, staged: Iterable[str]) -> str:
+    """Runs a check of staged files. Its `staged PATH` prints where the new file is, or PATH if it does not change."""
+    cases = "".join(
+        f'    {quoted(one)}) real=$(readlink -f -- "$1" 2>/dev/null || printf \'%s\' "$1") ;;\n' for one in staged
+    )
+    find = (
+        f"staged() {{\n  case $1 in\n{cases}    *) printf '%s\\n' \"$1\"; return 0 ;;\n  esac\n"
+        '  [ -L "$1" ] && [ -e "${real%/*}/.${real##*/}.plumbline-new" ] || real=$1\n'
+        '  printf \'%s/.%s.plumbline-new\\n\' "${real%/*}" "${real##*/}"\n}\n'
+    )
+    return whole([find, text])
 
-    `retired` units are stopped and disabled while their files still exist. After an `unproven` change, that of a broken
-    run, the backup of that run is kept. Unit files are verified in their place, before systemd loads them.
+
+def commit_script(component: str, work: Commit) -> str:
+    """Notes how everything was, syncs that, then swaps the staged files in, removes, sets modes and settings.
+
+    Unit files are verified in their place, before systemd loads them. Prints `handed ITEM COMPONENT` for what another
+    component has claimed: it is left alone; `kept PATH WHY` and `aside PATH PLACE`.
     """
-    lines = [f"open_backup {'more' if unproven else 'fresh'}"]
-    lines += [call("retire_unit", unit) for unit in retired]
-    lines += [call("back_up", path) for path in [*files, *removed]]
-    lines += [call("swap", path) for path in files]
-    lines += [paths.set_mode(path, file) for path, file in modes.items()]
-    lines += [f"rm -f -- {quoted(path)}" for path in removed]
-    folders = {path.rpartition("/")[0] or "/" for path in [*files, *removed]}
-    lines.append(call("make_durable", *sorted(folders)))
-    if named := sorted({unit for path in files if (unit := units.verifiable(path))}):
+    removed = [*work.removed]
+    settings = [*work.settings, *(unit for unit in work.retired if unit not in work.settings)]
+    lines = [call("note", "react", action, unit) for action, unit in work.reactions]
+    lines += [call("note_setting", "early", *settings)] if settings else []
+    lines += [f"if ours {quoted(path)} >/dev/null; then {call('keep', path)}; fi" for path in removed]
+    lines += [call("keep", path) for path in work.files]
+    lines += [call("keep_block", path) for path in work.blocks]
+    lines += [call("keep_shape", path) for path in work.shapes]
+    lines += [call("keep_foreign", path) for path in work.aside]
+    lines += [call("keep_directory", path) for path in work.directories]
+    lines += [call("note_setting", "late", *settings)] if settings else []
+    lines += [owners.claim(work.owned, work.owned_whole)]  # it syncs the journal
+    lines += [call("retire_unit", unit) for unit in work.retired]
+    lines += [call("move_aside", path) for path in work.aside]
+    lines += [call("undo_path", path) for path in work.restored]
+    lines += [call("swap", path) for path in work.files]
+    lines += [call("swap_block", path) for path in work.blocks]
+    lines += [paths.reshape(path, shape) for path, shape in work.shapes.items()]
+    lines += [f"if ours {quoted(path)}; then {call('remove_file', path)}; fi" for path in removed]
+    folders = {path.rpartition("/")[0] or "/" for path in (*work.files, *removed, *work.restored)}
+    existing = " ".join(quoted(one) for one in sorted(folders))
+    if existing:
+        lines.append(f'for one in {existing}; do [ ! -d "$one" ] || make_durable "$one"; done')
+    lines += [
+        f"if ours {quoted(path)} >/dev/null; then rmdir -- {quoted(path)} 2>/dev/null || true; fi"
+        for path in sorted(work.directories, key=len, reverse=True)
+    ]
+    if named := sorted({unit for path in work.files if (unit := units.verifiable(path))}):
         lines.append(call("verify_units", *named))
-    if units.needs_reload([*files, *removed]):
+    if units.needs_reload([*work.files, *removed, *work.restored, *work.aside]):
         lines.append("systemctl daemon-reload")
-    return writing(component, lines)
-
-
-def settle_script(settings: Mapping[str, Sequence[str]], removed_directories: Iterable[str], component: str) -> str:
-    """Enables, disables and unmasks units; removes directories that are no longer wanted, if they are empty."""
-    lines = [line for unit, verbs in settings.items() for verb in verbs for line in units.setting(unit, verb)]
-    return writing(component, [*lines, *_remove_directories(removed_directories)])
+    lines += [call("set_unit", unit, *verbs) for unit, verbs in work.settings.items() if unit not in work.retired]
+    return journal.script(component, [*FAMILIES, FINISH], lines)
 
 
 def act_script(verb: str, named: Sequence[str], component: str) -> str:
     """Restarts, reloads or stops all these units at once."""
-    return writing(component, [units.acting(verb, named)])
+    return journal.script(component, FAMILIES, [units.acting(verb, named)])
+
+
+def reacted_script(component: str, unit: str, checks: Sequence[Readiness], files: Sequence[str] | None) -> str:
+    """Waits, without the node's lock, until a unit passes its checks, and notes that it has reacted; `files` are those that it
+    was started with."""
+    waits = [units.wait_ready(unit, check.http, check.timeout) for check in checks]
+    note = call("note_done", unit) if files is None else call("note_reacted", unit, *files)
+    noted = [call("enter", "on"), note]
+    return whole([units.READY, *waits, journal.preamble(component), journal.WRITE, *FAMILIES, *noted])
 
 
 def finish_script(component: str, downloads: Sequence[str] = ()) -> str:
     """Ends the journal. Prints what download.stamps parses for each installed download."""
-    return writing(component, ["sweep", "finish", *([download.print_stamps(list(downloads))] if downloads else [])])
+    lines = ["finish", *([download.print_stamps(list(downloads))] if downloads else []), "printf 'finished\\n'"]
+    return journal.script(component, [*FAMILIES, FINISH], lines)
 
 
-def restore_script(
-    *,
-    stopped: Sequence[str],
-    disabled: Sequence[str],
-    restarted: Sequence[str],
-    made_directories: Iterable[str],
-    component: str,
-) -> str:
-    """Puts everything back: stops and disables units, restores the backup, then restarts what ran before."""
-    lines = [f"systemctl stop {quoted(unit)} 2>/dev/null || true" for unit in stopped]
-    lines += [f"systemctl --quiet disable {quoted(unit)} 2>/dev/null || true" for unit in disabled]
-    lines += ["restore", "systemctl daemon-reload", "sweep", "finish"]
-    lines += [f"systemctl reset-failed {quoted(unit)} 2>/dev/null || true" for unit in stopped]
-    lines += _remove_directories(made_directories)
-    if restarted:
-        lines.append(call("restart_units", *restarted))
-    return writing(component, lines)
+def abandon_script(component: str) -> str:
+    """Takes back what was staged; nothing has been swapped. Prints what replay.undone parses."""
+    return journal.script(component, [*FAMILIES, FINISH], ["undo_stage"])
+
+
+def replay_script(component: str) -> str:
+    """Undoes the whole journal. Prints what replay.undone parses."""
+    return journal.script(component, [*FAMILIES, FINISH], ["replay"])
+
+
+def owners_script(component: str, items: Sequence[str]) -> str:
+    """Begins a run, and prints `handed ITEM COMPONENT` for each item that another component has claimed."""
+    lines = [call("begin", "-"), *(f"ours {quoted(one)} || true" for one in items)]
+    return journal.script(component, [*FAMILIES, FINISH], lines, "begin")
 
 
 def delete_script(
@@ -101,14 +206,40 @@ def delete_script(
     retired: Sequence[str],
     component: str,
 ) -> str:
-    """Stops and disables the units whose files are removed, removes the files, and the directories that are then empty.
+    """Undoes what a broken run left; stops and disables the units whose files are removed; removes the files, of
+    `shared_files` only the blocks, and the directories that are then empty.
 
-    Of `shared_files` only the blocks are removed.
+    What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = [blocks.remove(path) for path in shared_files]
-    return writing(component, [*lines, call("remove", *retired, "--", *files, "--", *inner_first)])
+    lines = [call("replay", *retired), 'mkdir -p "$kept"']
+    lines += [call("retire_unit", unit) for unit in retired]
+    lines += [call("delete_files", *files), call("delete_blocks", *shared_files)]
+    lines += ["! command -v systemctl >/dev/null || systemctl daemon-reload || true"]
+    lines += [call("delete_directories", *inner_first), "forget", "printf 'deleted\\n'"]
+    return journal.script(component, [*FAMILIES, FINISH], lines)
 
 
-def _remove_directories(directories: Iterable[str]) -> list[str]:
-    return [f"rmdir -- {quoted(path)} 2>/dev/null || true" for path in sorted(directories, key=len, reverse=True)]
+def handed(printed: str) -> dict[str, str]:
+    """Paths and units that another component has claimed, and its name."""
+    return _pairs(printed, "handed")
+
+
+def left(printed: str) -> dict[str, str]:
+    """Paths that could not be removed, and why."""
+    return _pairs(printed, "left")
+
+
+def kept(printed: str) -> dict[str, str]:
+    """Paths that were left as they are, and why."""
+    return _pairs(printed, "kept")
+
+
+def moved(printed: str) -> dict[str, str]:
+    """Foreign entries that were moved aside, and where they are now."""
+    return _pairs(printed, "aside")
+
+
+def _pairs(printed: str, wanted: str) -> dict[str, str]:
+    lines = (line.split("\t") for line in printed.splitlines())
+    return {fields[1]: fields[2] for fields in lines if fields[0] == wanted and len(fields) == 3}

@@ -15,7 +15,7 @@ HOME = "/var/lib/plumbline"
 
 TOOLS = {
     "awk": "[ \"$(printf 'a\\tb\\n' | awk -F'\\t' '($1 in x) == 0 { print $2 }')\" = b ]",
-    "base64 -w0": '[ "$(printf %s 0123456789012345678901234567890123456789012345678901234567890 | base64 -w0 | wc -l)" = 0 ]',
+    "base64 -w0": '[ "$(printf %s 0123456789012345678901234567890123456789012345678901234567890 | base64 -w0 | wc -c)" -eq 84 ]',
     "base64 -d": '[ "$(printf %s YQ== | base64 -d)" = a ]',
     "chmod, chown": 'chmod 0600 "$work/a" && chown "$(id -u):$(id -g)" "$work/a"',
     "cp -a": 'cp -a "$work/a" "$work/copy"',
@@ -24,7 +24,7 @@ TOOLS = {
     "grep -qxF": "printf 'a.\\n' | grep -qxF -- a.",
     "ln": 'ln "$work/a" "$work/link"',
     "mv -T": 'mv -fT -- "$work/copy" "$work/moved"',
-    "sed": "[ \"$(printf 'a' | sed -e '$a\\\\' -e 's/^/b\\t/' | wc -l)\" = 1 ]",
+    "sed": "[ \"$(printf 'a' | sed -e 's/^/b\\t/' -e '$a\\' | wc -l)\" = 1 ]",
     "sha256sum": '[ "$(printf a | sha256sum | cut -c1-8)" = ca978112 ]',
     "stat -c": 'stat -c "%F %04a %U %G %u %g %i:%s:%z %n" "$work/a" | grep -q "^regular.* 0600 .*\\.[0-9]"',
     "systemctl": "command -v systemctl",

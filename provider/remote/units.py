@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
-from provider.remote.shell import call, quoted, whole
+from nodestate import Probe
+from provider.remote.shell import call, quoted, whole, with_input
 
 UNIT_FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 20
@@ -18,9 +20,45 @@ verify_units() {
   done
 }
 
+# note_setting early|late UNIT...: how each is enabled or masked now. A rollback enables a unit once its former file is back,
+# and disables it while its new file is still there: so the former are noted before the files, the latter after them.
+note_setting() {
+  moment=$1
+  shift
+  for unit; do
+    former=$(former_setting "$unit")
+    case $moment:$former in
+      early:enabled* | early:masked*) ;;
+      early:* | late:enabled* | late:masked*) continue ;;
+    esac
+    known setting "$unit" || note setting "$unit" "$former"
+  done
+}
+
+former_setting() {
+  found=$(systemctl is-enabled "$1" 2>/dev/null) || true
+  case $found in '' | not-found) found=- ;; esac
+  printf '%s' "$found"
+}
+
+# note_running ACT UNIT...: ACT (restarted, stopped or reloaded) for each that runs; those that do not are `started`
+note_running() {
+  act=$1
+  shift
+  for unit; do
+    state=$(systemctl is-active "$unit" 2>/dev/null) || true
+    case $act:$state in
+      *:active | *:reloading | *:activating) known 'started|stopped|restarted' "$unit" || note "$act" "$unit" ;;
+      restarted:*) known 'started|stopped|restarted' "$unit" || note started "$unit" ;;
+    esac
+  done
+  sync_journal
+}
+
 # restart_units UNIT...: restarts or starts them in one transaction, so that systemd orders them; prints those that do
 # not run afterwards
 restart_units() {
+  note_running restarted "$@"
   systemctl reset-failed "$@" 2>/dev/null || true
   systemctl restart "$@" || {
     for unit; do systemctl --quiet is-active "$unit" || echo "$unit"; done
@@ -29,25 +67,95 @@ restart_units() {
 }
 
 reload_unit() {
-  if systemctl --quiet is-active "$1"; then systemctl reload "$1"; fi
+  systemctl --quiet is-active "$1" || return 0
+  note_running reloaded "$1"
+  systemctl reload "$1"
 }
 
-# retire_unit UNIT: stops it and takes it out of every target, even if it is masked or its file is gone
+stop_units() {
+  for unit; do
+    ours "$unit" || continue
+    note_running stopped "$unit"
+    systemctl stop "$unit"
+  done
+}
+
+# set_unit UNIT VERB...: as systemctl knows them; what another component has claimed is left to it
+set_unit() {
+  unit=$1
+  shift
+  ours "$unit" || return 0
+  for verb; do
+    case $verb in
+      daemon-reload) systemctl daemon-reload ;;
+      unmask)
+        systemctl --quiet unmask "$unit"
+        systemctl --quiet unmask --runtime "$unit" ;;
+      *) systemctl --quiet "$verb" "$unit" ;;
+    esac
+  done
+}
+
+# retire_unit UNIT: takes it out of every target, even if it is masked or its file is gone
 retire_unit() {
+  ours "$1" || return 0
+  note_running stopped "$1"
   systemctl --quiet disable --now "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || true
-  rm -f -- /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1"
+  rm -f -- /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" "$home/started/$1"
   systemctl reset-failed "$1" 2>/dev/null || true
+}
+
+# note_done UNIT: it has reacted
+note_done() { [ ! -s "$journal_log" ] || note reacted "$1"; }
+
+# note_reacted UNIT [FILE...]: it was started, and is ready on its new files. Its invocation and the files' checksums are what a read compares.
+note_reacted() {
+  note_done "$1"
+  mkdir -p "$home/started"
+  invocation=$(systemctl show --property InvocationID --value "$1")
+  unit=$1
+  shift
+  {
+    printf '%s\n' "$invocation"
+    [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null || true
+  } >"$home/started/.$unit.new"
+  mv -f -- "$home/started/.$unit.new" "$home/started/$unit"
+}
+
+# put_setting UNIT FORMER: enables, disables or masks it as it was
+put_setting() {
+  now=$(former_setting "$1")
+  [ "$now" != "$2" ] || return 0
+  case $now in
+    masked) systemctl --quiet unmask "$1" ;;
+    masked-runtime) systemctl --quiet unmask --runtime "$1" ;;
+  esac
+  case $2 in
+    enabled) systemctl --quiet reenable "$1" ;;
+    enabled-runtime) systemctl --quiet disable "$1" && systemctl --quiet enable --runtime "$1" ;;
+    masked) systemctl --quiet mask "$1" ;;
+    masked-runtime) systemctl --quiet mask --runtime "$1" ;;
+    *)
+      systemctl --quiet disable "$1" 2>/dev/null || true
+      rm -f -- /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" ;;
+  esac
 }
 """
 
 READY = r"""
 LC_ALL=C
 export LC_ALL
+# Seconds since the node was booted: a clock that nobody sets.
+uptime_seconds() {
+  read -r up _ </proc/uptime
+  echo "${up%%.*}"
+}
+
 # wait_until_ready: unit url seconds. Ready: the unit is active and the URL answers; without a URL, it stays up. Prints the
 # last state and fails once the time is over; sooner if systemd has had to restart the unit three times, since a unit that
 # does not stay up will not be ready by waiting.
 wait_until_ready() {
-  end=$(($(date +%s) + seconds)) before=
+  end=$(($(uptime_seconds) + seconds)) before=
   while :; do
     state=$(systemctl is-active "$unit") || true
     answer=
@@ -65,18 +173,44 @@ wait_until_ready() {
       answer="restarted three times"
       break
     fi
-    [ "$(date +%s)" -lt "$end" ] || break
+    [ "$(uptime_seconds)" -lt "$end" ] || break
     sleep 1
   done
   echo "$state${answer:+, $answer}"
   return 1
 }
+
+# wait_for_probe: command seconds limit, and the expected output in base64 on standard input. Prints the last output, and
+# fails, once the time is over.
+wait_for_probe() {
+  end=$(($(uptime_seconds) + seconds)) expected=$(base64 -d)
+  while :; do
+    found=$(timeout -k 1 "$limit" sh -c "$command" 2>&1 </dev/null) || found="$found (it failed)"
+    [ "$found" != "$expected" ] || return 0
+    [ "$(uptime_seconds)" -lt "$end" ] || break
+    sleep 1
+  done
+  printf '%s\n' "$found"
+  return 1
+}
 """
 
 
-def ready_script(unit: str, http: str | None, seconds: int) -> str:
+def probe_script(probe: Probe, seconds: int) -> str:
+    """Runs a probe until it prints what is expected; ends with 1 and what it printed last."""
+    expected = base64.encodebytes(probe.expected.encode()).decode()
+    line = call("wait_for_probe", command=probe.command, limit=str(probe.seconds), seconds=str(seconds))
+    return whole([READY, with_input(line, expected, "END-OF-OUTPUT")])
+
+
+def wait_ready(unit: str, http: str | None, seconds: int) -> str:
     """Waits until the unit is ready; ends with 1 and the state that it last had."""
-    return whole([READY, call("wait_until_ready", unit=unit, url=http or "", seconds=str(seconds))])
+    return call("wait_until_ready", unit=unit, url=http or "", seconds=str(seconds))
+
+
+def ready_script(unit: str, http: str | None, seconds: int) -> str:
+    """A script of `wait_ready` alone."""
+    return whole([READY, wait_ready(unit, http, seconds)])
 
 
 def journal_script(unit: str) -> str:
@@ -84,17 +218,9 @@ def journal_script(unit: str) -> str:
     return f"journalctl --unit {quoted(unit)} --lines {JOURNAL_LINES} --no-pager --output cat\n"
 
 
-def setting(unit: str, verb: str) -> list[str]:
-    """Enables, disables or unmasks a unit; or makes systemd read all units' files again."""
-    if verb == "daemon-reload":
-        return ["systemctl daemon-reload"]
-    lines = [f"systemctl --quiet {verb} {quoted(unit)}"]
-    return [*lines, f"systemctl --quiet unmask --runtime {quoted(unit)}"] if verb == "unmask" else lines
-
-
 def acting(verb: str, units: Sequence[str]) -> str:
-    """Restarts, reloads or stops units."""
-    return call({"restart": "restart_units", "reload": "reload_unit"}.get(verb, f"systemctl {verb}"), *units)
+    """Restarts, reloads or stops units, and notes it before."""
+    return call({"restart": "restart_units", "reload": "reload_unit", "stop": "stop_units"}[verb], *units)
 
 
 def verifiable(path: str) -> str | None:

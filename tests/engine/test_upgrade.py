@@ -25,6 +25,8 @@ GROUPING = {f"plumbline:index:{name}" for name in ("Certificate", "Etcd", "Contr
 ROUTES = "/etc/plumbline/pods.nft, /opt/bin/plumbline-routes change"
 RESTARTS = {
     **{f"{node}: etcd.service": "/etc/systemd/system/etcd.service changes" for node in ("m1", "m2", "m3")},
+    # The imported folder of others' files.
+    **{f"{node}: containerd.service": "/etc/containerd/config.toml changes" for node in ("m1", "m2", "m3", "w1")},
     **{f"{node}: plumbline-routes.service": ROUTES for node in ("m1", "m2", "m3", "w1")},
 }
 """The units that an upgrade from the fixture restarts, with the files whose comments or messages changed."""

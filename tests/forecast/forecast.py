@@ -70,12 +70,6 @@ def read(events: list[EngineEvent]) -> dict[str, Forecast]:
     return found
 
 
-def warnings(events: list[EngineEvent]) -> list[str]:
-    """The warnings and errors of a run."""
-    told = (event.diagnostic_event for event in events)
-    return [one.message.strip() for one in told if one and one.severity in ("warning", "error")]
-
-
 def _op(metadata: Any) -> str:
     return str(getattr(metadata.op, "value", metadata.op))
 

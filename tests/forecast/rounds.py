@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -26,6 +26,7 @@ CHANCES: dict[Maker, int] = {**BY_HAND, **BY_PROGRAM}
 PAIRS, INTERRUPTED_EVERY, APPROVED_EVERY = 0.4, 8, 10
 WAIT_SECONDS = 120
 PLAIN, INTERRUPTED, APPROVED = "", "interrupted run", "approved plan"
+PLANTED_RESTART, PLANTED_ROW = "restart", "row"
 POINTS = ("stage", "commit", "restart", "ready", "finish")
 """Remote operations after which an interrupted run is killed."""
 
@@ -53,12 +54,22 @@ class Case:
 
 
 class Check:
-    """Runs rounds until `count` cases are done. `log` gets a line per round."""
+    """Runs rounds until `count` cases are done. `log` gets a line per round. `running` are the cases of the last round."""
 
-    def __init__(self, hosts: Hosts, stack: Stack, seed: int, log: Callable[[str], None], plant: bool) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        stack: Stack,
+        seed: int,
+        log: Callable[[str], None],
+        plant: str = "",
+        only: Sequence[str] = (),
+    ) -> None:
         self.hosts, self.stack, self.log, self.plant = hosts, stack, log, plant
-        self.seed, self.rng = seed, Random(seed)
+        self.rng = Random(seed)
+        self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
         self.cases: list[Case] = []
+        self.running: list[Case] = []
 
     @property
     def worlds(self) -> dict[str, World]:
@@ -92,21 +103,26 @@ class Check:
     def _round(self, kind: str) -> list[Case]:
         former = {name: world.copy() for name, world in self.worlds.items()}
         cases = {name: Case(name, self._mutations(world), kind) for name, world in self.worlds.items()}
+        self.running = list(cases.values())
         self._by_hand(cases)
         if kind == INTERRUPTED:
             self._interrupt(former)
         before = self.records()
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
-        try:
-            announced = forecast.read(self.stack.preview(plan))
-        except Exception as error:
-            raise Broken(f"the preview failed: {error}") from error
+        previewed, failed = self.stack.preview(plan)
+        announced = self._announced(forecast.read(previewed))
         for name, changed in self._differences(before, self.records()).items():
+            refuses = any(one.refused for one in cases[name].mutations)
+            cases[name].lies += [
+                f"the preview failed: {line}"
+                for line in failed.splitlines()
+                if line.startswith(f"{name}:") and not refuses
+            ]
             cases[name].lies += [f"the preview changed {one}" for one in check.disruptions(changed)]
         behind = self._behind(plan)
         if plan is not None:
             before = self.records()
-        events, failure = self._up(plan)
+        failure = self._up(plan)
         after = self.records()
         for name, happened in self._differences(before, after).items():
             case = cases[name]
@@ -120,7 +136,7 @@ class Check:
             else:
                 case.lies += check.lies(case.forecast, before[name], happened, shared)
                 case.lies += [f"not as desired: {one}" for one in self.worlds[name].wrong(after[name])]
-        self._after_failure(cases, behind, events, failure, before, after)
+        self._after_failure(cases, behind, failure)
         return list(cases.values())
 
     def records(self) -> Records:
@@ -140,7 +156,7 @@ class Check:
         wanted = 2 if self.rng.random() < PAIRS else 1
         found: list[Mutation] = []
         for _ in range(50):
-            [maker] = self.rng.choices(list(CHANCES), weights=list(CHANCES.values()))
+            [maker] = self.rng.choices(list(self.chances), weights=list(self.chances.values()))
             made = maker(self.rng, world)
             if made is not None:
                 found.append(made)
@@ -200,26 +216,22 @@ class Check:
         self.hosts.run_each(dict.fromkeys(sorted(names), script))
         return names
 
-    def _up(self, plan: Path | None) -> tuple[list[object], str]:
-        """An update. A planted lie restarts a unit of the first node meanwhile."""
-        if self.plant:
-            self.plant = False
-            name = min(self.worlds)
-            thread = threading.Thread(target=self.hosts.run, args=(name, "systemctl restart idle.service"))
-            thread.start()
-            thread.join()
-        events, failure = self.stack.up(plan)
-        return list(events), failure
+    def _up(self, plan: Path | None) -> str:
+        """An update. A planted lie: a unit of the first node is restarted before it, and nothing says so."""
+        if self.plant == PLANTED_RESTART:
+            self.hosts.run(min(self.worlds), "systemctl restart web.service")
+        return self.stack.up(plan)
 
-    def _after_failure(
-        self,
-        cases: dict[str, Case],
-        behind: set[str],
-        events: list[object],
-        failure: str,
-        before: Records,
-        after: Records,
-    ) -> None:
+    def _announced(self, announced: dict[str, Forecast]) -> dict[str, Forecast]:
+        """The forecast. A planted lie: of each node one path or one unit is not announced."""
+        if self.plant == PLANTED_ROW:
+            for one in announced.values():
+                gone = one.paths or one.steps
+                if gone:
+                    gone.pop(min(gone))
+        return announced
+
+    def _after_failure(self, cases: dict[str, Case], behind: set[str], failure: str) -> None:
         """An update fails only where that was to be expected; then the nodes are repaired for the next round."""
         refused = {name: one for name, case in cases.items() for one in case.mutations if one.refused}
         if not failure and not refused and not behind:
@@ -231,16 +243,15 @@ class Check:
             for name in behind:
                 cases[name].lies.append("the plan was carried out although the node had changed since")
         if failure and not refused and not behind:
-            told = [line for line in failure.splitlines() if "error:" in line] or failure.splitlines()[-5:]
             for case in cases.values():
-                if case.lies:
-                    case.lies += [f"up: {line.strip()[:300]}" for line in told if f"{case.node}:" in line] or [
-                        f"up: {told[0].strip()[:300]}"
-                    ]
+                told = [line for line in failure.splitlines() if line.startswith(f"{case.node}:")]
+                case.lies += [f"the update failed: {line[:400]}" for line in told]
+            if not any(case.lies for case in cases.values()):
+                raise Broken(f"the update failed: {failure}")
         self.hosts.run_each({name: one.undo for name, one in refused.items()})
-        _, again = self.stack.up()
+        again = self.stack.up()
         if again:
-            raise Broken(f"a second update failed, too: {again[-3000:]}")
+            raise Broken(f"the update after a failed one failed, too: {again}")
 
     @staticmethod
     def _wait(what: str, probe: Callable[[], bool]) -> None:

@@ -51,22 +51,24 @@ class Stack:
             opts=automation.LocalWorkspaceOptions(work_dir=str(folder), env_vars=self.variables),
         )
 
-    def preview(self, plan: Path | None = None) -> list[EngineEvent]:
-        """The events of a preview. With `plan`, saves an update plan there."""
-        events: list[EngineEvent] = []
-        self._stack.preview(on_event=events.append, color="never", plan=str(plan) if plan else None)
-        return events
-
-    def up(self, plan: Path | None = None) -> tuple[list[EngineEvent], str]:
-        """The events of an update, and its output if it failed. With `plan`, only what that plan allows."""
+    def preview(self, plan: Path | None = None) -> tuple[list[EngineEvent], str]:
+        """The events of a preview, and its errors if it failed. With `plan`, saves an update plan there."""
         events: list[EngineEvent] = []
         try:
-            self._stack.up(
-                on_event=events.append, color="never", plan=str(plan) if plan else None, continue_on_error=True
-            )
+            self._stack.preview(on_event=events.append, color="never", plan=str(plan) if plan else None)
         except automation.CommandError as error:
-            return events, str(error)
+            return events, _errors(events, error)
         return events, ""
+
+    def up(self, plan: Path | None = None) -> str:
+        """The errors of an update, nothing if it succeeded. With `plan`, it does only what that plan allows."""
+        events: list[EngineEvent] = []
+        planned = str(plan) if plan else None
+        try:
+            self._stack.up(on_event=events.append, color="never", plan=planned, continue_on_error=True)
+        except automation.CommandError as error:
+            return _errors(events, error)
+        return ""
 
     def forget(self, world: World, component: str) -> None:
         """Removes a resource from the state, and nothing from the node."""
@@ -121,3 +123,10 @@ def _marked(path: str, file: dict[str, Any]) -> dict[str, Any]:
     if "content" in file and path.endswith(("key", ".conf.secret")):
         return {**file, "content": pulumi.Output.secret(file["content"])}
     return file
+
+
+def _errors(events: list[EngineEvent], error: automation.CommandError) -> str:
+    """The messages of a failed run, one after another; all output if there is none."""
+    told = [event.diagnostic_event for event in events if event.diagnostic_event]
+    messages = [one.message.strip() for one in told if one.severity == "error" and one.urn]
+    return "\n".join(messages) or str(error)

@@ -40,6 +40,21 @@ def test_node_index(planned: ClusterPlan, golden: Golden, role: str) -> None:
     golden(f"nodes/{role}.txt", "".join(_index(step) for step in planned.of_node(ROLES[role])))
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_node_checks(planned: ClusterPlan, golden: Golden, role: str) -> None:
+    """Every probe and verification of a node: its script, and what it expects."""
+    golden(f"nodes/{role}-checks.txt", "".join(_checks(step) for step in planned.of_node(ROLES[role])))
+
+
+def _checks(step: NodeStateStep) -> str:
+    probes = [
+        f"## probe {name}: restarts {probe.unit}, {probe.seconds} s\n{probe.command.rstrip()}\n=> {probe.expected}\n"
+        for name, probe in step.state.probes.items()
+    ]
+    verifications = [f"## verification of {', '.join(one.files)}\n{one.script}" for one in step.state.verifications]
+    return "".join([f"# {step.name}\n", *probes, *verifications]) if probes or verifications else ""
+
+
 def _index(step: NodeStateStep) -> str:
     reactions: dict[str, list[str]] = {}
     for reaction in step.state.reactions:
@@ -50,7 +65,22 @@ def _index(step: NodeStateStep) -> str:
         for path, file in step.state.files.items()
     ]
     rows += [(file.path, file.mode, f"issued {file.text.of} {file.text.part}") for file in step.issued]
-    rows += [(f"{path}/", directory.mode, "") for path, directory in step.state.directories.items()]
+    rows += [
+        (f"{path}/", directory.mode, f"foreign entries {directory.foreign}")
+        for path, directory in step.state.directories.items()
+    ]
     lines = [f"{path} {mode} {source} [{', '.join(reactions.get(path, []))}]\n" for path, mode, source in sorted(rows)]
-    units = [f"unit {name} enabled={unit.enabled} active={unit.active}\n" for name, unit in step.state.units.items()]
-    return "".join([f"# {step.name}\n", *lines, *units])
+    units = [
+        f"unit {name} enabled={unit.enabled} active={unit.active}, foreign drop-ins {unit.foreign_drop_ins}\n"
+        for name, unit in step.state.units.items()
+    ]
+    rollout = step.state.rollout
+    group = (
+        []
+        if rollout is None
+        else [
+            f"rollout {rollout.group}: {rollout.max_unavailable} at a time after {rollout.canaries} canaries, "
+            f"members {', '.join(rollout.members) or 'as they come'}\n"
+        ]
+    )
+    return "".join([f"# {step.name}\n", *lines, *units, *group])

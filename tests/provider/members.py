@@ -20,6 +20,7 @@ import pulumi_command as command
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from builder import golang
 from cluster import commands
@@ -77,9 +78,11 @@ class Hosts:
             )
 
     def readdress(self, name: str, address: str) -> None:
-        """Gives a host another address instead of the present one."""
+        """Gives a host another address in place of the former one."""
         former = self.addresses[name]
-        self.run(name, f"ip address add {address}/24 dev host0")
+        self.run(
+            name, f"ip address add {address}/24 dev host0; echo 1 >/proc/sys/net/ipv4/conf/host0/promote_secondaries"
+        )
         self.addresses[name] = address
         self.run(name, f"ip address delete {former}/24 dev host0; ip route replace default via 10.78.0.1")
 
@@ -178,12 +181,13 @@ class Issuer:
             key = ec.generate_private_key(ec.SECP256R1())
             subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, leaf.common_name)])
             issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "etcd-ca")])
-            pem = self._sign(subject, key.public_key(), issuer, self.valid, False, names[0] + names[1])
-            private = key.private_bytes(
+            signed = self._sign(subject, key.public_key(), issuer, self.valid, False, names[0] + names[1])
+            written = key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             ).decode()
-            self._made[of] = (names, pem, private)
-        return self._made[of][1 if part is Part.CERTIFICATE else 2]
+            self._made[of] = (names, signed, written)
+        _, pem, private = self._made[of]
+        return pem if part is Part.CERTIFICATE else private
 
     def _sign(
         self, subject: x509.Name, key: Any, issuer: x509.Name, valid: timedelta, ca: bool, uses: tuple[str, ...]
@@ -197,7 +201,7 @@ class Issuer:
                 x509.SubjectAlternativeName([_general(one) for one in uses]), critical=False
             )
         if not ca:
-            extended = [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ExtendedKeyUsageOID.CLIENT_AUTH]
+            extended = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
             builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import time
@@ -35,6 +37,12 @@ class Sshd:
             "hostKey": self.host_key,
         }
 
+    def cut(self) -> None:
+        """Kills the processes of all connections, not the server: each client loses its connection."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+
     def stop(self) -> None:
         """Ends the server; safe to repeat."""
         self.process.terminate()
@@ -46,8 +54,8 @@ def keys(folder: Path, name: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
 
 
-def start(folder: Path) -> Sshd:
-    """Starts sshd in a folder; waits until it answers."""
+def start(folder: Path, *options: str) -> Sshd:
+    """Starts sshd in a folder, with more lines of configuration; waits until it answers."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("login", "host"):
         if not (folder / name).exists():
@@ -58,7 +66,8 @@ def start(folder: Path) -> Sshd:
     Path("/run/sshd").mkdir(exist_ok=True)
     config = folder / "sshd_config"
     config.write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nUsePAM no\n"
+        "".join(f"{option}\n" for option in options)
+        + f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nPidFile none\nUsePAM no\n"
         f"AuthorizedKeysFile {folder / 'login.pub'}\nPermitRootLogin prohibit-password\nStrictModes no\n"
         "PasswordAuthentication no\nSubsystem sftp internal-sftp\n"
     )

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def healthy(hosts: Hosts, name: str) -> bool:
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "without quorum"])
+@pytest.mark.timeout(400)
 def test_expired_certificates_are_renewed_by_up_alone(stack: Members, restarted: bool) -> None:
     hosts = stack.hosts
     hosts.etcdctl("m1", "put kept stored")
@@ -76,7 +78,7 @@ def test_changed_addresses_keep_the_quorum(stack: Members) -> None:
         stack.up(refresh=True)
         others = [other for other in ADDRESSES if other != name]
         for other in (*others, name):
-            until(f"{other} serves", lambda other=other: healthy(hosts, other), 20)
+            until(f"{other} serves", partial(healthy, hosts, other), 20)
             assert hosts.listed(other) == {one: f"https://{at}:2380" for one, at in hosts.addresses.items()}
     for name in ADDRESSES:
         assert "stored" in hosts.etcdctl(name, "get kept --consistency=s")

@@ -210,7 +210,7 @@ def test_unknown_values_pass_the_preview(bench: Bench) -> None:
     bench.up()
     bench.text("a.conf", Later("two\n"), mode="0600")
     preview = bench.preview()
-    assert "~ 1 to update" in preview
+    assert "~ 2 to update" in preview, "the resource, and the row of its file"
     assert "- one" not in preview, "no change of an unknown content is claimed"
     bench.up()
     assert bench.file("a.conf").read_text() == "two\n"

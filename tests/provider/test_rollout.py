@@ -62,9 +62,9 @@ def test_removal_check_refuses_a_removal_in_the_preview(served: Bench, systemd: 
     before = systemd.started(UNIT)
     served.operations()
     served.preview(refresh=False)
-    assert [one["op"] for one in served.operations()] == ["preview-check"]
+    assert [one["op"] for one in served.operations()] == ["read", "preview-check"]
     served.up()
-    assert served.operations() == [], "a node that stays is not touched"
+    assert {one["op"] for one in served.operations()} == {"read"}, "a node that stays is not touched"
     assert systemd.started(UNIT) == before
 
 

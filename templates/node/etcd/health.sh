@@ -6,7 +6,7 @@ for member in $members; do
   if etcd_get "$url/health" && case "$answer" in *'"health":"true"'*) ;; *) false ;; esac; then
     healthy=$((healthy + 1))
     [ -n "$list" ] || { etcd_get "$url/v3/cluster/member/list" '{"linearizable":true}' && list=$(etcd_members "$answer"); } || :
-  elif etcd_expired; then
+  elif etcd_expired || { ! etcd_get "${member##*=}/version" && etcd_expired; }; then
     expired=$((expired + 1))
     echo "etcd: a certificate of ${member%%=*} or of this node's health client has expired; it counts as running"
   else

@@ -7,11 +7,17 @@ from pathlib import Path
 import pytest
 
 from cluster.config.declare import Key, keys
-from cluster.config.model import Containerd, ControlPlane, Etcd, Network
+from cluster.config.model import Containerd, ControlPlane, Etcd, Network, WorkerRollout
 from cluster.plan import plan
 from tests import clusters
 
-SECTIONS = {"containerd": Containerd, "controlPlane": ControlPlane, "etcd": Etcd, "network": Network}
+SECTIONS = {
+    "containerd": Containerd,
+    "controlPlane": ControlPlane,
+    "etcd": Etcd,
+    "network": Network,
+    "rollout": WorkerRollout,
+}
 KEYS = [
     pytest.param(name, key, id=f"{name}.{key.name}")
     for name, section in SECTIONS.items()

@@ -60,6 +60,7 @@ def test_type_tokens_are_pinned(recorder: Recorder) -> None:
         "plumbline:index:KubernetesCluster",
         "plumbline:index:Node",
         "plumbline:index:NodeState",
+        "plumbline:index:Preflight",
     }
     assert LibvirtMachines.token == "plumbline:index:LibvirtMachines"
     assert KubernetesCluster.formerly == ("plumbline:index:Plumbline",)
@@ -100,7 +101,7 @@ def test_etcd_has_own_ca_and_control_plane_nodes_only(recorder: Recorder) -> Non
     for leaf, signer in (("m1-etcd-server", "proof-etcd-ca-key"), ("m1-kubelet-client", "proof-ca-key")):
         assert f"key of {signer}\n" in repr(recorder.named(f"{leaf}-certificate").inputs).replace("\\n", "\n")
     assert not {paths.CA_CERTIFICATE, paths.KUBELET_KEY} & files.keys()
-    assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "etcd"
+    assert recorder.named("m1-etcd").inputs["rollout"]["group"] == "control-plane"
 
 
 def test_resources_depend_on_planned_steps(recorder: Recorder, cluster: Cluster) -> None:
@@ -167,12 +168,21 @@ def test_host_key_of_existing_host_is_no_identity(cluster: Cluster) -> None:
     for urn, one in after.registrations.items():
         before = recorder.registrations[urn].inputs
         differing |= {key for key in one.inputs.keys() | before.keys() if one.inputs.get(key) != before.get(key)}
-    assert differing == {"connection"}
+    assert differing == {"connection", "nodes"}
     for name in ("m1", "w1"):
         assert "machineId" not in recorder.named(f"{name}-kubelet").inputs
         first = recorder.named(f"{name}-first-boot")
         assert "triggers" not in first.inputs
         assert first.ignore_changes == ("triggers",)
+
+
+def test_node_states_wait_for_the_preflight(recorder: Recorder) -> None:
+    preflight = recorder.named("proof-preflight")
+    first = {recorder.named(f"{name}-first-boot").urn for name in ("m1", "w1")}
+    assert first <= {*preflight.dependencies}
+    assert all(preflight.urn in state.dependencies for state in recorder.of_type(":NodeState"))
+    assert all(is_secret(node["connection"]["privateKey"]) for node in preflight.inputs["nodes"].values())
+    assert preflight.inputs["nodes"]["m1"]["ports"] == [10250, 6443, 2379, 2380]
 
 
 def test_member_leaves_etcd_by_a_separate_step(recorder: Recorder) -> None:

@@ -102,7 +102,7 @@ def found_state(random: Random, wanted: NodeStateInputs) -> Observed:
         changes: dict[str, Any] = dict.fromkeys(flags, True)
         return replace(plain, **changes)
 
-    pending = few(random, (*(f"restart {name}" for name in UNITS), "tidy"))
+    owed = tuple(JournalEntry("react", name, "restart") for name in few(random, UNITS))
     return replace(
         observed({}),
         files={path: file(path) for path in PATHS if random.random() < 0.5},
@@ -110,8 +110,7 @@ def found_state(random: Random, wanted: NodeStateInputs) -> Observed:
         units={name: unit(name) for name in UNITS if random.random() < 0.6},
         reactions=wanted_state(random).reactions,
         probes={name: replace(probe, expected=random.choice(TEXTS)) for name, probe in wanted.probes.items()},
-        pending=pending,
-        journal=(JournalEntry("run", "one"),) if pending else (),
+        journal=(JournalEntry("run", "one"), *owed) if owed else (),
     )
 
 
@@ -153,7 +152,6 @@ def carry_out(plan: Plan, before: Observed, wanted: NodeStateInputs) -> Observed
             name: probe if name in probes and probe.unit in steps else before.probes[name]
             for name, probe in wanted.probes.items()
         },
-        pending=() if plan.tidy else before.pending,
         journal=() if plan.tidy else before.journal,
     )
 

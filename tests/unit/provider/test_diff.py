@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,8 +48,11 @@ class SilentEngine:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    async def announce(self, urn: str, line: str) -> None:
+    async def log(self, urn: str, line: str, ephemeral: bool = False) -> None:
         self.lines.append(line)
+
+    def logger(self, urn: str) -> Any:
+        return partial(self.log, urn)
 
 
 def ask(old: dict[str, Any], new: dict[str, Any]) -> tuple[api.DiffResponse, list[str]]:
@@ -71,14 +75,23 @@ def test_diff_of_former_wire_keys_is_empty() -> None:
     assert lines == []
 
 
-def test_diff_names_changes_and_steps() -> None:
-    new = PRESENT | {"files": {"/a": {"content": "two"}}}
-    response, lines = ask(FORMER, new)
+def test_diff_names_changes_and_announces_nothing() -> None:
+    """The engine asks for differences while it refreshes, too, with the old program."""
+    response, lines = ask(FORMER, PRESENT | {"files": {"/a": {"content": "two"}}})
     assert response.changes is True
     assert {key: one.kind for key, one in (response.detailed_diff or {}).items()} == {
         'files["/a"].content': Kind.UPDATE
     }
-    assert lines == [
+    assert lines == []
+
+
+def test_previewed_update_announces_steps_and_slot() -> None:
+    engine = SilentEngine()
+    provider = NodeStateProvider(engine)  # type: ignore[arg-type]
+    new = NODE | PRESENT | {"files": {"/a": {"content": "two"}}, "connection": UNKNOWN}
+    old, news = ({key: sent(value) for key, value in one.items()} for one in (NODE | FORMER, new))
+    asyncio.run(provider.update(api.UpdateRequest(URN, "n1/n1-proof", old, news, 0, [], True)))
+    assert engine.lines == [
         "n1: a.service will restart because /a changes",
         "n1: waits for a slot in rollout group g: one at a time, each ready before the next",
     ]
@@ -101,6 +114,7 @@ def test_diff_announces_no_step_of_a_replacement() -> None:
         ({"preStart": []}, {"preStart": Kind.UPDATE}),
         ({"node": "n2"}, {"node": Kind.UPDATE_REPLACE}),
         ({"machineId": UNKNOWN}, {"machineId": Kind.UPDATE_REPLACE}),
+        ({"machineId": None}, {"machineId": Kind.UPDATE}),
         ({"connection": NODE["connection"] | {"port": 22, "user": "root"}}, {}),
         ({"connection": NODE["connection"] | {"privateKey": Secret("other")}}, {"connection": Kind.UPDATE}),
         ({"connection": NODE["connection"] | {"hostKey": UNKNOWN}}, {"connection": Kind.UPDATE}),
@@ -127,7 +141,7 @@ def test_detailed_names_each_member() -> None:
             "files": {"/a": {"content": "one"}, "/b": {"content": "one"}},
             "directories": {"/d": {"mode": "0700"}},
             "units": {"a.service": {"active": False}, "b.service": {"masked": True}, "c.service": {}},
-            "pending": ["tidy"],
+            "journal": [{"act": "run", "subject": "r1"}],
         }
     )
     new = inputs(
@@ -147,8 +161,13 @@ def test_detailed_names_each_member() -> None:
         'units["b.service"].masked': Kind.DELETE,
         'units["c.service"]': Kind.DELETE,
         'units["d.service"]': Kind.ADD,
-        "pending": Kind.DELETE,
+        "journal": Kind.DELETE,
     }
+
+
+def test_quote_in_a_name_is_escaped() -> None:
+    new = inputs({"files": {'/etc/a"b': {"content": "one"}}})
+    assert detailed(observed({}), new, make_plan(observed({}), new)) == {'files["/etc/a\\"b"]': Kind.ADD}
 
 
 def test_check_refuses_former_keys_by_node_and_key() -> None:

@@ -19,7 +19,11 @@ CASES = [
 
 
 def _listed(changes: tuple[FileChange, ...]) -> list[str]:
-    return [" ".join([one.path, *one.attributes, *(["block"] if one.block else [])]) for one in changes]
+    return [
+        " ".join([one.path, *one.attributes, *(["block"] if one.block else [])])
+        + (f": {one.because}" if one.because else "")
+        for one in changes
+    ]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -30,7 +34,14 @@ def test_plan_names_changes_steps_and_causes(case: dict[str, Any]) -> None:
     assert [" ".join([unit, *verbs]) for unit, verbs in plan.settings.items()] == case.get("settings", [])
     assert [f"{step.unit} {step.action}: {step.because}" for step in plan.steps] == case.get("steps", [])
     assert plan.tidy is case.get("tidy", False)
-    assert plan.empty is not bool(case.keys() - {"case", "old", "new"})
+    assert [f"{one.name} {one.found} -> {one.expected}" for one in plan.probes] == case.get("probes", [])
+    assert [" ".join(filter(None, (one.path, one.unit))) for one in plan.aside] == case.get("aside", [])
+    assert list(plan.warnings) == case.get("warnings", [])
+    assert list(plan.refused) == case.get("refused", [])
+    assert plan.setting_causes.keys() == plan.settings.keys()
+    if "causes" in case:
+        assert [f"{unit}: {cause}" for unit, cause in plan.setting_causes.items()] == case["causes"]
+    assert plan.empty is not bool(case.keys() - {"case", "old", "new", "warnings"})
 
 
 @pytest.mark.parametrize("case", [one for one in CASES if not partly_unknown(one.values[0])])

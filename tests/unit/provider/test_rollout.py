@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from nodestate import Connection, NodeStateInputs, Rollout, Secret
+from nodestate import Connection, Hook, NodeStateInputs, Rollout, Secret
+from provider import group
 from provider.errors import NodeError
 from provider.plan import Plan, UnitStep
-from provider.rollout import Rollouts, forecast
+from provider.rollout import Disruption, Rollouts, forecast, leaving
 from provider.ssh import Result
 
 RESTART = Plan(steps=(UnitStep("etcd.service", "restart", "its settings change"),))
@@ -50,10 +51,12 @@ class Scene:
         self.order: list[str] = []
 
     async def go(
-        self, member: Member, plan: Plan = RESTART, fails: bool = False, old: NodeStateInputs | None = None, **more: Any
+        self, member: Member, fails: bool = False, old: NodeStateInputs | None = None, checked: bool = True, **more: Any
     ) -> None:
         wanted = state(member.name, **more)
-        async with self.rollouts.slot(member, old or wanted, wanted, plan, silent):  # type: ignore[arg-type]
+        former = old.rollout if old is not None else None
+        change = Disruption(member, f"{member.name}-etcd", wanted, silent, former, checked)  # type: ignore[arg-type]
+        async with self.rollouts.slot(change) as confirm:
             self.busy += 1
             self.most = max(self.most, self.busy)
             self.order.append(member.name)
@@ -61,6 +64,12 @@ class Scene:
             self.busy -= 1
             if fails:
                 raise NodeError(f"{member.name}: etcd.service is not ready")
+            await confirm()
+
+    def expect(self, *names: str, **more: Any) -> None:
+        """The checks of members that the plan disrupts."""
+        for name in names:
+            self.rollouts.expect(state(name, **more), f"{name}-etcd", disrupted=True, replaced=False)
 
     def run(self, *updates: Any) -> list[BaseException | None]:
         async def all_of_them() -> list[BaseException | None]:
@@ -78,13 +87,116 @@ def test_rollout_disrupts_max_unavailable_nodes_at_a_time(max_unavailable: int, 
     assert sorted(scene.order) == ["m1", "m2", "m3"]
 
 
-def test_rollout_needs_no_slot_for_a_start() -> None:
+def test_rollout_gives_slots_in_the_order_of_the_members() -> None:
+    scene, members = Scene(), ("m3", "m1", "m2")
+    scene.expect("m1", "m2", "m3", members=members)
+    assert scene.run(*(scene.go(Member(f"m{n}"), members=members) for n in (1, 2, 3))) == [None] * 3
+    assert scene.order == ["m3", "m1", "m2"]
+
+
+def test_rollout_does_not_wait_for_a_member_that_never_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group, "QUIET_SECONDS", 0.2)
+    scene, members = Scene(), ("m1", "m2", "m3")
+    scene.expect("m1", "m3", members=members)  # m1 is expected, m2 is no target of this run
+    assert scene.run(scene.go(Member("m3"), members=members)) == [None]
+
+
+def test_rollout_takes_canaries_alone() -> None:
     scene = Scene()
-    members = [Member(f"m{n}") for n in (1, 2, 3)]
-    assert scene.run(*(scene.go(member, START) for member in members)) == [None] * 3
+    more: dict[str, Any] = {"max_unavailable": 3, "canaries": 1, "members": ("m1", "m2", "m3")}
+    scene.expect("m1", "m2", "m3", **more)
+    assert scene.run(*(scene.go(Member(f"m{n}"), **more) for n in (1, 2, 3))) == [None] * 3
+    assert scene.order[0] == "m1"
+    assert scene.most == 2
+
+
+def test_canary_that_fails_leaves_the_others_untouched() -> None:
+    scene = Scene()
+    more: dict[str, Any] = {"max_unavailable": 3, "canaries": 1, "members": ("m1", "m2", "m3")}
+    scene.expect("m1", "m2", "m3", **more)
+    failures = scene.run(*(scene.go(Member(f"m{n}"), fails=n == 1, **more) for n in (1, 2, 3)))
+    assert [str(one).partition(" failed")[0] for one in failures[1:]] == [
+        "m2: not touched: m1 of rollout group etcd",
+        "m3: not touched: m1 of rollout group etcd",
+    ]
+    assert scene.order == ["m1"]
+
+
+def test_rollout_announces_the_order() -> None:
+    async def orders(scene: Scene) -> list[str | None]:
+        return [await scene.rollouts.order(state(name, members=("m1", "m2", "m3"))) for name in ("m1", "m2", "m3")]
+
+    scene = Scene()
+    scene.expect("m1", "m3", members=("m1", "m2", "m3"))
+    scene.rollouts.expect(state("m2", members=("m1", "m2", "m3")), "m2-etcd", disrupted=False, replaced=False)
+    assert asyncio.run(orders(scene)) == ["1 of 2", None, "2 of 2"]
+    assert str(forecast(state("m3"), RESTART, "2 of 2")).endswith("each ready before the next (slot 2 of 2)")
+
+
+def test_rollout_refuses_more_replacements_than_may_be_unavailable() -> None:
+    rollouts = Rollouts()
+    assert rollouts.expect(state("m1"), "m1-etcd", disrupted=False, replaced=True) is None
+    assert rollouts.expect(state("m1"), "m1-api", disrupted=False, replaced=True) is None, "the same node"
+    assert rollouts.expect(state("m2"), "m2-etcd", disrupted=False, replaced=True) == (
+        "m1, m2 of rollout group etcd would be replaced in one plan, and only one may be unavailable at a time. "
+        "Replace them one after another"
+    )
+
+
+def test_rollout_refuses_more_members_that_leave_than_may_be_unavailable() -> None:
+    former = Rollout("etcd", removal_check="true", members=("m1", "m2", "m3", "m4", "m5"))
+    assert leaving(former, replace(former, members=("m1", "m2", "m3", "m4"))) is None
+    assert leaving(former, replace(former, members=("m1", "m2", "m3"))) == (
+        "m4, m5 would leave rollout group etcd in one plan, and only one may be unavailable at a time. "
+        "Remove them one after another"
+    )
+
+
+def test_slot_of_a_replaced_node_is_held_until_it_is_created_again() -> None:
+    scene, wanted = Scene(), state("m1")
+    change = Disruption(Member("m1"), "m1-etcd", wanted, silent)  # type: ignore[arg-type]
+    deleted = asyncio.Event()
+
+    async def replaced() -> None:
+        scene.rollouts.expect(wanted, "m1-etcd", disrupted=False, replaced=True)
+        async with scene.rollouts.leaving(change):
+            scene.order.append("m1 deleted")
+        deleted.set()
+        await asyncio.sleep(0.2)
+        async with scene.rollouts.returned(change):
+            scene.order.append("m1 created")
+
+    async def other() -> None:
+        await deleted.wait()
+        await scene.go(Member("m2"))
+
+    assert scene.run(replaced(), other()) == [None, None]
+    assert scene.order == ["m1 deleted", "m1 created", "m2"]
+
+
+def test_destroy_takes_no_slot_unless_a_hook_decides() -> None:
+    scene = Scene()
+
+    async def gone(name: str, **more: Any) -> None:
+        change = Disruption(Member(name), name, replace(state(name), **more), silent)  # type: ignore[arg-type]
+        async with scene.rollouts.leaving(change):
+            scene.busy += 1
+            scene.most = max(scene.most, scene.busy)
+            await asyncio.sleep(0.01)
+            scene.busy -= 1
+
+    assert scene.run(*(gone(f"m{n}") for n in (1, 2, 3))) == [None] * 3
     assert scene.most == 3
-    assert [member.asked for member in members] == [[], [], []]
-    assert forecast(state("m1"), START) is None
+    scene.most = 0
+    hook = Hook("etcd.service", "true")
+    assert scene.run(*(gone(f"m{n}", pre_delete=(hook,)) for n in (1, 2, 3))) == [None] * 3
+    assert scene.most == 1
+
+
+def test_repair_is_not_held_to_the_health_check() -> None:
+    scene, member = Scene(), Member("m1", 1, 1)
+    assert scene.run(scene.go(member, checked=False)) == [None]
+    assert member.asked == []
 
 
 def test_rollout_stops_at_the_first_failure() -> None:
@@ -134,3 +246,4 @@ def test_rollout_forecast_names_the_group() -> None:
         "m1: waits for a slot in rollout group etcd: one at a time, each ready before the next"
     )
     assert forecast(replace(state("m1"), rollout=None), RESTART) is None
+    assert forecast(state("m1"), START) is None

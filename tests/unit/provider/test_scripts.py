@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from nodestate import Directory, Download, File, Secret
+from nodestate import Directory, Download, File, Probe, Readiness, Secret
 from provider.remote import download, scripts, units
+from provider.remote.scripts import Commit
 from provider.remote.shell import call, user_script, whole
 
 FILES = {
@@ -16,22 +17,30 @@ FILES = {
     "/etc/hosts": File("lines\n", block=True),
     "/opt/tool": File(source=Download("https://one/tool", "a" * 64, "bin/tool"), mode="0755"),
 }
+WORK = Commit(
+    files=["/etc/a b", "/opt/tool", "/etc/systemd/system/a.service"],
+    blocks=["/etc/hosts"],
+    restored=["/etc/former"],
+    shapes={"/etc/m": File(""), "/etc/d": Directory()},
+    removed=["/etc/r"],
+    aside=["/etc/d/foreign"],
+    directories=["/etc/gone"],
+    retired=["b.service"],
+    settings={"a.service": ("unmask", "enable"), "b.service": ("disable",)},
+    reactions=[("restart", "a.service")],
+    owned=["/etc/a b", "a.service"],
+    owned_whole=["/etc/a b"],
+)
 SCRIPTS = {
-    "stage": scripts.stage_script(FILES, {"/etc/d": Directory()}, "n1-proof", ["restart:a.service"]),
-    "commit": scripts.commit_script(
-        files=[*FILES, "/etc/systemd/system/a.service"],
-        modes={"/etc/m": File("")},
-        removed=["/etc/r"],
-        retired=["b.service"],
-        component="n1-proof",
-        unproven=True,
-    ),
-    "settle": scripts.settle_script({"a.service": ("unmask", "enable")}, ["/etc/d"], "n1-proof"),
+    "stage": scripts.stage_script(FILES, {"/etc/d": Directory()}, "n1-proof", 3),
+    "verify": scripts.verify_script('grep x "$(staged /etc/a b)"\n', FILES),
+    "commit": scripts.commit_script("n1-proof", WORK),
     "act": scripts.act_script("restart", ["a.service"], "n1-proof"),
+    "reacted": scripts.reacted_script("n1-proof", "a.service", [Readiness("a.service")], ["/etc/a b"]),
     "finish": scripts.finish_script("n1-proof", ["/opt/tool"]),
-    "restore": scripts.restore_script(
-        stopped=["a.service"], disabled=["a.service"], restarted=["b.service"], made_directories=["/d"], component="c"
-    ),
+    "abandon": scripts.abandon_script("n1-proof"),
+    "replay": scripts.replay_script("n1-proof"),
+    "owners": scripts.owners_script("n1-proof", ["/etc/a b"]),
     "delete": scripts.delete_script(
         files=["/etc/a b"],
         shared_files=["/etc/hosts"],
@@ -40,6 +49,7 @@ SCRIPTS = {
         component="c",
     ),
     "ready": units.ready_script("a.service", None, 5),
+    "probe": units.probe_script(Probe("cat /x", "1\n", "a.service"), 5),
 }
 
 
