@@ -58,12 +58,14 @@ class Version:
             SHARED: {"content": f"managed {self.word}\n", "block": True},
             **{f"{FOLDER}/more-{index}": text(f"{self.word}\n") for index in range(self.more)},
         }
+        folders = {FOLDER: {"mode": "0750"}}
         if self.drop_in:
+            folders[f"{UNITS}/chaos.service.d"] = {"mode": "0755"}
             files[f"{UNITS}/chaos.service.d/10-own.conf"] = text("[Service]\nEnvironment=OWN=1\n")
         watched = [path for path in files if path.endswith(("server", "server.conf", ".service", "own.conf"))]
         found = {
             "main": {
-                "directories": {FOLDER: {"mode": "0750"}},
+                "directories": folders,
                 "files": files,
                 "units": {"chaos.service": {"enabled": True, "active": True}},
                 "reactions": [
@@ -108,8 +110,6 @@ class Version:
         for component in wanted.values():
             paths |= component["files"].keys() | component["directories"].keys()
             paths |= {f"{UNITS}/multi-user.target.wants/{name}" for name in component["units"]}
-        if any(path.startswith(f"{UNITS}/chaos.service.d/") for path in paths):
-            paths.add(f"{UNITS}/chaos.service.d")
         return paths
 
     def _script(self) -> str:
