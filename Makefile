@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -125,6 +125,12 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+SEED ?= 1
+N ?= 200
+
+forecast-check: test-packages tools ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=restart|row)
+	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT))
 
 reference: .venv/installed ## generate the reference pages, the schema for editors and the keys in Pulumi.yaml
 	$(PYTHON) -m cluster.reference

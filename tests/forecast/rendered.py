@@ -36,7 +36,7 @@ After=kubelet.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-TimeoutStartSec=100
+TimeoutStartSec=300
 ExecStart={{script}} {POD} {POD_MANIFEST}
 [Install]
 WantedBy=multi-user.target

@@ -26,6 +26,7 @@ CHANCES: dict[Maker, int] = {**BY_HAND, **BY_PROGRAM}
 PAIRS, INTERRUPTED_EVERY, APPROVED_EVERY = 0.4, 8, 10
 WAIT_SECONDS = 120
 PLAIN, INTERRUPTED, APPROVED = "", "interrupted run", "approved plan"
+PLANTED_RESTART, PLANTED_ROW = "restart", "row"
 POINTS = ("stage", "commit", "restart", "ready", "finish")
 """Remote operations after which an interrupted run is killed."""
 
@@ -53,7 +54,7 @@ class Case:
 
 
 class Check:
-    """Runs rounds until `count` cases are done. `log` gets a line per round."""
+    """Runs rounds until `count` cases are done. `log` gets a line per round. `running` are the cases of the last round."""
 
     def __init__(
         self,
@@ -61,13 +62,14 @@ class Check:
         stack: Stack,
         seed: int,
         log: Callable[[str], None],
-        plant: bool = False,
+        plant: str = "",
         only: Sequence[str] = (),
     ) -> None:
         self.hosts, self.stack, self.log, self.plant = hosts, stack, log, plant
         self.rng = Random(seed)
         self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
         self.cases: list[Case] = []
+        self.running: list[Case] = []
 
     @property
     def worlds(self) -> dict[str, World]:
@@ -101,13 +103,14 @@ class Check:
     def _round(self, kind: str) -> list[Case]:
         former = {name: world.copy() for name, world in self.worlds.items()}
         cases = {name: Case(name, self._mutations(world), kind) for name, world in self.worlds.items()}
+        self.running = list(cases.values())
         self._by_hand(cases)
         if kind == INTERRUPTED:
             self._interrupt(former)
         before = self.records()
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
         previewed, failed = self.stack.preview(plan)
-        announced = forecast.read(previewed)
+        announced = self._announced(forecast.read(previewed))
         for name, changed in self._differences(before, self.records()).items():
             refuses = any(one.refused for one in cases[name].mutations)
             cases[name].lies += [
@@ -214,14 +217,19 @@ class Check:
         return names
 
     def _up(self, plan: Path | None) -> str:
-        """An update. A planted lie restarts a unit of the first node meanwhile."""
-        if self.plant:
-            self.plant = False
-            name = min(self.worlds)
-            thread = threading.Thread(target=self.hosts.run, args=(name, "systemctl restart idle.service"))
-            thread.start()
-            thread.join()
+        """An update. A planted lie: a unit of the first node is restarted before it, and nothing says so."""
+        if self.plant == PLANTED_RESTART:
+            self.hosts.run(min(self.worlds), "systemctl restart web.service")
         return self.stack.up(plan)
+
+    def _announced(self, announced: dict[str, Forecast]) -> dict[str, Forecast]:
+        """The forecast. A planted lie: of each node one path or one unit is not announced."""
+        if self.plant == PLANTED_ROW:
+            for one in announced.values():
+                gone = one.paths or one.steps
+                if gone:
+                    gone.pop(min(gone))
+        return announced
 
     def _after_failure(self, cases: dict[str, Case], behind: set[str], failure: str) -> None:
         """An update fails only where that was to be expected; then the nodes are repaired for the next round."""
