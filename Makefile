@@ -9,12 +9,15 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
 
-up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`
+# A node that fails does not keep the others from being updated; the run fails at the end.
+UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
+
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
 .PHONY: _up
@@ -22,7 +25,7 @@ _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
-	@$(PULUMI) up --yes --stack $(STACK)
+	@$(PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack
@@ -42,6 +45,10 @@ status: require-stack tools ## read every node of STACK live, and print a table
 
 preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
 	@$(PULUMI) preview --diff --stack $(STACK)
+
+plan: require-stack tools ## save what `make preview` shows into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
+	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
+	@$(PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
@@ -109,6 +116,15 @@ SEED ?=
 .PHONY: fuzz
 fuzz: .venv/installed ## judge N random configurations (10000): each must give an error or a plan; SEED repeats a run
 	@$(PYTHON) -m tests.fuzz --number $(N) --seed "$(SEED)"
+
+ROUNDS ?= 50
+HOSTS ?= 10
+.PHONY: chaos leak-check
+chaos: test-packages tools ## kill or cut off ROUNDS updates (50) of HOSTS container hosts (10) at random moments: each next run converges
+	@$(ENV); $(PYTHON) -m tests.chaos --rounds $(ROUNDS) --hosts $(HOSTS) --seed "$(SEED)"
+
+leak-check: test-packages tools ## search all that a run prints, stores and starts for its secrets; PLANT=1 plants one, which must be found
+	@$(ENV); $(PYTHON) -m tests.chaos.leaks $(if $(PLANT),--plant)
 
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py

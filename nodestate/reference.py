@@ -26,9 +26,12 @@ All inputs, and:
 |---|---|
 | `revision` | Checksum of all that is written to the node. It changes when that does, so use it as a trigger. Reactions, readiness, rollout, hooks and the connection are not part of it. |
 | `installed` | By path: checksums and stamp of each download as it was installed. |
-| `pending` | After a refresh: what an interrupted run left to do. |
+| `machine` | After a refresh: the node's /etc/machine-id. |
+| `journal` | After a refresh: the journal of a run that did not finish. |
 
-After a refresh, `files`, `directories` and `units` are as they were found on the node; a masked unit has `masked: true`.
+After a refresh, `files`, `directories`, `units` and the `expected` of `probes` are as they were found on the node, and a
+condition of a unit that is not as it should be is named: `masked`, `runtime` (mask or enablement that the next boot loses),
+`failed`, `restarts`, `looping`, `reloadNeeded`, `fragment`, `dropIns`, `links`, `stale`.
 """
 
 

@@ -22,7 +22,8 @@ PATH = Check(
     ),
 )
 UNIT = matching(
-    r"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|mount|target|slice)", "a unit's name, such as kubelet.service"
+    r"(?!.*@\.)[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|path|mount|target|slice)",
+    "a unit's name, such as kubelet.service",
 )
 MODE = matching(r"0?[0-7]{3}|[0-7]{4}", "octal digits such as 0644")
 USER = matching(r"[a-z_][a-z0-9_-]*|[0-9]+", "a user's name or number")

@@ -76,7 +76,8 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
                 if getattr(before, key) != getattr(after, key)
             }
             found |= {f"{at}.{wire}": Kind.DELETE for name, wire in FAULTS.items() if getattr(before, name)}
-    found |= {name: Kind.DELETE for name in ("pending", "journal") if getattr(old, name)}
+    if old.journal:
+        found["journal"] = Kind.DELETE
     found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}
     return found
 

@@ -21,7 +21,7 @@ from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
 from provider.outcome import Status
-from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, unannounced
+from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
 from provider.rollout import Confirm, Disruption, Rollouts
 from provider.ssh import SshSession
 
@@ -118,20 +118,21 @@ class Execution:
         The node is observed again, in the slot once more. A plan with anything that was not announced is refused: NodeError.
         """
         log = self._engine.logger(change.urn)
+        async with self._rollouts.returned(Disruption(change.session, change.component, change.wanted, log)) as confirm:
+            return await self._make(change, confirm, log)
+
+    async def _make(self, change: Change, returned: Confirm, log: Log) -> Mapping[str, Installed]:
         known = change.base is not None or change.old is not None
         announced = make_plan(change.basis, change.wanted) if known and change.replaced is None else None
         with self._rollouts.busy():
             found, plan = await self._planned(change, announced)
-        if plan.empty:
-            return await self._apply(change, found, plan, _nothing, log)  # it claims the owner marks
+            if plan.empty and not _claims(change):
+                return _kept(change)
+            if not disruptive(plan) or revives(plan, found):
+                return await self._apply(change, found, plan, returned, log)
+        former = change.old.rollout if change.old is not None else None
         checked = not repairs(plan, found)
-        disruption = Disruption(
-            change.session, change.component, change.wanted, log, change.old.rollout if change.old else None, checked
-        )
-        if not disruptive(plan):
-            async with self._rollouts.returned(disruption) as confirm:
-                with self._rollouts.busy():
-                    return await self._apply(change, found, plan, confirm, log)
+        disruption = Disruption(change.session, change.component, change.wanted, log, former, checked)
         async with self._rollouts.slot(disruption) as confirm:
             found, plan = await self._planned(change, announced or plan)
             return await self._apply(change, found, plan, confirm, log)
@@ -175,6 +176,14 @@ class Execution:
         return done.expect_done()
 
 
+def _claims(change: Change) -> bool:
+    """Whether the component has paths or units now that it did not have: its owner marks on the node must tell."""
+    old, new = change.old, change.wanted
+    return old is None or any(
+        getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units")
+    )
+
+
 def _kept(change: Change) -> Mapping[str, Installed]:
     return change.old.installed if change.old is not None else {}
 
@@ -203,7 +212,3 @@ def _replacing(plan: Plan, former: Observed) -> Plan:
     kept = {step.unit for step in steps}
     steps += [UnitStep(unit, planning.STOP, REPLACED) for unit in sorted(ran - kept)]
     return replace(plan, steps=tuple(steps))
-
-
-async def _nothing() -> None:
-    """Confirms a change that disrupts nothing."""

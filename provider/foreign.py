@@ -12,7 +12,10 @@ from provider.observed import Observed
 def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
     """The foreign paths that the program wants to be moved aside."""
     return tuple(
-        sorted((one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED), key=lambda one: one.path)
+        sorted(
+            (one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED),
+            key=lambda one: (one.path, one.unit or ""),
+        )
     )
 
 
@@ -21,7 +24,7 @@ def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
     return tuple(
         f"{one.path} is not declared by the program"
         + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
-        for one, how in sorted(_foreign(found, wanted), key=lambda one: one[0].path)
+        for one, how in sorted(_foreign(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
         if how == Foreign.NAMED
     )
 

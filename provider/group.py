@@ -59,6 +59,7 @@ class Group:
         self._members: tuple[str, ...] = ()
         self._limit, self._canaries = 1, 0
         self._checked: set[str] = set()
+        self._proven: defaultdict[str, set[str]] = defaultdict(set)
         self._expected: defaultdict[str, set[str]] = defaultdict(set)
         self._active: dict[str, int] = {}
         self._held: dict[tuple[str, str], float] = {}
@@ -89,12 +90,13 @@ class Group:
             name for name in expected if name not in self._members
         ]
 
-    def may_go(self, node: str, *, quiet: bool) -> bool:
+    def may_go(self, node: str, component: str, *, quiet: bool) -> bool:
         """Whether it is this node's turn: it has the slot already; or one is free and nobody before it is still to come."""
         self._expire()
         if node in self._active:
             return True
-        limit = self._limit if len(self.done) >= self._canaries else 1
+        # Each kind of component has its canaries: a good containerd proves no kubelet.
+        limit = self._limit if len(self._proven[_kind(node, component)]) >= self._canaries else 1
         if len(self._active) >= limit:
             return False
         return quiet or not self._before(node)
@@ -114,11 +116,13 @@ class Group:
 
     def leave(self, node: str, component: str, *, failed: bool = False, hold: bool = False) -> None:
         """Gives the slot back, unless it is held until the component is created again."""
-        if failed:
-            self.failed.append(node)
         if hold and not failed:
             self._held[node, component] = time.monotonic()
             return
+        if failed:
+            self.failed.append(node)
+        else:
+            self._proven[_kind(node, component)].add(node)
         self._expected[node].discard(component)
         self._active[node] -= 1
         if not self._active[node]:
@@ -156,3 +160,8 @@ class Group:
         for (node, component), since in list(self._held.items()):
             if time.monotonic() - since > REPLACEMENT_SECONDS:
                 self.give_back(node, component, failed=True)
+
+
+def _kind(node: str, component: str) -> str:
+    """The component's name without the node's, equal on all nodes."""
+    return component.removeprefix(node)

@@ -136,7 +136,6 @@ def observed_state(
         directories={path: one for path, one in directories.items() if path not in gone},
         units={name: unit for name, unit in units.items() if unit is not None and name not in gone},
         probes=dict(_probes(request, report)),
-        pending=tuple(report.pending[request.component]),
         journal=entries,
         handed_over=handed_over,
         machine=report.machine,

@@ -45,6 +45,7 @@ class ObservedUnit(Unit):
     masked: Annotated[bool, Key("Whether the unit is masked: nothing can start it.")] = False
     runtime: Annotated[bool, Key("Whether its mask, or its enablement, is lost at the next boot (below /run).")] = False
     failed: Annotated[bool, Key("Whether systemd calls it failed.")] = False
+    starting: Annotated[bool, Key("Whether its start has not finished: it has not said that it is ready.")] = False
     restarts: Annotated[int, Key("How often systemd has restarted it by itself since it was started.")] = 0
     looping: Annotated[bool, Key("Whether it ends again and again, and systemd restarts it each time.")] = False
     reload_needed: Annotated[bool, Key("Whether systemd has read other unit files than there are now.")] = False
@@ -104,13 +105,6 @@ class Observed(NodeStateInputs):
     files: Annotated[Mapping[str, ObservedFile], Key("Files by path.")] = field(default_factory=dict)
     directories: Annotated[Mapping[str, ObservedDirectory], Key("Directories by path.")] = field(default_factory=dict)
     units: Annotated[Mapping[str, ObservedUnit], Key("systemd units by name.")] = field(default_factory=dict)
-    pending: Annotated[
-        tuple[str, ...],
-        Key(
-            "What a broken run left to do: `<action> <unit>` for each unit that has not reacted, and `tidy` if it left "
-            "leftover files."
-        ),
-    ] = ()
     journal: Annotated[tuple[JournalEntry, ...], Key("The journal of a run that did not finish.")] = ()
     handed_over: Annotated[
         Mapping[str, str],
@@ -124,7 +118,7 @@ class Observed(NodeStateInputs):
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
 
-    FOUND: ClassVar = ("files", "directories", "units", "probes", "pending", "journal", "machine")
+    FOUND: ClassVar = ("files", "directories", "units", "probes", "journal", "machine")
     """Keys that a read finds on the node and that are stored."""
 
     KEPT: ClassVar = ("revision", "installed")

@@ -30,7 +30,7 @@ from provider.changes import (
 )
 from provider.foreign import aside, named
 from provider.observed import Observed, ObservedDirectory, ObservedFile
-from provider.steps import INTERRUPTED, TIDY, setting_causes, unit_settings, unit_steps
+from provider.steps import INTERRUPTED, setting_causes, unit_settings, unit_steps
 
 __all__ = [
     "ADDED",
@@ -48,7 +48,6 @@ __all__ = [
     "START",
     "STOP",
     "STRENGTH",
-    "TIDY",
     "UNMASK",
     "Aside",
     "FileChange",
@@ -58,6 +57,7 @@ __all__ = [
     "disruptive",
     "make_plan",
     "repairs",
+    "revives",
     "unannounced",
 ]
 
@@ -115,7 +115,7 @@ def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
         settings=settings,
         setting_causes=setting_causes(found, wanted, settings),
         steps=unit_steps(found, wanted, files, probes, moved),
-        tidy=bool(found.pending or found.journal),
+        tidy=bool(found.journal),
         probes=probes,
         aside=moved,
         warnings=(*found.notes, *named(found, wanted), *_kept(found, wanted)),
@@ -133,9 +133,23 @@ def repairs(plan: Plan, found: Observed) -> bool:
 
     Such a plan is a repair: it is not held to the group's health check before the change.
     """
-    broken = {one.unit for one in plan.probes} | {name for name, unit in found.units.items() if not unit.runs}
-    disrupted = {step.unit for step in plan.steps if step.action in DISRUPTIVE}
-    return disrupted <= broken
+    return _disrupted(plan) <= {one.unit for one in plan.probes} | _idle(found)
+
+
+def revives(plan: Plan, found: Observed) -> bool:
+    """Whether a plan disrupts only units that serve nobody now: not running, or still starting.
+
+    It needs no slot, as a start needs none: members that wait for each other's repair come up together.
+    """
+    return _disrupted(plan) <= _idle(found)
+
+
+def _disrupted(plan: Plan) -> set[str]:
+    return {step.unit for step in plan.steps if step.action in DISRUPTIVE}
+
+
+def _idle(found: Observed) -> set[str]:
+    return {name for name, unit in found.units.items() if unit.starting or not unit.runs}
 
 
 def unannounced(announced: Plan, actual: Plan) -> list[str]:

@@ -107,7 +107,7 @@ def _doing(step: UnitStep) -> str:
 
 
 async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log) -> None:
-    """Waits until a unit is ready after its step, and notes that in the journal: a run that breaks later owes it nothing."""
+    """Waits until a unit is ready after its step, and notes that in the journal: the next run does not repeat it."""
     checks = checks_of(step.unit, wanted)
     for check in checks[:-1]:
         await _wait(

@@ -142,7 +142,7 @@ class Rollouts:
     @asynccontextmanager
     async def _turn(self, group: Group, node: str, component: str, hold: bool = False) -> AsyncIterator[None]:
         group.expect(node, component, disrupted=True, replaced=False)
-        while not group.may_go(node, quiet=self._quiet.now()):
+        while not group.may_go(node, component, quiet=self._quiet.now()):
             if group.failed:
                 raise NodeError(group.stopped(node))
             await asyncio.sleep(POLL_SECONDS)

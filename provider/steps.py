@@ -27,7 +27,6 @@ from provider.install import install_links, unit_text
 from provider.observed import Observed, ObservedUnit
 from provider.remote.units import UNIT_FOLDER
 
-TIDY = "tidy"
 INTERRUPTED = "an interrupted run changed its files"
 
 
@@ -149,10 +148,6 @@ def _dropped(unit: str, found: Observed, wanted: NodeStateInputs) -> bool:
 
 def _left(found: Observed, wanted: NodeStateInputs) -> Iterator[UnitStep]:
     """The steps that an interrupted run left: for a unit with a swapped file and without its reaction since."""
-    for entry in found.pending:
-        action, _, unit = entry.rpartition(" ")
-        if entry != TIDY:
-            yield _unfinished(action, unit, wanted)
     acts = {one.subject: one.act for one in found.journal if one.act in ("file", "absent", "block", "noblock")}
     swapped = acts.keys() - {one.subject for one in found.journal if one.act == "unswapped"}
     waiting: dict[str, str] = {}

@@ -214,7 +214,7 @@ class Transaction:
         return Outcome(Status.UNKNOWN if found.failed else Status.UNDONE, self._installed, told)
 
     async def _ready_again(self, found: Undone) -> str:
-        """What is not well after a rollback, in words."""
+        """The units that are not ready after a rollback, in words."""
         restarted = [unit for unit in found.restarted if unit in self._wanted.units]
         try:
             await ready(self._session, restarted, self._wanted, self._log)

@@ -70,7 +70,7 @@ merge_block() {
 # real PATH: the file itself, if the path is a symlink
 real() { if [ -L "$1" ]; then readlink -f -- "$1"; else printf '%s' "$1"; fi; }
 
-# stage_block: path, and its lines in base64 on standard input. Stages the file as it is now with the new lines.
+# stage_block: path wanted (yes, or no to remove the block), and its lines in base64 on standard input. Stages the file as it is now with the new lines.
 stage_block() {
   file=$(real "$path")
   [ ! -d "$file" ] || fail "$path is a directory: move it away"
@@ -78,10 +78,10 @@ stage_block() {
   note staged "$file"
   new=$(staged "$file")
   rm -rf -- "$new"
+  # One line end after the last line, whatever was given.
+  lines=$(base64 -d)
   : >"$journal/lines"
-  base64 -d >"$journal/lines"
-  # One line end after the last line, whether it was given or not.
-  if bare "$journal/lines"; then echo >>"$journal/lines"; fi
+  [ "$wanted" = no ] || printf '%s\n' "$lines" >"$journal/lines"
   if [ -e "$file" ]; then copy_file "$file" "$new"; else : >"$new"; fi
   # The whole file was ours: none of its lines is of others.
   if was_whole "$path" || [ ! -e "$file" ]; then
@@ -146,4 +146,6 @@ NO_LINES = File("", block=True)
 
 def stage(path: str, block: File) -> str:
     """Writes the file with the new block beside its target."""
-    return with_input(call("stage_block", path=path), encoded(block), "END-OF-FILE")
+    return with_input(
+        call("stage_block", path=path, wanted="no" if block is NO_LINES else "yes"), encoded(block), "END-OF-FILE"
+    )

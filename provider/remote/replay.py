@@ -190,7 +190,7 @@ replay() {
 
 @dataclass
 class Undone:
-    """What a replay did, and what it could not do."""
+    """The acts of a replay, and those that it could not do."""
 
     complete: bool = False
     """Whether it came to its end."""
@@ -204,7 +204,7 @@ class Undone:
     failed: dict[str, str] = field(default_factory=dict)
 
     def told(self) -> str:
-        """What was done, in words."""
+        """The acts that were done, in words."""
         parts = []
         if self.back:
             parts.append("the previous files were put back")
@@ -226,7 +226,7 @@ class Undone:
 
 
 def undone(printed: str) -> Undone:
-    """What a replay printed."""
+    """Parses the output of a replay."""
     found = Undone()
     lists = {name: getattr(found, name) for name in ("back", "removed", "restarted", "reloaded", "stopped", "enabled")}
     for line in printed.splitlines():

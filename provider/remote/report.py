@@ -24,8 +24,6 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     journal COMPONENT unswapped PATH           that path is still as it was before
     left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, in systemd's words
     probe COMPONENT NAME STATUS TEXT           the output of a probe
-    pending COMPONENT ACTION UNIT              a reaction that a broken run left to do
-    pending COMPONENT tidy                     an interrupted run left staged files
     end                                        the report is complete
 """
 
@@ -93,7 +91,6 @@ class Report:
     journal: defaultdict[str, list[JournalEntry]] = field(default_factory=lambda: defaultdict(list))
     left: dict[str, tuple[str, str]] = field(default_factory=dict)
     probes: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
-    pending: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, kind: str, fields: list[str], files: Mapping[str, ExpectedFile]) -> None:
         """Adds one line of a known kind. Raises ValueError, TypeError or KeyError if it is malformed."""
@@ -139,9 +136,6 @@ class Report:
             case "probe":
                 component, name, status, text = fields
                 self.probes[component, name] = int(status), text
-            case "pending":
-                component, left = fields
-                self.pending[component].append(left)
 
     def _by_path(self, kind: str) -> dict[str, str]:
         return {

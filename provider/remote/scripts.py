@@ -61,7 +61,7 @@ forget() {
 
 @dataclass(frozen=True)
 class Commit:
-    """What one commit does: paths by what happens to them, settings and reactions by unit."""
+    """The acts of one commit: paths by kind of change, settings and reactions by unit."""
 
     files: Sequence[str] = ()
     blocks: Sequence[str] = ()

@@ -130,10 +130,7 @@ def refused_setting_is_rolled_back(project: Project, node: str, others: list[str
             lambda: project.ssh(node, "curl -fsS http://127.0.0.1:10248/healthz || true").strip() == "ok",
         )
         assert project.ssh(node, "sha256sum /etc/kubernetes/kubelet.yaml") == good
-        assert project.ssh(node, "ls /var/lib/plumbline/pending /var/lib/plumbline/backup").split() == [
-            "/var/lib/plumbline/backup:",
-            "/var/lib/plumbline/pending:",
-        ]
+        assert project.ssh(node, "find /var/lib/plumbline/journal -type f").split() == []
     finally:
         project.unset(f"nodes.{node}.kubelet.reservedSystemCPUs")
     second_up_writes_nothing(project)
@@ -144,8 +141,10 @@ def interrupted_run_is_finished_by_next_run(project: Project, node: str) -> None
     """If a run ends after its files were replaced and before the restart, the next run shows and does the restart."""
     project.ssh(
         node,
-        "mkdir -p /var/lib/plumbline/pending\n"
-        f"echo restart:kubelet.service >/var/lib/plumbline/pending/{node}-kubelet\n",
+        f"mkdir -p /var/lib/plumbline/journal/{node}-kubelet/kept\n"
+        f"cd /var/lib/plumbline/journal/{node}-kubelet\n"
+        "{ cat /etc/kubernetes/kubelet.yaml; echo '# former'; } >kept/2\n"
+        "printf 'run\\tbroken\\nreact\\trestart\\tkubelet.service\\nfile\\t2\\t/etc/kubernetes/kubelet.yaml\\n' >log\n",
     )
     before = project.started(node)
     preview = project.pulumi("preview", "--refresh", "--diff")

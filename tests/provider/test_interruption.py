@@ -91,7 +91,7 @@ def test_killed_run_is_completed_by_the_next(served: Bench, systemd: Container, 
     served.up(refresh=True)
     assert said(systemd) == "two", "the restart that the killed run left was done"
     assert systemd.started(UNIT) != before
-    assert systemd.run("find /var/lib/plumbline -type f; find /etc/proof -name '.*' -type f").strip() == ""
+    assert systemd.run("find /var/lib/plumbline/journal -type f; find /etc/proof -name '.*' -type f").strip() == ""
     assert systemd.run("cat /etc/proof/server.conf /etc/proof/more.conf") == "WORD=two\nmore\n"
     served.operations()
     assert served.up(refresh=True) == {"same": 2}
@@ -102,16 +102,18 @@ def test_journal_of_a_killed_run_is_shown_and_completed(served: Bench, systemd: 
     """Killed between the files' swap and the restart: the files are as they should be, the unit is not."""
     before = systemd.started(UNIT)
     systemd.run(
-        "mkdir -p /var/lib/plumbline/pending\n"
-        "echo restart:proof.service >/var/lib/plumbline/pending/n1-proof\n"
-        "echo /etc/proof/gone.conf >/var/lib/plumbline/staged/n1-proof\n"
+        "mkdir -p /var/lib/plumbline/journal/n1-proof/kept\n"
+        "cd /var/lib/plumbline/journal/n1-proof\n"
+        "cp /etc/proof/server.conf kept/4; echo '# former' >>kept/4\n"
+        "printf 'run\\tbroken\\nstaged\\t/etc/proof/gone.conf\\nreact\\trestart\\tproof.service\\n' >log\n"
+        "printf 'file\\t4\\t/etc/proof/server.conf\\n' >>log\n"
         "echo half >/etc/proof/.gone.conf.plumbline-new\n"
     )
     assert "n1: proof.service will restart because an interrupted run changed its files" in served.preview()
     assert systemd.started(UNIT) == before
     served.up(refresh=True)
     assert systemd.started(UNIT) != before
-    assert systemd.run("find /var/lib/plumbline -type f; find /etc/proof -name '.*' -type f").strip() == ""
+    assert systemd.run("find /var/lib/plumbline/journal -type f; find /etc/proof -name '.*' -type f").strip() == ""
 
 
 def test_broken_change_of_a_killed_run_is_rolled_back_by_the_next(served: Bench, systemd: Container) -> None:

@@ -155,7 +155,8 @@ def failing(systemd: Container, restart: str) -> dict[str, Any]:
         "[Service]", "[Unit]\nStartLimitIntervalSec=0\n[Service]"
     )
     systemd.run(f"printf '%s' '{text}' >{FILE}; systemctl daemon-reload; systemctl restart {UNIT} || true")
-    return WANTED["files"] | {FILE: {"content": text}}
+    files: dict[str, Any] = WANTED["files"]
+    return files | {FILE: {"content": text}}
 
 
 def test_failed_unit_is_named(unit: Container) -> None:

@@ -69,9 +69,9 @@ def test_saved_plan_is_refused_on_a_changed_node(served: Bench, systemd: Contain
     assert said(systemd) == "two"
 
 
-def test_plan_without_disruption_is_not_bound_unless_asked(served: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_without_disruption_is_not_bound_unless_asked(served: Bench) -> None:
     served.text("server.conf", "WORD=one\n")
     served.text("plain.conf", "1\n")
     assert '"observed"' not in saved(served).read_text()
-    served.stack.workspace.env_vars["PLUMBLINE_BIND"] = "all"
+    served.variables["PLUMBLINE_BIND"] = "all"
     assert '"observed"' in saved(served).read_text()

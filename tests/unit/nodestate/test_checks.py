@@ -145,6 +145,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"directories": {"d": {}}}, "directories[\"d\"]: 'd' is not an absolute path in its shortest form"),
     ({"directories": {"/d": {"mode": "9"}}}, "directories[\"/d\"].mode: '9' is not octal digits such as 0644"),
     ({"units": {"kubelet": {}}}, "units[\"kubelet\"]: 'kubelet' is not a unit's name, such as kubelet.service"),
+    (
+        {"units": {"foo@.service": {}}},
+        "units[\"foo@.service\"]: 'foo@.service' is not a unit's name, such as kubelet.service",
+    ),
     ({"units": {"a.service": {"enabled": "yes"}}}, "units[\"a.service\"].enabled: 'yes' is not true or false"),
     (
         {"units": {"a.service": {"masked": True}}},

@@ -13,7 +13,7 @@ from provider.remote import journal, scripts
 from provider.remote.scripts import Commit
 
 COMPONENT = "n1-proof"
-ME = {"owner": str(os.getuid()), "group": str(os.getgid())}
+OWNER, GROUP = str(os.getuid()), str(os.getgid())
 
 SYSTEMCTL = r"""#!/bin/sh
 # State of a unit: $UNITS/NAME.active, $UNITS/NAME.enabled. Each call is written to $UNITS/calls.
@@ -103,12 +103,12 @@ class Node:
 
 def text(content: str, mode: str = "0644", block: bool = False) -> File:
     """A file of the user that runs the tests."""
-    return File(content, block=True) if block else File(content, mode=mode, **ME)
+    return File(content, block=True) if block else File(content, mode=mode, owner=OWNER, group=GROUP)
 
 
 def folder(mode: str = "0755") -> Directory:
     """A directory of the user that runs the tests."""
-    return Directory(mode, **ME)
+    return Directory(mode, OWNER, GROUP)
 
 
 def stage(files: Mapping[str, File], directories: Mapping[str, Directory] | None = None) -> str:

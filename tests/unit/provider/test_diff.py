@@ -141,7 +141,7 @@ def test_detailed_names_each_member() -> None:
             "files": {"/a": {"content": "one"}, "/b": {"content": "one"}},
             "directories": {"/d": {"mode": "0700"}},
             "units": {"a.service": {"active": False}, "b.service": {"masked": True}, "c.service": {}},
-            "pending": ["tidy"],
+            "journal": [{"act": "run", "subject": "r1"}],
         }
     )
     new = inputs(
@@ -161,7 +161,7 @@ def test_detailed_names_each_member() -> None:
         'units["b.service"].masked': Kind.DELETE,
         'units["c.service"]': Kind.DELETE,
         'units["d.service"]': Kind.ADD,
-        "pending": Kind.DELETE,
+        "journal": Kind.DELETE,
     }
 
 

@@ -116,3 +116,56 @@ def _fresh(tmp_path: Path, name: str) -> Path:
     shutil.rmtree(tmp_path / name, ignore_errors=True)
     (tmp_path / name).mkdir()
     return tmp_path / name
+
+
+def test_run_that_was_overtaken_changes_nothing(node: Node) -> None:
+    """Two runs that interleave: the first is refused, and the second is undone to the proven state."""
+    (node.root / "f").write_text("old\n")
+    first, second = ({node.at("f"): text(f"{one}\n")} for one in ("A", "B"))
+    node.ok(stage(first), "a")
+    node.ok(stage(second), "b")
+    refused = node.run(commit(first), "a")
+    assert refused.returncode == 1
+    assert "another run (b) has taken over this node" in refused.stderr
+    assert (node.root / "f").read_text() == "old\n"
+    node.ok(commit(second), "b")
+    assert (node.root / "f").read_text() == "B\n"
+    node.ok(scripts.replay_script(COMPONENT), "b")
+    assert [*node.tree()] == ["f"]
+    assert (node.root / "f").read_text() == "old\n"
+
+
+def test_stage_that_fails_leaves_nothing(node: Node) -> None:
+    (node.root / "d").mkdir(0o750)
+    before = node.tree()
+    script = stage({node.at("new/f"): text("1\n")}, {node.at("made"): folder()})
+    assert node.run(script.replace("\nsync_journal\nexit 0", "\nfalse\nexit 0")).returncode == 1
+    assert node.tree() != before
+    node.ok(scripts.abandon_script(COMPONENT))
+    assert node.tree() == before
+    assert not node.log()
+
+
+def test_block_whose_end_mark_is_gone_is_refused(node: Node) -> None:
+    (node.root / "hosts").write_text("# BEGIN plumbline\nours\n10.0.0.9 database\n")
+    done = node.run(stage({node.at("hosts"): text("new\n", block=True)}))
+    assert done.returncode == 1
+    assert f"{node.at('hosts')}: the line '# END plumbline' after our lines is gone" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["a", "a\n", "a\n\n", ""])
+def test_block_has_one_line_end_whatever_was_given(node: Node, content: str) -> None:
+    (node.root / "hosts").write_text("x\n")
+    files = {node.at("hosts"): text(content, block=True)}
+    for script in (stage(files), commit(files), scripts.finish_script(COMPONENT)) * 2:
+        node.ok(script)
+    expected = content.rstrip("\n")
+    marked = f"# BEGIN plumbline\n{expected}\n# END plumbline\n"
+    assert (node.root / "hosts").read_text() == f"x\n{marked}"
+
+
+def test_whole_file_that_becomes_a_block_leaves_none_of_its_lines(node: Node) -> None:
+    for files in ({node.at("f"): text("ours\n")}, {node.at("f"): text("ours and more\n", block=True)}):
+        for script in (stage(files), commit(files), scripts.finish_script(COMPONENT)):
+            node.ok(script)
+    assert (node.root / "f").read_text() == "# BEGIN plumbline\nours and more\n# END plumbline\n"

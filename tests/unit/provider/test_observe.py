@@ -42,7 +42,7 @@ class Machine:
             for path in paths(script)
             for line in (f"found\tregular file\t0644\troot\troot\t0\t0\t{path}", f"same\t{path}")
         ]
-        report = "\n".join([*printed, *self.more, "pending\tm1-b\ttidy", "end"])
+        report = "\n".join([*printed, *self.more, "journal\tm1-b\trun\tr1", "end"])
         return Result(0, report, report, "")
 
 
@@ -71,9 +71,7 @@ def test_node_reader_joins_concurrent_requests() -> None:
     found = read(machine, *requests)
     assert [paths(script) for script in machine.scripts] == [["/a", "/b", "/c"]]
     assert [sorted(one.files) for one in found if isinstance(one, Observed)] == [["/a"], ["/b"], ["/c"]]
-    assert [one.pending for one in found if isinstance(one, Observed)] == [(), ("tidy",), ()], (
-        "each has its own journal"
-    )
+    assert [len(one.journal) for one in found if isinstance(one, Observed)] == [0, 1, 0], "each has its own journal"
 
 
 def test_node_reader_separates_requests_for_the_same_path() -> None:

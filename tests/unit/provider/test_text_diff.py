@@ -36,6 +36,6 @@ def test_visible_diff_marks_invisible_differences(old: str, new: str, lines: lis
     ("old", "new"),
     [("a\r\n", "a\n"), ("a", "a\n"), ("a \n", "a\n"), ("a: 1\n", "a: 1 \n"), ("\n", "\n\n"), ("a\u200b\n", "a\n")],
 )
-def test_no_invisible_difference_stays_unseen(old: str, new: str) -> None:
+def test_no_invisible_difference_is_left_out(old: str, new: str) -> None:
     assert visible_diff("/a", old, new)
     assert visible_diff("/a", new, old)
