@@ -14,15 +14,6 @@ PACKAGE = "plumbline:index:"
 NODE_STATE = f"{PACKAGE}NodeState"
 DELETES = ("delete", "delete-replaced")
 UNCHANGED = ("same", "read", "refresh")
-DELETES = ("delete", "delete-replaced")
-UNCHANGED = ("same", "read", "refresh")
-LINE = re.compile(
-    r"^(?P<node>[^:\s]+): (?P<unit>\S+\.\w+) will (?P<action>start|restart|reload|stop) because (?P<why>.*)$"
-)
-REREAD = re.compile(r"^(?P<node>[^:\s]+): (?P<unit>\S+) rereads its files by itself because (?P<why>.*)$")
-KEY = re.compile(
-    r'^(?P<kind>files|directories|units|probes)(?:\["(?P<quoted>(?:[^"\\]|\\.)*)"\]|\.(?P<plain>[^.\["]+))(?:\.(?P<rest>.*))?$'
-)
 
 
 @dataclass
