@@ -185,7 +185,7 @@ wait_until_ready() {
 wait_for_probe() {
   end=$(($(uptime_seconds) + seconds)) expected=$(base64 -d)
   while :; do
-    found=$(timeout -k 1 "$limit" sh -c "$command" 2>&1 </dev/null) || found="$found (it failed)"
+    found=$(timeout -k 1 "$limit" sh -c "$command" 2>/dev/null </dev/null) || found="$found (it failed)"
     [ "$found" != "$expected" ] || return 0
     [ "$(uptime_seconds)" -lt "$end" ] || break
     sleep 1
