@@ -78,6 +78,8 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
             found |= {f"{at}.{wire}": Kind.DELETE for name, wire in FAULTS.items() if getattr(before, name)}
     if old.journal:
         found["journal"] = Kind.DELETE
+    if old.unmarked:
+        found["unmarked"] = Kind.DELETE
     found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}
     return found
 

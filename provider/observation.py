@@ -138,6 +138,7 @@ def observed_state(
         probes=dict(_probes(request, report)),
         journal=entries,
         handed_over=handed_over,
+        unmarked=request.component not in report.owners,
         machine=report.machine,
         notes=tuple(_notes(request, report, units)),
         installed=request.installed,
@@ -236,9 +237,7 @@ def _directories(
         if found.kind != "directory":
             yield path, ObservedDirectory(one.mode, one.owner, one.group, one.foreign, kind=_kind(path, found, report))
             continue
-        # Before its first update with owner marks, the files of other components may not be known here.
-        known = one.foreign == Foreign.NAMED or request.component in report.owners
-        inside = _foreign_entries(path, report, declared) if known and one.foreign != Foreign.IGNORED else ()
+        inside = _foreign_entries(path, report, declared) if one.foreign != Foreign.IGNORED else ()
         yield (
             path,
             ObservedDirectory(

@@ -98,7 +98,7 @@ class NodeStateProvider(api.Provider):
         if replacing:
             self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
-            changes=not plan.empty or bool(keys),
+            changes=not plan.empty or bool(keys) or old.unmarked,
             replaces=replacing,
             # The old machine is removed, or about to be: undo first what is on it.
             delete_before_replace=bool(replacing),
