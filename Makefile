@@ -117,6 +117,15 @@ SEED ?=
 fuzz: .venv/installed ## judge N random configurations (10000): each must give an error or a plan; SEED repeats a run
 	@$(PYTHON) -m tests.fuzz --number $(N) --seed "$(SEED)"
 
+ROUNDS ?= 50
+HOSTS ?= 10
+.PHONY: chaos leak-check
+chaos: test-packages tools ## kill or cut off ROUNDS updates (50) of HOSTS container hosts (10) at random moments: each next run converges
+	@$(ENV); $(PYTHON) -m tests.chaos --rounds $(ROUNDS) --hosts $(HOSTS) --seed "$(SEED)"
+
+leak-check: test-packages tools ## search all that a run prints, stores and starts for its secrets; PLANT=1 plants one, which must be found
+	@$(ENV); $(PYTHON) -m tests.chaos.leaks $(if $(PLANT),--plant)
+
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 

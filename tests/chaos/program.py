@@ -19,7 +19,7 @@ exec sleep infinity
 """
 LISTING = """
 find /etc/chaos* /etc/systemd/system -path '*/chaos*' | LC_ALL=C sort
-find /var/lib/plumbline -type f ! -path '*/owned/*' | LC_ALL=C sort
+find /var/lib/plumbline -type f ! -path '*/owned/*' ! -path '*/whole/*' | LC_ALL=C sort
 """
 """Every path of ours on a node, and every note of a run that did not finish."""
 
@@ -58,12 +58,14 @@ class Version:
             SHARED: {"content": f"managed {self.word}\n", "block": True},
             **{f"{FOLDER}/more-{index}": text(f"{self.word}\n") for index in range(self.more)},
         }
+        folders = {FOLDER: {"mode": "0750"}}
         if self.drop_in:
+            folders[f"{UNITS}/chaos.service.d"] = {"mode": "0755"}
             files[f"{UNITS}/chaos.service.d/10-own.conf"] = text("[Service]\nEnvironment=OWN=1\n")
         watched = [path for path in files if path.endswith(("server", "server.conf", ".service", "own.conf"))]
         found = {
             "main": {
-                "directories": {FOLDER: {"mode": "0750"}},
+                "directories": folders,
                 "files": files,
                 "units": {"chaos.service": {"enabled": True, "active": True}},
                 "reactions": [
@@ -108,8 +110,8 @@ class Version:
         for component in wanted.values():
             paths |= component["files"].keys() | component["directories"].keys()
             paths |= {f"{UNITS}/multi-user.target.wants/{name}" for name in component["units"]}
-        if any(path.startswith(f"{UNITS}/chaos.service.d/") for path in paths):
-            paths.add(f"{UNITS}/chaos.service.d")
+        # When which unit was started is a note that stays as long as the unit.
+        paths |= {f"/var/lib/plumbline/started/{name}" for component in wanted.values() for name in component["units"]}
         return paths
 
     def _script(self) -> str:

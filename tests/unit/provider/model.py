@@ -81,7 +81,7 @@ def found_state(random: Random, wanted: NodeStateInputs) -> Observed:
             random.choice(OWNERS),
             "root",
             block,
-            random.choice(LABELS),
+            label=random.choice(LABELS),
         )
 
     def folder() -> ObservedDirectory:
