@@ -95,7 +95,7 @@ class Execution:
         ]
         for line in (*existing, *settings, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
-        for line in plan.warnings:
+        for line in plan.warnings if change.base is None else ():  # else Check has shown them
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
         # A creation on a machine of which nothing is known shows its inputs; each of its files is one.
         if change.basis.files or change.basis.units or change.replaced is not None:
@@ -183,8 +183,10 @@ class Execution:
 def _claims(change: Change, found: Observed) -> bool:
     """Whether the component has paths or units now that its owner marks on the node do not tell of."""
     old, new = change.old, change.wanted
-    return old is None or found.unmarked or any(
-        getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units")
+    return (
+        old is None
+        or found.unmarked
+        or any(getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units"))
     )
 
 

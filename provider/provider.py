@@ -68,6 +68,9 @@ class NodeStateProvider(api.Provider):
         disrupted = plan is not None and disruptive(plan)
         if reason := self._rollouts.expect(wanted, component, disrupted=disrupted, replaced=replaced):
             failures.append(api.CheckFailure("machineId", f"{node}{reason}"))
+        # Here, since a resource whose plan has nothing but warnings is never updated.
+        for line in plan.warnings if plan is not None else ():
+            await self._engine.warn(request.urn, f"{node}{line}")
         digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
         news = dict(request.new_inputs)
         if digests:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ def node(tmp_path: Path) -> Node:
     return Node(tmp_path)
 
 
-def read(node: Node, wire: dict[str, object], component: str = COMPONENT) -> Observed:
+def read(node: Node, wire: Mapping[str, Any], component: str = COMPONENT) -> Observed:
     """The node, as it is read for this program."""
     request = Request(inputs(wire), component, {})
     asked = questions([request])
