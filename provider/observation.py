@@ -234,11 +234,12 @@ def _directories(
             continue
         owner, group = found.owners(one)
         if found.kind != "directory":
-            yield path, ObservedDirectory(one.mode, one.owner, one.group, one.foreign, kind=_kind(path, found, report))
+            shape = (one.mode, one.owner, one.group, one.foreign, one.known)
+            yield path, ObservedDirectory(*shape, kind=_kind(path, found, report))
             continue
         # Before its first update with owner marks, the files of other components may not be known here.
         known = one.foreign == Foreign.NAMED or request.component in report.owners
-        inside = _foreign_entries(path, report, declared) if known and one.foreign != Foreign.IGNORED else ()
+        inside = _foreign_entries(path, report, {*declared, *one.known}) if known and one.foreign != Foreign.IGNORED else ()
         yield (
             path,
             ObservedDirectory(
@@ -246,6 +247,7 @@ def _directories(
                 owner,
                 group,
                 one.foreign,
+                one.known,
                 label=report.labels.get(path),
                 link=report.links.get(path),
                 entries=inside,
