@@ -24,7 +24,7 @@ def revision(inputs: NodeStateInputs) -> str | None:
         "machine": inputs.machine_id,
         "files": {path: _file(file) for path, file in inputs.files.items()},
         "directories": {
-            path: to_wire(replace(one, foreign=Foreign.IGNORED)) for path, one in inputs.directories.items()
+            path: to_wire(replace(one, foreign=Foreign.IGNORED, known=())) for path, one in inputs.directories.items()
         },
         "units": {name: to_wire(replace(one, foreign_drop_ins=Foreign.NAMED)) for name, one in inputs.units.items()},
     }

@@ -131,6 +131,10 @@ class Directory:
             "`removed` (moved to /var/lib/plumbline/removed)."
         ),
     ] = Foreign.IGNORED
+    known: Annotated[
+        tuple[str, ...],
+        Key("Paths in it that other components of the node declare: never foreign, also in a run without those.", PATH),
+    ] = ()
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def _foreign(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, 
     for path, directory in wanted.directories.items():
         before = found.directories.get(path)
         for entry in before.entries if before is not None else ():
-            if not any(one == entry or one.startswith(f"{entry}/") for one in ours):
+            if not any(one == entry or one.startswith(f"{entry}/") for one in (*ours, *directory.known)):
                 yield Aside(entry), directory.foreign
     for name, unit in wanted.units.items():
         observed = found.units.get(name)

@@ -235,9 +235,10 @@ def _directories(
             continue
         owner, group = found.owners(one)
         if found.kind != "directory":
-            yield path, ObservedDirectory(one.mode, one.owner, one.group, one.foreign, kind=_kind(path, found, report))
+            shape = (one.mode, one.owner, one.group, one.foreign, one.known)
+            yield path, ObservedDirectory(*shape, kind=_kind(path, found, report))
             continue
-        inside = _foreign_entries(path, report, declared) if one.foreign != Foreign.IGNORED else ()
+        inside = _foreign_entries(path, report, {*declared, *one.known}) if one.foreign != Foreign.IGNORED else ()
         yield (
             path,
             ObservedDirectory(
@@ -245,6 +246,7 @@ def _directories(
                 owner,
                 group,
                 one.foreign,
+                one.known,
                 label=report.labels.get(path),
                 link=report.links.get(path),
                 entries=inside,

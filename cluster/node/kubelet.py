@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.config.kubelet_base import BASE, merge
-from cluster.config.model import Cluster, Node, Taint
-from cluster.node import kubeconfig, paths, static_pod
+from cluster.config.model import Cluster, Node, Role, Taint
+from cluster.node import control_plane, kube_proxy, kubeconfig, paths, static_pod
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.rollouts import rollout
 from cluster.node.tls import CIPHERS
@@ -44,7 +44,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
                 paths.KUBERNETES: Directory(),
                 paths.PKI: Directory(),
                 # The kubelet runs whatever is in it.
-                paths.MANIFESTS: Directory("0700", foreign=Foreign.REMOVED),
+                paths.MANIFESTS: Directory("0700", foreign=Foreign.REMOVED, known=_manifests(cluster, node)),
                 paths.VOLUME_PLUGINS: Directory(),
             },
             units={UNIT: Unit(foreign_drop_ins=Foreign.REMOVED)},
@@ -69,6 +69,12 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
         ),
         after=(After(step_name(node.name, "runtime"), "the kubelet exits without a container runtime"),),
     )
+
+
+def _manifests(cluster: Cluster, node: Node) -> tuple[str, ...]:
+    """The manifests of the node's static pods, which belong to other components: a run for the kubelet alone leaves them."""
+    pods = control_plane.static_pods(cluster, node) if node.role is Role.CONTROL_PLANE else ()
+    return tuple(pod.manifest_path for pod in (*pods, kube_proxy.static_pod(cluster, node)))
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:

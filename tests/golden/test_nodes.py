@@ -9,6 +9,7 @@ import pytest
 
 from cluster.plan import ClusterPlan, plan
 from cluster.step import NodeStateStep
+from nodestate import Directory
 from tests import clusters
 
 Golden = Callable[[str, str], None]
@@ -55,6 +56,11 @@ def _checks(step: NodeStateStep) -> str:
     return "".join([f"# {step.name}\n", *probes, *verifications]) if probes or verifications else ""
 
 
+def _foreign(directory: Directory) -> str:
+    known = f" but {', '.join(directory.known)}" if directory.known else ""
+    return f"foreign entries {directory.foreign}{known}"
+
+
 def _index(step: NodeStateStep) -> str:
     reactions: dict[str, list[str]] = {}
     for reaction in step.state.reactions:
@@ -66,7 +72,7 @@ def _index(step: NodeStateStep) -> str:
     ]
     rows += [(file.path, file.mode, f"issued {file.text.of} {file.text.part}") for file in step.issued]
     rows += [
-        (f"{path}/", directory.mode, f"foreign entries {directory.foreign}")
+        (f"{path}/", directory.mode, _foreign(directory))
         for path, directory in step.state.directories.items()
     ]
     lines = [f"{path} {mode} {source} [{', '.join(reactions.get(path, []))}]\n" for path, mode, source in sorted(rows)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from nodestate import Connection, File, NodeStateInputs, Secret
+from nodestate import Connection, Directory, File, Foreign, NodeStateInputs, Secret
 from provider.errors import NodeError
 from provider.observe import NodeReader, Request
 from provider.observed import Observed
@@ -82,6 +83,21 @@ def test_node_reader_separates_requests_for_the_same_path() -> None:
         "text of m1-a",
         "text of m1-b",
     ]
+
+
+def test_entries_of_components_that_take_no_part_are_not_foreign() -> None:
+    machine = Machine()
+    folder = Directory("0700", foreign=Foreign.REMOVED, known=("/d/known",))
+    machine.more = [
+        "found\tdirectory\t0700\troot\troot\t0\t0\t1\t/d",
+        *(f"entry\t/d/{name}" for name in ("known", "foreign", "a")),
+        "owned\tm1-a\t/d",
+    ]
+    asked = request("m1-a", "/d/a")
+    [found] = read(machine, replace(asked, wanted=replace(asked.wanted, directories={"/d": folder})))
+    assert isinstance(found, Observed)
+    assert found.directories["/d"].entries == ("/d/foreign",)
+    assert found.directories["/d"].known == ("/d/known",)
 
 
 def test_node_reader_fails_all_joined_requests() -> None:
