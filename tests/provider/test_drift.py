@@ -45,7 +45,7 @@ until [ "$(systemctl show --property NRestarts --value {UNIT})" -ge 3 ]; do slee
 
 @dataclass(frozen=True)
 class Drift:
-    """What a hand does, what the preview shows, which units are started again, and a command with its output once all is
+    """A change by hand, the lines that the preview shows, the units that start again, and a command with its output once all is
     repaired. `then` is done between the preview and the update."""
 
     hand: str
@@ -76,7 +76,7 @@ DRIFT = {
     "enabled-runtime": Drift(
         f"systemctl disable {UNIT}; systemctl enable --runtime {UNIT}",
         ["it was enabled at run time only"],
-        check=f"ls /run/systemd/system/*/{UNIT} 2>/dev/null | cat; ls {UNITS}/*/{UNIT}",
+        check=f"ls {UNITS}/*/{UNIT}; rm /run/systemd/system/*/{UNIT}",
         found=f"{UNITS}/multi-user.target.wants/{UNIT}\n",
     ),
     "install": Drift(
@@ -152,7 +152,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, systemd: Container) -> Iter
     bench = Bench(tmp_path_factory.mktemp("drift") / "bench", {"n1": systemd}, Path("/etc/proof"))
     before = systemd.left()
     serve(bench)
-    bench.files[FILE]["content"] = f"[Unit]\nStartLimitIntervalSec=0\n{SERVICE}"
+    bench.files[FILE]["content"] = f"[Unit]\nStartLimitIntervalSec=0\n{SERVICE}".replace(
+        "Restart=always", "Restart=always\nSuccessExitStatus=143"
+    )
     bench.files[f"{UNITS}/{SYSCTL}"] = {"content": SETS, **OWNED}
     shape = {"mode": "0750", "owner": "root", "group": "root"}
     bench.extra["directories"] = {
