@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -117,6 +117,15 @@ SEED ?=
 fuzz: .venv/installed ## judge N random configurations (10000): each must give an error or a plan; SEED repeats a run
 	@$(PYTHON) -m tests.fuzz --number $(N) --seed "$(SEED)"
 
+ROUNDS ?= 50
+HOSTS ?= 10
+.PHONY: chaos leak-check
+chaos: test-packages tools ## kill or cut off ROUNDS updates (50) of HOSTS container hosts (10) at random moments: each next run converges
+	@$(ENV); $(PYTHON) -m tests.chaos --rounds $(ROUNDS) --hosts $(HOSTS) --seed "$(SEED)"
+
+leak-check: test-packages tools ## search all that a run prints, stores and starts for its secrets; PLANT=1 plants one, which must be found
+	@$(ENV); $(PYTHON) -m tests.chaos.leaks $(if $(PLANT),--plant)
+
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
 
@@ -125,6 +134,12 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+SEED ?= 1
+N ?= 200
+
+forecast-check: test-packages tools ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=restart|row)
+	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT))
 
 reference: .venv/installed ## generate the reference pages, the schema for editors and the keys in Pulumi.yaml
 	$(PYTHON) -m cluster.reference

@@ -52,7 +52,7 @@ TOOLS = (
 
 PROGRAMS_MIB = 512
 DATA_MIB = 2048
-MEMORY_MIB = 900
+MEMORY_MIB = 800
 SYNC_MS = 100
 """Mean time of a synced write of 2 KiB on etcd's disk: as long as its heartbeat interval. etcd wants 10 ms."""
 

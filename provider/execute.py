@@ -20,7 +20,7 @@ from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
 from provider.outcome import Status
-from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, unannounced
+from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
 from provider.rollout import Confirm, Disruption, Rollouts
 from provider.ssh import SshSession
 from provider.steps import setting_lines
@@ -132,7 +132,7 @@ class Execution:
             found, plan = await self._planned(change, announced)
             if plan.empty and not _claims(change, found):
                 return _kept(change)
-            if not disruptive(plan):
+            if not disruptive(plan) or revives(plan, found):
                 return await self._apply(change, found, plan, returned, log)
         former = change.old.rollout if change.old is not None else None
         checked = not repairs(plan, found)

@@ -15,7 +15,10 @@ def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
     if found.unmarked:
         return ()
     return tuple(
-        sorted((one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED), key=lambda one: one.path)
+        sorted(
+            (one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED),
+            key=lambda one: (one.path, one.unit or ""),
+        )
     )
 
 
@@ -26,7 +29,7 @@ def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
         f"{one.path} is not declared by the program"
         + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
         + (stays if how == Foreign.REMOVED else "")
-        for one, how in sorted(_foreign(found, wanted), key=lambda one: one[0].path)
+        for one, how in sorted(_foreign(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
         if how == Foreign.NAMED or (how == Foreign.REMOVED and found.unmarked)
     )
 

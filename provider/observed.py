@@ -45,6 +45,7 @@ class ObservedUnit(Unit):
     masked: Annotated[bool, Key("Whether the unit is masked: nothing can start it.")] = False
     runtime: Annotated[bool, Key("Whether its mask, or its enablement, is lost at the next boot (below /run).")] = False
     failed: Annotated[bool, Key("Whether systemd calls it failed.")] = False
+    starting: Annotated[bool, Key("Whether its start has not finished: it has not said that it is ready.")] = False
     restarts: Annotated[int, Key("How often systemd has restarted it by itself since it was started.")] = 0
     looping: Annotated[bool, Key("Whether it ends again and again, and systemd restarts it each time.")] = False
     reload_needed: Annotated[bool, Key("Whether systemd has read other unit files than there are now.")] = False

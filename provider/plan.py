@@ -57,6 +57,7 @@ __all__ = [
     "disruptive",
     "make_plan",
     "repairs",
+    "revives",
     "unannounced",
 ]
 
@@ -132,9 +133,23 @@ def repairs(plan: Plan, found: Observed) -> bool:
 
     Such a plan is a repair: it is not held to the group's health check before the change.
     """
-    broken = {one.unit for one in plan.probes} | {name for name, unit in found.units.items() if not unit.runs}
-    disrupted = {step.unit for step in plan.steps if step.action in DISRUPTIVE}
-    return disrupted <= broken
+    return _disrupted(plan) <= {one.unit for one in plan.probes} | _idle(found)
+
+
+def revives(plan: Plan, found: Observed) -> bool:
+    """Whether a plan disrupts only units that serve nobody now: not running, or still starting.
+
+    It needs no slot, as a start needs none: members that wait for each other's repair come up together.
+    """
+    return _disrupted(plan) <= _idle(found)
+
+
+def _disrupted(plan: Plan) -> set[str]:
+    return {step.unit for step in plan.steps if step.action in DISRUPTIVE}
+
+
+def _idle(found: Observed) -> set[str]:
+    return {name for name, unit in found.units.items() if unit.starting or not unit.runs}
 
 
 def unannounced(announced: Plan, actual: Plan) -> list[str]:

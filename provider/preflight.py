@@ -6,7 +6,7 @@ import asyncio
 import shlex
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nodestate import Connection
@@ -35,7 +35,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the result: what was found on a node, what is needed, and what to do where `status` is not ok."""
+    """One line of the result: what was found on a node, what is needed, and what to do where `status` is not ok. `about` are
+    the other nodes that it is about, too."""
 
     node: str
     status: str
@@ -43,6 +44,7 @@ class Finding:
     found: str
     needed: str = ""
     remedy: str = ""
+    about: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.node}: {self.check}: {self.found}; needed: {self.needed}: {self.remedy}"
@@ -66,7 +68,8 @@ class Result:
 
     def failures(self, of: Sequence[str]) -> list[Finding]:
         """The findings that keep these hosts from being used: none on a host that already has units of the program."""
-        return [one for one in self.findings if one.status == FAIL and one.node in of and one.node in self.fresh]
+        new = self.fresh & {*of}
+        return [one for one in self.findings if one.status == FAIL and new & {one.node, *one.about}]
 
 
 async def examine(
@@ -82,7 +85,7 @@ async def examine(
     found = {name: report for name, report in reports.items() if isinstance(report, _Report)}
     findings = [finding for report in found.values() for finding in report.findings]
     findings += [Finding(name, FAIL, "ssh", reason, "a login", "see the message") for name, reason in silent.items()]
-    findings += [*_clocks(found), *_machines(found), *_mtus(found), *_dials(found, targets)]
+    findings += [*_clocks(found), *_machines(found), *_mtus(found), *_dials(found, targets, silent)]
     fresh = frozenset(name for name, report in found.items() if report.facts.get("fresh") == "yes")
     findings.sort(key=lambda one: names.index(one.node))
     return Result(tuple(findings), fresh, silent)
@@ -108,7 +111,7 @@ async def _report(name: str, targets: Mapping[str, Target], script: str, pool: S
     for line in done.report.splitlines():
         kind, *words = line.split("\t")
         if kind == "check" and len(words) == 5:
-            report.findings.append(Finding(name, words[0], *words[1:]))
+            report.findings.append(Finding(name, words[0], words[1], words[2], words[3], words[4]))
         elif kind == "fact" and len(words) == 2:
             report.facts[words[0]] = words[1]
         elif kind == "dial" and len(words) == 3:
@@ -172,20 +175,21 @@ def _mtus(found: Mapping[str, _Report]) -> list[Finding]:
     ]
 
 
-def _dials(found: Mapping[str, _Report], targets: Mapping[str, Target]) -> list[Finding]:
+def _dials(found: Mapping[str, _Report], targets: Mapping[str, Target], down: Collection[str]) -> list[Finding]:
+    """The ports that nodes cannot reach. A node that SSH does not reach either is down: that is no firewall, and a warning."""
     findings = []
+    remedy = "start the node, or open the ports in the firewall between them, also of the cloud's network"
     for name, report in found.items():
-        blocked = []
+        blocked: dict[str, str] = {}
         for other, ports in report.dials.items():
             silent = [port for port, result in ports.items() if result == "silent"]
             if silent:
                 called = "any port" if len(silent) == len(ports) else f"port {', '.join(sorted(silent, key=int))}"
-                blocked.append(f"{called} of {other} ({targets[other].address})")
-        if blocked:
-            remedy = "start the node, or open the ports in the firewall between them, also of the cloud's network"
-            findings.append(
-                Finding(name, FAIL, "reach", f"no answer from {'; '.join(blocked)}", "open or refused", remedy)
-            )
-        elif report.dials:
+                blocked[other] = f"{called} of {other} ({targets[other].address})"
+        for status, others in ((FAIL, blocked.keys() - {*down}), (WARN, blocked.keys() & {*down})):
+            if others:
+                text = f"no answer from {'; '.join(blocked[other] for other in sorted(others))}"
+                findings.append(Finding(name, status, "reach", text, "open or refused", remedy, frozenset(others)))
+        if report.dials and not blocked:
             findings.append(Finding(name, OK, "reach", f"{len(report.dials)} other nodes", "open or refused"))
     return findings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from nodestate import NodeStateInputs, Reaction
 from provider.changes import (
@@ -132,8 +133,12 @@ def unit_steps(
     ]
     for step in candidates:
         known = steps.get(step.unit)
-        if step.unit not in skipped and (known is None or STRENGTH[step.action] > STRENGTH[known.action]):
+        if step.unit in skipped:
+            continue
+        if known is None or STRENGTH[step.action] > STRENGTH[known.action]:
             steps[step.unit] = step
+        elif step.action == known.action and step.action != SELF_RELOAD and step.because not in known.because:
+            steps[step.unit] = replace(known, because=f"{known.because}; {step.because}")
     for name in ending:
         if found.units[name].active:
             steps[name] = UnitStep(name, STOP, f"{UNIT_FOLDER}{name} is removed")
@@ -144,11 +149,15 @@ def _reactions(found: Observed, wanted: NodeStateInputs, files: tuple[FileChange
     # The reactions of a removed file may be removed with it.
     changed = {one.path for one in files if one.rewrites}
     removed = {one.path for one in files if one.removes}
-    for reaction in wanted.reactions:
+    for reaction in sorted(wanted.reactions, key=_files):
         yield from _reaction(reaction, changed)
-    for reaction in found.reactions:
+    for reaction in sorted(found.reactions, key=_files):
         if not _dropped(reaction.unit, found, wanted):
             yield from _reaction(reaction, removed)
+
+
+def _files(reaction: Reaction) -> tuple[str, ...]:
+    return tuple(sorted(reaction.files))
 
 
 def _reaction(reaction: Reaction, changed: set[str]) -> Iterator[UnitStep]:

@@ -50,6 +50,7 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
         masked=masked,
         runtime=enabled.endswith("-runtime") or (masked and enabled != "masked" and _linked_away(name, context.report)),
         failed=state == "failed",
+        starting=state == "activating" and not retrying,
         restarts=restarts,
         looping=unsettled and restarts >= (1 if retrying else RESTARTS),
         # systemd does not notice the first drop-in in a new folder.

@@ -13,7 +13,7 @@ from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import ETCD_CIPHERS
 from cluster.rendering import read_template, render
 from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
-from nodestate import Action, Directory, File, Hook, NodeState, Probe, Reaction, Readiness, Rollout, Unit
+from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, Reaction, Readiness, Rollout, Unit
 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
@@ -54,7 +54,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
                 paths.ETCD_PKI: Directory("0700"),
                 paths.ETCD_DATA: Directory("0700"),
             },
-            units={UNIT: Unit()},
+            units={UNIT: Unit(foreign_drop_ins=Foreign.REMOVED)},
             reactions=(
                 Reaction(UNIT, Action.RESTART, restarts_on),
                 Reaction(

@@ -185,7 +185,8 @@ wait_until_ready() {
 wait_for_probe() {
   end=$(($(uptime_seconds) + seconds)) expected=$(base64 -d)
   while :; do
-    found=$(timeout -k 1 "$limit" sh -c "$command" 2>&1 </dev/null) || found="$found (it failed)"
+    # Only what it prints on standard output is the fact; ctr warns on the other stream.
+    found=$(timeout -k 1 "$limit" sh -c "$command" 2>/dev/null </dev/null) || found="$found (it failed)"
     [ "$found" != "$expected" ] || return 0
     [ "$(uptime_seconds)" -lt "$end" ] || break
     sleep 1

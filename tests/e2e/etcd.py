@@ -79,7 +79,7 @@ def setting_restarts_one_member_at_a_time(project: Project, members: Sequence[st
         preview = project.pulumi("preview", "--diff")
         for name in members:
             assert f"{name}: etcd.service will restart because /etc/etcd/etcd.env changes" in preview
-            assert f"{name}: waits for a slot in rollout group etcd: one at a time" in preview
+            assert f"{name}: waits for a slot in rollout group control-plane: one at a time" in preview
         assert len(re.findall(r"will restart because", preview)) == len(members)
         project.operations()
         project.pulumi("up", "--yes")
@@ -122,12 +122,13 @@ def rollout_stops_if_member_is_down(project: Project, members: Sequence[str]) ->
         previewed = project.pulumi("preview", "--refresh=false", check=False)
         for name in others:
             assert (
-                f"{name}: rollout group etcd is unhealthy ahead of the change; the update would be refused" in previewed
+                f"{name}: rollout group control-plane is unhealthy ahead of the change; the update would be refused"
+                in previewed
             )
         printed = project.pulumi("up", "--yes", "--refresh=false", "--skip-preview", check=False, timeout=600)
         for name in others:
             assert (
-                f"{name}: rollout group etcd is unhealthy before the change" in printed
+                f"{name}: rollout group control-plane is unhealthy before the change" in printed
                 or f"{name}: not touched: " in printed
             ), printed
         assert (
@@ -200,9 +201,9 @@ def members_leave_and_join(
     project.ssh(stays, "systemctl stop etcd.service")
     refused = project.pulumi("preview", "--refresh=false", check=False)
     leaving = ", ".join(others)
-    assert f"{stays}: rollout group etcd is unhealthy without {leaving}; the removal would be refused." in refused, (
-        refused
-    )
+    assert (
+        f"{stays}: rollout group control-plane is unhealthy without {leaving}; the removal would be refused." in refused
+    ), refused
     assert f"etcd: no answer from {stays} (the remaining members); 1 of 1 members must be healthy" in refused
     project.ssh(stays, "systemctl start etcd.service")
     before = project.started(stays, etcd.UNIT)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster import versions
-from tests.e2e import api, etcd, pruning, scenarios
+from tests.e2e import api, drift, etcd, pruning, scenarios
 from tests.e2e.api import Kubectl
 from tests.e2e.captured import check_captured
 from tests.e2e.harness import Project, counts, running_project
@@ -62,6 +62,23 @@ def test_drift_is_shown_and_repaired(project: Project) -> None:
 @pytest.mark.ha
 def test_refused_setting_is_rolled_back(project: Project) -> None:
     scenarios.refused_setting_is_rolled_back(project, "w1", OTHERS)
+
+
+@pytest.mark.ha
+def test_refused_setting_stops_at_the_first_node(project: Project, kubectl: Kubectl) -> None:
+    drift.refused_setting_stops_at_the_first_node(project, [OTHERS, ["w1"]])
+    api.every_node_is_ready(kubectl, {**dict.fromkeys(OTHERS, "control-plane"), "w1": "worker"})
+
+
+@pytest.mark.ha
+def test_kubelet_refuses_before_the_swap(project: Project) -> None:
+    drift.kubelet_refuses_before_the_swap(project, "w1")
+
+
+@pytest.mark.ha
+@pytest.mark.parametrize("fault", drift.FAULTS)
+def test_drift_of_the_running_system(project: Project, fault: str) -> None:
+    drift.drift_of_the_running_system(project, "w1", OTHERS, fault)
 
 
 @pytest.mark.ha

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.forecast.forecast import Forecast
+from tests.forecast.forecast import CHANGED, Forecast
 from tests.forecast.record import ADDED, RESTART, START, WRITTEN, Happened, Record
 
 
@@ -13,7 +13,7 @@ def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str
     for path in sorted(forecast.paths.keys() | happened.paths.keys()):
         said, did = forecast.paths.get(path), happened.paths.get(path)
         if said != did and not (path in shared and said and did) and not _same(said, did, before, path):
-            found.append(f"{path}: forecast {said or 'nothing'}, happened {did or 'nothing'}")
+            found.append(f"{path}: forecast {said or 'nothing'}, happened {did or 'nothing'}{_told(forecast, path)}")
     for unit in sorted(forecast.steps.keys() | happened.steps.keys() | forecast.conditional):
         said, did = forecast.steps.get(unit), happened.steps.get(unit)
         if unit in forecast.conditional and said is None:
@@ -21,8 +21,13 @@ def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str
             if did in (None, RESTART):
                 continue
         if said != did and not _either(said, did, before, unit):
-            found.append(f"{unit}: forecast {said or 'nothing'}, happened {did or 'nothing'}")
+            found.append(f"{unit}: forecast {said or 'nothing'}, happened {did or 'nothing'}{_told(forecast, unit)}")
     return found
+
+
+def _told(forecast: Forecast, name: str) -> str:
+    rows = [row for row in forecast.causes if name in row.split()]
+    return f" ({'; '.join(rows)})" if rows else ""
 
 
 def disruptions(happened: Happened) -> list[str]:
@@ -37,6 +42,8 @@ def disruptions(happened: Happened) -> list[str]:
 def _same(said: str | None, did: str | None, before: Record, path: str) -> bool:
     """A symlink in a file's place that is replaced is written; a directory that is removed and made again is the same."""
     was = before.paths.get(path)
+    if said == CHANGED and did is not None:
+        return True
     if was is None:
         return False
     return ({said, did} == {ADDED, WRITTEN} and was.kind == "l") or (was.kind == "d" and (said, did) == (WRITTEN, None))

@@ -1,8 +1,7 @@
-"""The forecast of a preview, as users see it: rows of resource views, else the announced lines and the detailed diff."""
+"""The forecast of a preview, as users see it: the rows of resource views, and the resources that are created or deleted."""
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,17 +10,13 @@ from pulumi.automation.events import EngineEvent
 
 from tests.forecast.record import ADDED, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN
 
+CHANGED = "changed"
+"""Any change of a path, for a tool that does not say which."""
+
 PACKAGE = "plumbline:index:"
 NODE_STATE = f"{PACKAGE}NodeState"
 DELETES = ("delete", "delete-replaced")
 UNCHANGED = ("same", "read", "refresh")
-LINE = re.compile(
-    r"^(?P<node>[^:\s]+): (?P<unit>\S+\.\w+) will (?P<action>start|restart|reload|stop) because (?P<why>.*)$"
-)
-REREAD = re.compile(r"^(?P<node>[^:\s]+): (?P<unit>\S+) rereads its files by itself because (?P<why>.*)$")
-KEY = re.compile(
-    r'^(?P<kind>files|directories|units|probes)(?:\["(?P<quoted>(?:[^"\\]|\\.)*)"\]|\.(?P<plain>[^.\["]+))(?:\.(?P<rest>.*))?$'
-)
 
 
 @dataclass
@@ -64,9 +59,6 @@ def read(events: list[EngineEvent]) -> dict[str, Forecast]:
     for metadata in steps:
         if metadata.type == NODE_STATE and (metadata.urn not in described or _op(metadata) in DELETES):
             _resource(found, metadata, kept)
-    for event in events:
-        if (told := event.diagnostic_event) and told.urn not in described and not told.ephemeral:
-            _line(found, told.message.strip())
     return found
 
 
@@ -109,18 +101,8 @@ def _parent(metadata: Any) -> str:
     return str(state.parent) if state else ""
 
 
-def _line(found: dict[str, Forecast], line: str) -> None:
-    if match := LINE.match(line):
-        found[match["node"]].step(match["unit"], match["action"])
-    elif match := REREAD.match(line):
-        found[match["node"]].conditional.add(match["unit"])
-    else:
-        return
-    found[match["node"]].causes.append(line)
-
-
 def _resource(found: dict[str, Forecast], metadata: Any, kept: dict[str, set[str]]) -> None:
-    """A resource without rows: its detailed diff; all that it has if it is created or deleted."""
+    """A resource without rows: all that it has if it is created or deleted; an update of it changes nothing on the node."""
     op = _op(metadata)
     state = metadata.old if op in DELETES else metadata.new
     inputs: dict[str, Any] = dict((state.inputs if state else None) or {})
@@ -129,18 +111,6 @@ def _resource(found: dict[str, Forecast], metadata: Any, kept: dict[str, set[str
         _whole(found[node], inputs, set(), made=True)
     elif op in DELETES:
         _whole(found[node], inputs, kept[node] if op == "delete" else set(), made=False)
-    elif op == "update":
-        for key, difference in (metadata.detailed_diff or {}).items():
-            if (match := KEY.match(key)) and match["kind"] in ("files", "directories"):
-                name = (match["quoted"] or match["plain"]).replace('\\"', '"')
-                kind = str(getattr(difference.diff_kind, "value", difference.diff_kind))
-                found[node].path(name, _kind(kind, match["rest"]))
-
-
-def _kind(kind: str, attribute: str | None) -> str:
-    if attribute is None:
-        return {"add": ADDED, "delete": REMOVED}.get(kind, WRITTEN)
-    return SHAPED if attribute in ("mode", "owner", "group") else WRITTEN
 
 
 def _whole(forecast: Forecast, inputs: dict[str, Any], kept: set[str], made: bool) -> None:

@@ -7,18 +7,18 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
-from tests.forecast import check, forecast, record
+from tests.forecast import check, record
 from tests.forecast.forecast import Forecast
 from tests.forecast.hosts import Hosts
 from tests.forecast.mutations import BY_HAND, SETTLE, Maker, Mutation
 from tests.forecast.programs import BY_PROGRAM
 from tests.forecast.record import Happened, Record
-from tests.forecast.stack import Stack
 from tests.forecast.world import World
 
 Records = dict[str, Record]
@@ -26,12 +26,31 @@ CHANCES: dict[Maker, int] = {**BY_HAND, **BY_PROGRAM}
 PAIRS, INTERRUPTED_EVERY, APPROVED_EVERY = 0.4, 8, 10
 WAIT_SECONDS = 120
 PLAIN, INTERRUPTED, APPROVED = "", "interrupted run", "approved plan"
+PLANTED_RESTART, PLANTED_ROW = "restart", "row"
 POINTS = ("stage", "commit", "restart", "ready", "finish")
 """Remote operations after which an interrupted run is killed."""
 
 
 class Broken(Exception):
     """The check itself cannot go on: nothing is said about the forecast."""
+
+
+class Tool(Protocol):
+    """A tool that keeps nodes as `worlds` say: Stack, or a rival."""
+
+    folder: Path
+    trace: Path
+    worlds: Mapping[str, World]
+
+    def preview(self, plan: Path | None = None) -> tuple[dict[str, Forecast], str]: ...
+
+    def up(self, plan: Path | None = None) -> str: ...
+
+    def forget(self, world: World, component: str) -> None: ...
+
+    def engines(self) -> Iterator[int]: ...
+
+    def unlock(self) -> None: ...
 
 
 @dataclass
@@ -44,6 +63,16 @@ class Case:
     forecast: Forecast = field(default_factory=Forecast)
     happened: Happened = field(default_factory=lambda: Happened({}, {}, frozenset()))
     lies: list[str] = field(default_factory=list)
+    unrepaired: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the forecast is not what happened, or the node is not as desired afterwards."""
+        return bool(self.lies or self.unrepaired)
+
+    def findings(self) -> list[str]:
+        """Everything that is wrong, in words."""
+        return [*(f"LIE {one}" for one in self.lies), *(f"NOT REPAIRED {one}" for one in self.unrepaired)]
 
     @property
     def title(self) -> str:
@@ -58,13 +87,14 @@ class Check:
     def __init__(
         self,
         hosts: Hosts,
-        stack: Stack,
+        stack: Tool,
         seed: int,
         log: Callable[[str], None],
-        plant: bool = False,
+        plant: str = "",
         only: Sequence[str] = (),
+        plain: bool = False,
     ) -> None:
-        self.hosts, self.stack, self.log, self.plant = hosts, stack, log, plant
+        self.hosts, self.stack, self.log, self.plant, self.plain = hosts, stack, log, plant, plain
         self.rng = Random(seed)
         self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
         self.cases: list[Case] = []
@@ -82,21 +112,23 @@ class Check:
             number += 1
             begun = time.monotonic()
             kind = PLAIN
-            if number % INTERRUPTED_EVERY == 0:
+            if self.plain:
+                pass
+            elif number % INTERRUPTED_EVERY == 0:
                 kind = INTERRUPTED
             elif number % APPROVED_EVERY == 0:
                 kind = APPROVED
             made = self._round(kind)[: count - len(self.cases)]
             self.cases += made
-            wrong = sum(bool(one.lies) for one in made)
+            wrong = sum(one.wrong for one in made)
             self.log(
                 f"round {number}{f' ({kind})' if kind else ''}: {len(self.cases)}/{count} in "
                 f"{time.monotonic() - begun:.0f} s{f', {wrong} WRONG' if wrong else ''}"
             )
             for case in made:
                 self.log(f"  {case.node}: {case.title}")
-                for lie in case.lies:
-                    self.log(f"    LIE {lie}")
+                for line in case.findings():
+                    self.log(f"    {line}")
         return self.cases
 
     def _round(self, kind: str) -> list[Case]:
@@ -109,7 +141,7 @@ class Check:
         before = self.records()
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
         previewed, failed = self.stack.preview(plan)
-        announced = forecast.read(previewed)
+        announced = self._announced(previewed)
         for name, changed in self._differences(before, self.records()).items():
             refuses = any(one.refused for one in cases[name].mutations)
             cases[name].lies += [
@@ -134,7 +166,7 @@ class Check:
                 continue
             else:
                 case.lies += check.lies(case.forecast, before[name], happened, shared)
-                case.lies += [f"not as desired: {one}" for one in self.worlds[name].wrong(after[name])]
+                case.unrepaired = self.worlds[name].wrong(after[name])
         self._after_failure(cases, behind, failure)
         return list(cases.values())
 
@@ -216,14 +248,19 @@ class Check:
         return names
 
     def _up(self, plan: Path | None) -> str:
-        """An update. A planted lie restarts a unit of the first node meanwhile."""
-        if self.plant:
-            self.plant = False
-            name = min(self.worlds)
-            thread = threading.Thread(target=self.hosts.run, args=(name, "systemctl restart idle.service"))
-            thread.start()
-            thread.join()
+        """An update. A planted lie: a unit of the first node is restarted before it, and nothing says so."""
+        if self.plant == PLANTED_RESTART:
+            self.hosts.run(min(self.worlds), "systemctl restart web.service")
         return self.stack.up(plan)
+
+    def _announced(self, announced: dict[str, Forecast]) -> dict[str, Forecast]:
+        """The forecast. A planted lie: of each node one path or one unit is not announced."""
+        if self.plant == PLANTED_ROW:
+            for one in announced.values():
+                gone = one.paths or one.steps
+                if gone:
+                    gone.pop(min(gone))
+        return announced
 
     def _after_failure(self, cases: dict[str, Case], behind: set[str], failure: str) -> None:
         """An update fails only where that was to be expected; then the nodes are repaired for the next round."""
@@ -240,7 +277,7 @@ class Check:
             for case in cases.values():
                 told = [line for line in failure.splitlines() if line.startswith(f"{case.node}:")]
                 case.lies += [f"the update failed: {line[:400]}" for line in told]
-            if not any(case.lies for case in cases.values()):
+            if not any(case.wrong for case in cases.values()):
                 raise Broken(f"the update failed: {failure}")
         self.hosts.run_each({name: one.undo for name, one in refused.items()})
         again = self.stack.up()

@@ -46,6 +46,7 @@ def healthy(hosts: Hosts, name: str) -> bool:
 
 
 @pytest.mark.parametrize("restarted", [False, True], ids=["running", "without quorum"])
+@pytest.mark.timeout(400)
 def test_expired_certificates_are_renewed_by_up_alone(stack: Members, restarted: bool) -> None:
     hosts = stack.hosts
     hosts.etcdctl("m1", "put kept stored")

@@ -268,6 +268,13 @@ VARIABLES = (
 )
 
 
+def test_preflight_holds_a_port_that_only_old_nodes_cannot_reach_against_the_new_one(machines: Machines) -> None:
+    """m2 cannot reach w1, after the faults above: adding w1 is refused, and another node is not."""
+    result = machines.examine()
+    assert any(one.node == "m2" and "w1" in one.about for one in result.failures(["w1"]))
+    assert not any(one.check == "reach" for one in result.failures(["m3"]))
+
+
 def test_preflight_refuses_preview_and_up_before_the_first_write(tmp_path: Path, systemd: Container) -> None:
     stack = Refused(tmp_path / "bench", {"n1": systemd}, Path("/etc/proof"))
     for printed in (_failing_preview(stack), stack.fails()):

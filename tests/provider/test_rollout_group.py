@@ -31,6 +31,7 @@ class Members(Bench):
     words: dict[str, str]
     machines: dict[str, str]
     order: tuple[str, ...]
+    hooks: dict[str, list[dict[str, str]]]
 
     def _program(self) -> None:
         for node, word in self.words.items():
@@ -52,6 +53,7 @@ class Members(Bench):
                 "units": {self.unit(node): {"enabled": True, "active": True}},
                 "reactions": [{"unit": self.unit(node), "action": "restart", "files": [conf, unit]}],
                 "rollout": {"group": "proof", "maxUnavailable": 1, "members": list(self.order)},
+                "preStart": self.hooks.get(node, []),
                 "revision": None,
             }
             pulumi.CustomResource("plumbline:index:NodeState", f"{node}-proof", wanted)
@@ -66,12 +68,15 @@ def members(tmp_path: Path, systemd: Container) -> Iterator[Members]:
     """Three members, up. The slots are not in the order of their names."""
     made = Members(tmp_path / "bench", {"n1": systemd}, Path("/etc/proof"))
     before = systemd.left()
+    systemd.run("mkdir -p /etc/proof")  # no member's own
     made.order = ("n2", "n3", "n1")
     made.words, made.machines = dict.fromkeys(("n1", "n2", "n3"), "one"), {}
+    made.hooks = {}
     made.up()
     systemd.run(f"rm -f {EVENTS}")
     yield made
     made.destroy()
+    systemd.run("rmdir /etc/proof")
     assert systemd.left() == before
 
 
@@ -140,7 +145,9 @@ def test_replacement_creation_and_deletion_take_slots(members: Members, systemd:
 
 def test_more_replacements_than_may_be_unavailable_are_refused(members: Members, systemd: Container) -> None:
     members.machines = {"n1": "machine-2", "n2": "machine-2"}
-    failure = members.fails()
+    with pytest.raises(automation.CommandError) as refused:
+        members.preview()
+    failure = str(refused.value)
     assert (
         "n1, n2 of rollout group proof would be replaced in one plan, and only one may be unavailable at a time"
         in failure

@@ -52,6 +52,14 @@ FORMER_KEYS = (
 FORMER_WIRE = ("tests/unit/nodestate/test_checks.py", "tests/unit/provider/test_diff.py")
 """The tests of the refusal of inputs with former wire keys."""
 
+FORECAST_CHECK = (
+    "tests/forecast/__main__.py",
+    "tests/provider/test_forecast.py",
+    "docs/concepts/forecast.md",
+    "CONTRIBUTING.md",
+)
+"""The files with the last line of the forecast check."""
+
 HABITS = (
     # Distributive "a".
     Habit(rf"\b(?:{ONES}) an? (?:{EACHES})\b(?! (?:of|with|that|to))", "one pinned host key a node", "per"),
@@ -70,7 +78,7 @@ HABITS = (
     Habit(r"\bbesides\b", "what it needs besides", "also, in addition"),
     Habit(r"\bmend(?:s|ed|ing)?\b", "mend that, then run it again", "fix"),
     Habit(r"\b(?:puts?|putting|sets?|setting) right\b", "drift is put right", "repair"),
-    Habit(r"\bdeeds?\b", "for forecast and deed alike", "update"),
+    Habit(r"\bdeeds?\b", "for forecast and deed alike", "update", FORECAST_CHECK),
     Habit(r"\bof (?:its|their|his|one'?s|our|your|my) own\b", "a key of its own", "own"),
     Habit(r"\b(?:kept|keeps?|keeping)(?: \w+)? true\b", "keeps it true", "in sync"),
     Habit(r"\bfor ever\b", "would run for ever", "forever, run on"),
