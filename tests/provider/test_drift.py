@@ -218,3 +218,21 @@ def test_foreign_paths_are_named_and_stay(served: Bench, systemd: Container) -> 
         assert systemd.run(f"ls {drop_in} /etc/proof/x").split() == ["/etc/proof/x", drop_in]
     finally:
         systemd.run(f"rm -r {UNITS}/{OTHER}.d /etc/proof/x; systemctl daemon-reload")
+
+
+def test_component_without_owner_marks_moves_nothing_aside(served: Bench, systemd: Container) -> None:
+    """A node of an earlier version: the first update writes the marks, the next one moves."""
+    systemd.run(f"rm /var/lib/plumbline/owned/n1-proof; echo pod >{MANIFESTS}/hand.yaml")
+    before = starts(systemd)
+    preview = served.preview()
+    assert f"n1: {MANIFESTS}/hand.yaml is not declared by the program" in preview
+    assert "it stays until the component has its owner marks" in preview
+    assert served.up(refresh=True) == {"same": 1, "update": 1}
+    assert systemd.run(f"ls {MANIFESTS}; grep -cx {FILE} /var/lib/plumbline/owned/n1-proof").split() == [
+        "hand.yaml",
+        "1",
+    ]
+    assert starts(systemd) == before
+    assert served.up(refresh=True) == {"same": 1, "update": 1}
+    assert systemd.run(f"ls {MANIFESTS}; rm -r {MOVED}") == ""
+    assert served.up(refresh=True) == {"same": 2}
