@@ -227,6 +227,7 @@ def test_component_without_owner_marks_moves_nothing_aside(served: Bench, system
     preview = served.preview()
     assert f"n1: {MANIFESTS}/hand.yaml is not declared by the program" in preview
     assert "it stays until the component has its owner marks" in preview
+    assert "n1: its owner marks will be written" in preview
     assert served.up(refresh=True) == {"same": 1, "update": 1}
     assert systemd.run(f"ls {MANIFESTS}; grep -cx {FILE} /var/lib/plumbline/owned/n1-proof").split() == [
         "hand.yaml",
