@@ -93,7 +93,8 @@ class Execution:
         settings = [
             f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
         ]
-        for line in (*existing, *settings, *steps, *([slot] if slot else []), *shown):
+        marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
+        for line in (*existing, *marks, *settings, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
         for line in plan.warnings if change.base is None else ():  # else Check has shown them
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")

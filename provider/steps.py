@@ -90,7 +90,7 @@ SAID = {
 
 
 def setting_lines(settings: Mapping[str, tuple[str, ...]], causes: Mapping[str, str], found: Observed) -> Iterator[str]:
-    """A line for each unit that is there already: what is done to it, and why."""
+    """A line for each existing unit: what is done to it, and why."""
     for name, verbs in settings.items():
         if name in found.units:
             yield f"{name} will be {' and '.join(SAID[verb] for verb in verbs)} because {causes[name]}"

@@ -8,8 +8,8 @@ from provider.observed import JournalEntry
 from provider.remote.shell import call
 
 READ = r"""
-# report_earlier COMPONENT: what a broken run of an earlier version left: the units that have not reacted, or that something
-# is to be tidied. finish removes it.
+# report_earlier COMPONENT: what a broken run of an earlier version left: the units that have not reacted, and `tidy` if
+# there is anything to remove; finish does.
 report_earlier() {
   [ ! -s "$home/pending/$1" ] ||
     tr ' ' '\n' <"$home/pending/$1" | sed "/^\$/d; s/:/$tab/; s/^/journal$tab$1${tab}earlier$tab/"

@@ -23,7 +23,7 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     startsum UNIT SHA256 PATH                  one of the files that this invocation started with
     journal COMPONENT ACT FIELD...             a line of the journal of a broken run
     journal COMPONENT unswapped PATH           that path is still as it was before
-    journal COMPONENT earlier ACTION UNIT      a unit that a broken run of an earlier version owes its reaction
+    journal COMPONENT earlier ACTION UNIT      a unit that has not reacted since a broken run of an earlier version
     journal COMPONENT earlier tidy             such a run left something
     left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, in systemd's words
     probe COMPONENT NAME STATUS TEXT           the output of a probe

@@ -32,7 +32,7 @@ def read(node: Node, wire: Mapping[str, Any], component: str = COMPONENT) -> Obs
 
 
 def leave_notes(node: Node) -> Path:
-    """What a run of an earlier version left that was killed before its restart; returns a file that it had staged."""
+    """Leaves the notes of a run that was killed before its restart; returns a file that it had staged."""
     for name, content in (
         ("pending", "restart:a.service reload:b.service\n"),
         ("staged", f"{node.at('a')}\n"),
