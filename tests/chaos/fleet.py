@@ -1,4 +1,4 @@
-"""Container hosts with systemd, and one Pulumi project with NodeStates on all of them. The engine is a process of its own."""
+"""Container hosts with systemd, and one Pulumi project with NodeStates on all of them. Its engine is a separate process."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Fleet:
 
 @contextmanager
 def booted(number: int) -> Iterator[Fleet]:
-    """That many hosts, in a network namespace of their own. All of it ends with the block."""
+    """That many hosts, in their own network namespace. All of it ends with the block."""
     with tempfile.TemporaryDirectory(prefix="plumbline-chaos-") as folder:
         lab = Lab(Path(folder).resolve(), f"chaos-{os.getpid()}")
         netns.ensure(lab)
