@@ -52,6 +52,8 @@ class Tool(Protocol):
 
     def unlock(self) -> None: ...
 
+    def prepare(self, name: str) -> None: ...
+
 
 @dataclass
 class Case:
@@ -200,6 +202,7 @@ class Check:
             for one in case.mutations:
                 if one.reimage:
                     self.hosts.reimage(name)
+                    self.stack.prepare(name)
                 if one.forget:
                     self.stack.forget(self.worlds[name], one.forget)
         scripts = {
