@@ -25,7 +25,9 @@ class Counts:
     @classmethod
     def of(cls, cases: Sequence[Case]) -> Counts:
         """The counts of these cases. A conditional restart counts as named."""
-        sums = dict.fromkeys(("changes", "changes_named", "changes_missing", "steps", "steps_named", "steps_missing"), 0)
+        sums = dict.fromkeys(
+            ("changes", "changes_named", "changes_missing", "steps", "steps_named", "steps_missing"), 0
+        )
         for case in cases:
             said, did = set(case.forecast.paths), set(case.happened.paths)
             steps = set(case.forecast.steps) | (case.forecast.conditional & set(case.happened.steps))
