@@ -17,7 +17,7 @@ from tests.forecast import check, record
 from tests.forecast.forecast import Forecast
 from tests.forecast.hosts import Hosts
 from tests.forecast.mutations import BY_HAND, SETTLE, Maker, Mutation
-from tests.forecast.programs import BY_PROGRAM
+from tests.forecast.programs import BY_PROGRAM, NEEDS, OF_THE_STATE
 from tests.forecast.record import Happened, Record
 from tests.forecast.world import World
 
@@ -51,6 +51,8 @@ class Tool(Protocol):
     def engines(self) -> Iterator[int]: ...
 
     def unlock(self) -> None: ...
+
+    def prepare(self, name: str) -> None: ...
 
 
 @dataclass
@@ -96,7 +98,14 @@ class Check:
     ) -> None:
         self.hosts, self.stack, self.log, self.plant, self.plain = hosts, stack, log, plant, plain
         self.rng = Random(seed)
-        self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
+        present = {component for world in stack.worlds.values() for component in world.components}
+        self.chances = {
+            maker: often
+            for maker, often in CHANCES.items()
+            if (not only or maker.__name__ in only)
+            and NEEDS.get(maker, "services") in present
+            and not (plain and maker in OF_THE_STATE)
+        }
         self.cases: list[Case] = []
         self.running: list[Case] = []
 
@@ -200,6 +209,7 @@ class Check:
             for one in case.mutations:
                 if one.reimage:
                     self.hosts.reimage(name)
+                    self.stack.prepare(name)
                 if one.forget:
                     self.stack.forget(self.worlds[name], one.forget)
         scripts = {

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -212,7 +211,3 @@ def _unsafe(text: str) -> Any:
     if "{{" in text or "{%" in text:
         raise ValueError("a file's text looks like a template")
     return text
-
-
-if __name__ == "__main__":
-    sys.exit("run `make forecast-check RIVAL=ansible`")
