@@ -25,6 +25,9 @@ FAULTS = {
 }
 """Facts about a unit that are stored only where they are not as they should be."""
 
+FOREIGN = ("fragment", "drop_ins")
+"""Those that stay unless they are moved aside."""
+
 REPLACING = ("node", "machine_id")
 """Fields whose change makes it another resource. A machine id that is given for the first time, or not any more, does not."""
 
@@ -71,6 +74,7 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
     for section, changes in (("files", plan.files), ("directories", plan.directories)):
         for change in changes:
             found |= _of_change(section, change)
+    moved = {one.unit for one in plan.aside}
     for name in sorted(old.units.keys() | new.units.keys()):
         at = _member("units", name)
         before, after = old.units.get(name), new.units.get(name)
@@ -84,9 +88,15 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
                 for key in ("enabled", "active")
                 if getattr(before, key) != getattr(after, key)
             }
-            found |= {f"{at}.{wire}": Kind.DELETE for name, wire in FAULTS.items() if getattr(before, name)}
+            found |= {
+                f"{at}.{wire}": Kind.DELETE
+                for attribute, wire in FAULTS.items()
+                if getattr(before, attribute) and (attribute not in FOREIGN or name in moved)
+            }
     if old.journal:
         found["journal"] = Kind.DELETE
+    if old.unmarked:
+        found["unmarked"] = Kind.DELETE
     found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}
     return found
 

@@ -13,7 +13,6 @@ from provider import plan as planning
 from provider import rollout, views
 from provider.apply import apply
 from provider.calls import CALL
-from provider.comment_diff import comment_diff
 from provider.diff import without_unknown_sections
 from provider.engine import Engine, Log
 from provider.errors import NodeError, Unreachable
@@ -24,6 +23,8 @@ from provider.outcome import Status
 from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
 from provider.rollout import Confirm, Disruption, Rollouts
 from provider.ssh import SshSession
+from provider.steps import setting_lines
+from provider.text_diff import hidden_changes
 
 SETTLE_SECONDS = 10.0
 """How long a node gets to return to what was announced: a unit that another component of it has just restarted is not ready
@@ -88,10 +89,14 @@ class Execution:
             for path in _replaced_files(change, change.basis, plan)
         ]
         steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != planning.START]
-        shown = comment_diff(change.basis, wanted, plan.files) if change.old is not None else []
-        for line in (*existing, *steps, *([slot] if slot else []), *shown):
+        shown = hidden_changes(change.basis, wanted, plan.files) if change.old is not None else []
+        settings = [
+            f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
+        ]
+        marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
+        for line in (*existing, *marks, *settings, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
-        for line in plan.warnings:
+        for line in plan.warnings if change.base is None else ():  # else Check has shown them
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
         # A creation on a machine of which nothing is known shows its inputs; each of its files is one.
         if change.basis.files or change.basis.units or change.replaced is not None:
@@ -126,7 +131,7 @@ class Execution:
         announced = make_plan(change.basis, change.wanted) if known and change.replaced is None else None
         with self._rollouts.busy():
             found, plan = await self._planned(change, announced)
-            if plan.empty and not _claims(change):
+            if plan.empty and not _claims(change, found):
                 return _kept(change)
             if not disruptive(plan) or revives(plan, found):
                 return await self._apply(change, found, plan, returned, log)
@@ -176,11 +181,13 @@ class Execution:
         return done.expect_done()
 
 
-def _claims(change: Change) -> bool:
-    """Whether the component has paths or units now that it did not have: its owner marks on the node must tell."""
+def _claims(change: Change, found: Observed) -> bool:
+    """Whether the component has paths or units now that its owner marks on the node do not tell of."""
     old, new = change.old, change.wanted
-    return old is None or any(
-        getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units")
+    return (
+        old is None
+        or found.unmarked
+        or any(getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units"))
     )
 
 

@@ -10,7 +10,10 @@ from provider.observed import Observed
 
 
 def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
-    """The foreign paths that the program wants to be moved aside."""
+    """The foreign paths that the program wants to be moved aside. None on a node on which the component has no owner marks
+    yet: after an upgrade from a version without marks, a path of another component may look foreign."""
+    if found.unmarked:
+        return ()
     return tuple(
         sorted(
             (one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED),
@@ -21,11 +24,13 @@ def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
 
 def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
     """A warning for each foreign path that stays."""
+    stays = "; it stays until the component has its owner marks on the node"
     return tuple(
         f"{one.path} is not declared by the program"
         + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
+        + (stays if how == Foreign.REMOVED else "")
         for one, how in sorted(_foreign(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
-        if how == Foreign.NAMED
+        if how == Foreign.NAMED or (how == Foreign.REMOVED and found.unmarked)
     )
 
 

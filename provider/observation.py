@@ -138,6 +138,7 @@ def observed_state(
         probes=dict(_probes(request, report)),
         journal=entries,
         handed_over=handed_over,
+        unmarked=request.component not in report.owners,
         machine=report.machine,
         notes=tuple(_notes(request, report, units)),
         installed=request.installed,
@@ -237,9 +238,7 @@ def _directories(
             shape = (one.mode, one.owner, one.group, one.foreign, one.known)
             yield path, ObservedDirectory(*shape, kind=_kind(path, found, report))
             continue
-        # Before its first update with owner marks, the files of other components may not be known here.
-        known = one.foreign == Foreign.NAMED or request.component in report.owners
-        inside = _foreign_entries(path, report, {*declared, *one.known}) if known and one.foreign != Foreign.IGNORED else ()
+        inside = _foreign_entries(path, report, {*declared, *one.known}) if one.foreign != Foreign.IGNORED else ()
         yield (
             path,
             ObservedDirectory(

@@ -39,11 +39,24 @@ async def observe(node: SshSession, requests: Sequence[Request], declared: Colle
         raise NodeError(f"{node.name}: reading its state {error}: run pulumi again") from None
     paths = {*declared, *(path for request in requests for path in request.paths)}
     skew = clock_skew(report.epoch, before, after)
-    found = [observed_state(report, one, asked.files, paths) for one in requests]
+    found = [_without_secrets(node, observed_state(report, one, asked.files, paths), one) for one in requests]
     if not skew:
         return found
     note = f"its clock is {abs(skew)} s {'ahead of' if skew > 0 else 'behind'} this machine's"
     return [replace(one, skew=skew, notes=(note, *one.notes)) for one in found]
+
+
+def _without_secrets(node: SshSession, found: Observed, request: Request) -> Observed:
+    """The state without the lines of public files and probes that hold a secret: somebody may have pasted one there."""
+    files, probes = dict(found.files), dict(found.probes)
+    for path, file in found.files.items():
+        wanted = request.wanted.files.get(path)
+        if file.text is not None and (wanted is None or file.text != wanted.text):
+            files[path] = replace(file, content=node.without_secrets(file.text))
+    for name, probe in found.probes.items():
+        if probe != request.wanted.probes.get(name):
+            probes[name] = replace(probe, expected=node.without_secrets(probe.expected))
+    return replace(found, files=files, probes=probes)
 
 
 def clock_skew(epoch: int | None, before: float, after: float) -> int:

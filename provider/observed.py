@@ -110,6 +110,9 @@ class Observed(NodeStateInputs):
         Mapping[str, str],
         Key("Paths and units that another component has taken over, and its name: they are not removed."),
     ] = field(default_factory=dict)
+    unmarked: Annotated[
+        bool, Key("Whether the component has no owner marks on the node yet: nothing foreign is moved aside then.")
+    ] = False
     machine: Annotated[str | None, Key("The node's /etc/machine-id.")] = None
     skew: Annotated[int, Key("Seconds that the node's clock is ahead of ours (behind: negative), if more than 60.")] = 0
     notes: Annotated[
@@ -118,7 +121,7 @@ class Observed(NodeStateInputs):
     installed: Annotated[Mapping[str, Installed], Key("Downloads by path.")] = field(default_factory=dict)
     revision: Annotated[str | None, Key("Checksum of what is written to the node (nodestate/revision.py).")] = None
 
-    FOUND: ClassVar = ("files", "directories", "units", "probes", "journal", "machine")
+    FOUND: ClassVar = ("files", "directories", "units", "probes", "journal", "unmarked", "machine")
     """Keys that a read finds on the node and that are stored."""
 
     KEPT: ClassVar = ("revision", "installed")

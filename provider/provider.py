@@ -68,6 +68,9 @@ class NodeStateProvider(api.Provider):
         disrupted = plan is not None and disruptive(plan)
         if reason := self._rollouts.expect(wanted, component, disrupted=disrupted, replaced=replaced):
             failures.append(api.CheckFailure("machineId", f"{node}{reason}"))
+        # Here, since a resource whose plan has nothing but warnings is never updated.
+        for line in plan.warnings if plan is not None else ():
+            await self._engine.warn(request.urn, f"{node}{line}")
         digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
         news = dict(request.new_inputs)
         if digests:
@@ -99,7 +102,7 @@ class NodeStateProvider(api.Provider):
         if replacing:
             self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
-            changes=not plan.empty or bool(keys),
+            changes=not plan.empty or bool(keys) or old.unmarked,
             replaces=replacing,
             # The old machine is removed, or about to be: undo first what is on it.
             delete_before_replace=bool(replacing),

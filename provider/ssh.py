@@ -108,6 +108,10 @@ class SshSession:
         """Hides the secrets of these states in all that the node prints from now on: the former ones, for example."""
         self._scrubber.add(states)
 
+    def without_secrets(self, text: str) -> str:
+        """The text with each line replaced that holds a secret of these states."""
+        return str(self._scrubber.scrub(text))
+
     async def run(
         self,
         operation: str,

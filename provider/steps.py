@@ -80,6 +80,22 @@ def _setting_cause(verb: str, name: str, found: Observed, wanted: NodeStateInput
     }[verb]
 
 
+SAID = {
+    UNMASK: "unmasked",
+    ENABLE: "enabled",
+    DISABLE: "disabled",
+    REENABLE: "enabled again",
+    DAEMON_RELOAD: "read again by systemd",
+}
+
+
+def setting_lines(settings: Mapping[str, tuple[str, ...]], causes: Mapping[str, str], found: Observed) -> Iterator[str]:
+    """A line for each existing unit: what is done to it, and why."""
+    for name, verbs in settings.items():
+        if name in found.units:
+            yield f"{name} will be {' and '.join(SAID[verb] for verb in verbs)} because {causes[name]}"
+
+
 def _other_links(name: str, found: Observed, wanted: NodeStateInputs) -> bool:
     """Whether the links that enable a unit are not those that its file asks for."""
     expected = install_links(name, unit_text(name, wanted.files))
@@ -169,6 +185,8 @@ def _left(found: Observed, wanted: NodeStateInputs) -> Iterator[UnitStep]:
             unit_left = found.units.get(line.subject)
             if unit_left is not None and unit_left.active:
                 yield UnitStep(line.subject, STOP, LEFT_BEHIND)
+        elif line.act == "earlier" and line.subject in {*wanted.units, *(one.unit for one in wanted.reactions)}:
+            yield _unfinished(line.detail, line.subject, wanted)
     for unit, action in waiting.items():
         files = {path for one in (*wanted.reactions, *found.reactions) if one.unit == unit for path in one.files}
         if (swapped & files if files else swapped) and not _dropped(unit, found, wanted):

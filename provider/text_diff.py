@@ -6,8 +6,22 @@ import difflib
 
 import yaml
 
+from nodestate import NodeStateInputs
+from provider.changes import FileChange
+
 MARKS = {"\r": "␍", "\t": "␉", " ": "␠"}
 NO_NEWLINE = " (no newline at end)"
+
+
+def hidden_changes(old: NodeStateInputs, new: NodeStateInputs, files: tuple[FileChange, ...]) -> list[str]:
+    """The `visible_diff` of each public file whose content changes, its lines with the node's name before them."""
+    lines = []
+    for change in files:
+        if "content" in change.attributes:
+            before, after = old.files[change.path].text, new.files[change.path].text
+            if before is not None and after is not None:
+                lines += [f"{new.node}: {line}" for line in visible_diff(change.path, before, after)]
+    return lines
 
 
 def visible_diff(path: str, old: str, new: str) -> list[str]:

@@ -15,6 +15,7 @@ from provider.plan import FileChange, Plan
 from provider.react import UP_SECONDS, react, ready, stop
 from provider.remote import download, scripts, units
 from provider.remote.blocks import NO_LINES
+from provider.remote.read_journal import UNWRITTEN
 from provider.remote.replay import Undone, undone
 from provider.remote.scripts import Commit
 from provider.ssh import SshSession
@@ -94,7 +95,7 @@ class Transaction:
         if self._files:
             await self._log(f"{self._name}: writing {_counted(len(self._files), 'file')}", ephemeral=True)
         missing = {path: one for path, one in self._directories.items() if path not in self._found.directories}
-        known = sum(1 for entry in self._found.journal if entry.act != "unswapped")
+        known = sum(1 for entry in self._found.journal if entry.act not in UNWRITTEN)
         done = await self._session.run(
             "stage",
             scripts.stage_script(self._files, missing, self._component, known),

@@ -43,6 +43,7 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
     since = _running_seconds(context.report, properties)
     unsettled = retrying or (since is not None and since < SETTLED_SECONDS)
     return ObservedUnit(
+        foreign_drop_ins=wanted.foreign_drop_ins,
         enabled=wanted.enabled if fixed else enabled in ("enabled", "enabled-runtime"),
         # Between two tries after a failure it does not run, although systemd calls it activating.
         active=state in ("active", "reloading", "activating") and not retrying,

@@ -60,7 +60,12 @@ def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[s
     for one in plan.aside:
         yield "Foreign", one.path, "delete", _given({"change": "moved aside", "unit": one.unit or ""})
     for unit, verbs in plan.settings.items():
-        yield "UnitSetting", unit, "update", {"change": ", ".join(verbs)}
+        yield (
+            "UnitSetting",
+            unit,
+            "update",
+            _given({"change": ", ".join(verbs), "because": plan.setting_causes.get(unit, "")}),
+        )
     for probe in plan.probes:
         facts = {"found": probe.found[:SHOWN], "expected": probe.expected[:SHOWN], "unit": probe.unit}
         yield "Probe", probe.name, "update", facts

@@ -124,7 +124,6 @@ keep_shape() {
 close_journal() {
   rm -f -- "$journal_log"
   rm -rf -- "$journal" "$home/downloads/$component"
-  rm -rf -- "$home/staged/$component" "$home/pending/$component" "$home/backup/$component"
   if [ -d "$home/journal" ]; then sync "$home/journal" 2>/dev/null || sync; fi
 }
 """

@@ -8,10 +8,21 @@ from provider.observed import JournalEntry
 from provider.remote.shell import call
 
 READ = r"""
+# report_earlier COMPONENT: what a broken run of an earlier version left: the units that have not reacted, and `tidy` if
+# there is anything to remove; finish does.
+report_earlier() {
+  [ ! -s "$home/pending/$1" ] ||
+    tr ' ' '\n' <"$home/pending/$1" | sed "/^\$/d; s/:/$tab/; s/^/journal$tab$1${tab}earlier$tab/"
+  if [ -e "$home/staged/$1" ] || [ -e "$home/backup/$1" ] || [ -e "$home/pending/$1" ]; then
+    printf 'journal\t%s\tearlier\ttidy\n' "$1"
+  fi
+}
+
 # report_journal COMPONENT...: the lines of each open journal. `unswapped PATH` follows the line of a path that is still as
 # it was before. Its paths are added to the report, and so are the units that it started or set.
 report_journal() {
   for component; do
+    report_earlier "$component"
     kept=$home/journal/$component
     [ -s "$kept/log" ] || continue
     while IFS="$tab" read -r act one two three; do
@@ -37,8 +48,12 @@ report_journal() {
 }
 """
 
-LAST = ("file", "shape", "block", "unmade", "moved", "react")
+LAST = ("file", "shape", "block", "unmade", "moved", "react", "earlier")
 """Acts whose path or unit is the last field, after those that undo them."""
+
+
+UNWRITTEN = ("unswapped", "earlier")
+"""Acts that are reported beside the lines of the journal."""
 
 
 def report(components: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ expect_path() {{ printf '%s\n' "$path" >>"$work/paths"; }}
 report_paths() {{
   tr '\n' '\0' <"$work/paths" | xargs -0 -r stat -c "%F$tab%04a$tab%U$tab%G$tab%u$tab%g$tab%Y$tab%i:%s:%z$tab%n" \
     >"$work/found" 2>/dev/null || true
-  awk -F'\t' -v OFS='\t' -v work="$work" 'NR == FNR {{ stamp[$1] = $4; next }}
+  awk -F'\t' -v OFS='\t' -v work="$work" 'FILENAME == ARGV[1] {{ stamp[$1] = $4; next }}
     {{ print "found", $1, $2, $3, $4, $5, $6, $7, $9 }}
     $1 == "symbolic link" {{ print $9 >(work "/links") }}
     $1 ~ /^regular/ && ($9 in stamp) {{
@@ -35,7 +35,7 @@ report_paths() {{
   [ ! -s "$work/links" ] || report_links
   if [ -s "$work/unsure" ]; then
     tr '\n' '\0' <"$work/unsure" | xargs -0 -r sha256sum 2>/dev/null >"$work/sums" || true
-    awk -F'\t' -v OFS='\t' -v work="$work" 'NR == FNR {{
+    awk -F'\t' -v OFS='\t' -v work="$work" 'FILENAME == ARGV[1] {{
         sum[substr($0, 67)] = substr($0, 1, 64)
         print "sum", substr($0, 1, 64), substr($0, 67)
         next

@@ -17,7 +17,8 @@ report_units() {
 # report_notes: owner marks, and the files that units were started with
 report_notes() {
   set --
-  for one in "$home"/owned/* "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
+  for one in "$home"/owned/*; do [ ! -f "$one" ] || { set -- "$@" "$one"; printf 'marked\t%s\n' "${one##*/}"; }; done
+  for one in "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
   [ $# = 0 ] || awk -v OFS='\t' '
     { parts = split(FILENAME, part, "/"); name = part[parts] }
     part[parts - 1] == "owned" { print "owned", name, $0; next }

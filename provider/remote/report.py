@@ -17,11 +17,14 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     unit PROPERTY=VALUE                        a property of a unit; `unit` alone separates two units
     unitlink PATH TARGET                       a symlink in systemd's folders below /etc and /run
     dropin PATH                                a drop-in there
+    marked COMPONENT                           a component with a list of owner marks
     owned COMPONENT ITEM                       an owner mark: a path or a unit
     started UNIT INVOCATION                    the invocation of a unit that a run started
     startsum UNIT SHA256 PATH                  one of the files that this invocation started with
     journal COMPONENT ACT FIELD...             a line of the journal of a broken run
     journal COMPONENT unswapped PATH           that path is still as it was before
+    journal COMPONENT earlier ACTION UNIT      a unit that has not reacted since a broken run of an earlier version
+    journal COMPONENT earlier tidy             such a run left something
     left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, in systemd's words
     probe COMPONENT NAME STATUS TEXT           the output of a probe
     end                                        the report is complete
@@ -118,6 +121,9 @@ class Report:
             case "entry" | "dropin":
                 [path] = fields
                 (self.entries if kind == "entry" else self.drop_ins).append(path)
+            case "marked":
+                [component] = fields
+                self.owners.setdefault(component, set())
             case "owned":
                 component, item = fields
                 self.owners.setdefault(component, set()).add(item)

@@ -20,6 +20,15 @@ finish() {
     [ ! -e "$journal/items" ] || own_only
   fi
   close_journal
+  close_earlier
+}
+
+# close_earlier: removes what a broken run of an earlier version left: staged files, notes of reactions, a backup
+close_earlier() {
+  if [ -s "$home/staged/$component" ]; then
+    while IFS= read -r one; do rm -f -- "$(staged "$one")"; done <"$home/staged/$component"
+  fi
+  rm -rf -- "$home/staged/$component" "$home/pending/$component" "$home/backup/$component"
 }
 
 # make_durable DIRECTORY...: the files swapped in these survive a power failure
@@ -51,6 +60,7 @@ delete_directories() { for one; do ours "$one" && rmdir -- "$one" 2>/dev/null ||
 forget() {
   disown
   close_journal
+  close_earlier
   rm -rf -- "$home/removed/$component"
   if command -v flock >/dev/null && flock -n -x 8; then
     rmdir "$home"/* "$home" 2>/dev/null || true

@@ -34,6 +34,8 @@ class Chaos:
     random: Random
     version: Version
     length: float = 0.0
+    words: str = ""
+    printed: str = ""
 
     def prepare(self) -> None:
         """The first update, and one to measure."""
@@ -53,6 +55,8 @@ class Chaos:
         self.fleet.want(self.version.states(self.fleet))
         moment = self.random.uniform(0.05, 1.0) * self.length
         kind = self.random.choice(list(KINDS))
+        reverted = number % 2 == 1
+        self.words = f"{kind} after {moment:.1f} s of {self.length:.1f} s{', then taken back' if reverted else ''}"
         running = self.fleet.start(*UP, output=subprocess.DEVNULL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             running.wait(moment)
@@ -60,16 +64,15 @@ class Chaos:
         running.wait(fleets.UP_SECONDS)
         self._ended()
         self.fleet.unlock()
-        reverted = number % 2 == 1
         if reverted:
             self.version = former
             self.fleet.want(self.version.states(self.fleet))
-        self.fleet.pulumi(*UP)
+        self.printed = self.fleet.pulumi(*UP)
         self._check()
         second = self.fleet.pulumi(*UP, "--expect-no-changes")
         assert "unchanged" in second, second
         self._check()
-        return f"{kind} after {moment:.1f} s of {self.length:.1f} s{', then taken back' if reverted else ''}"
+        return self.words
 
     def _ended(self) -> None:
         """No plugin and no program outlives its engine."""
@@ -136,7 +139,7 @@ def main() -> int:
             try:
                 words = chaos.round(number)
             except AssertionError as error:
-                print(f"round {number + 1}: {error}", flush=True)
+                print(f"round {number + 1}: {chaos.words}: {error}\nthe run after it:\n{chaos.printed}", flush=True)
                 break
             converged += 1
             print(f"round {number + 1}: {words}: converged, {time.monotonic() - begun:.0f} s", flush=True)

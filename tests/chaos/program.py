@@ -19,7 +19,7 @@ exec sleep infinity
 """
 LISTING = """
 find /etc/chaos* /etc/systemd/system -path '*/chaos*' | LC_ALL=C sort
-find /var/lib/plumbline -type f ! -path '*/owned/*' | LC_ALL=C sort
+find /var/lib/plumbline -type f ! -path '*/owned/*' ! -path '*/whole/*' | LC_ALL=C sort
 """
 """Every path of ours on a node, and every note of a run that did not finish."""
 
@@ -110,6 +110,8 @@ class Version:
         for component in wanted.values():
             paths |= component["files"].keys() | component["directories"].keys()
             paths |= {f"{UNITS}/multi-user.target.wants/{name}" for name in component["units"]}
+        # When which unit was started is a note that stays as long as the unit.
+        paths |= {f"/var/lib/plumbline/started/{name}" for component in wanted.values() for name in component["units"]}
         return paths
 
     def _script(self) -> str:

@@ -63,10 +63,10 @@ def _inside(parsed: argparse.Namespace) -> int:
         nodes.hang_up()
     for kind, number in sorted(rounds.summary(cases).items()):
         print(f"{number:5}  {kind}")
-    wrong = [case for case in cases if case.lies]
+    wrong = [case for case in cases if case.wrong]
     for case in wrong:
         print(f"seed {parsed.seed}, {case.node}: {case.title}")
-        for line in case.lies:
+        for line in case.findings():
             print(f"  {line}")
     print(f"forecast = deed: {len(cases) - len(wrong)}/{len(cases)}")
     return 1 if wrong else 0

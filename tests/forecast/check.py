@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.forecast.forecast import Forecast
+from tests.forecast.forecast import CHANGED, Forecast
 from tests.forecast.record import ADDED, RESTART, START, WRITTEN, Happened, Record
 
 
@@ -42,6 +42,8 @@ def disruptions(happened: Happened) -> list[str]:
 def _same(said: str | None, did: str | None, before: Record, path: str) -> bool:
     """A symlink in a file's place that is replaced is written; a directory that is removed and made again is the same."""
     was = before.paths.get(path)
+    if said == CHANGED and did is not None:
+        return True
     if was is None:
         return False
     return ({said, did} == {ADDED, WRITTEN} and was.kind == "l") or (was.kind == "d" and (said, did) == (WRITTEN, None))

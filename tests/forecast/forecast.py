@@ -10,6 +10,9 @@ from pulumi.automation.events import EngineEvent
 
 from tests.forecast.record import ADDED, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN
 
+CHANGED = "changed"
+"""Any change of a path, for a tool that does not say which."""
+
 PACKAGE = "plumbline:index:"
 NODE_STATE = f"{PACKAGE}NodeState"
 DELETES = ("delete", "delete-replaced")

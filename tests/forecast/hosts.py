@@ -63,6 +63,11 @@ class Hosts:
             raise RuntimeError(f"{name}: a script failed:\n{script}\n{done.stdout}\n{done.stderr}")
         return done.stdout
 
+    def send(self, name: str, command: str, data: bytes) -> None:
+        """Runs a command on a host as root with this standard input. Raises CalledProcessError."""
+        login = self._ssh(name, f"sudo -n {command}")
+        subprocess.run(login, input=data, capture_output=True, check=True, timeout=SHELL_SECONDS)
+
     def run_each(self, scripts: Mapping[str, str]) -> dict[str, str]:
         """Runs a script on each named host at once; returns the output of each."""
         with ThreadPoolExecutor(max_workers=max(1, len(scripts))) as pool:

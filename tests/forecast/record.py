@@ -98,7 +98,7 @@ def script(units: Iterable[str], probes: dict[str, str]) -> str:
         f"[ ! -e {RELOADS} ] || sed 's/^/reload\\t/' {RELOADS}",
     ]
     for name, command in probes.items():
-        lines.append(f"printf 'probe\\t{name}\\t%s\\n' \"$( ({command}) 2>&1 | tr '\\n\\t' '  ')\"")
+        lines.append(f"printf 'probe\\t{name}\\t%s\\n' \"$( ({command}) 2>/dev/null | tr '\\n\\t' '  ')\"")
     return "\n".join([*lines, ""])
 
 

@@ -7,18 +7,18 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
-from tests.forecast import check, forecast, record
+from tests.forecast import check, record
 from tests.forecast.forecast import Forecast
 from tests.forecast.hosts import Hosts
 from tests.forecast.mutations import BY_HAND, SETTLE, Maker, Mutation
 from tests.forecast.programs import BY_PROGRAM
 from tests.forecast.record import Happened, Record
-from tests.forecast.stack import Stack
 from tests.forecast.world import World
 
 Records = dict[str, Record]
@@ -35,6 +35,24 @@ class Broken(Exception):
     """The check itself cannot go on: nothing is said about the forecast."""
 
 
+class Tool(Protocol):
+    """A tool that keeps nodes as `worlds` say: Stack, or a rival."""
+
+    folder: Path
+    trace: Path
+    worlds: Mapping[str, World]
+
+    def preview(self, plan: Path | None = None) -> tuple[dict[str, Forecast], str]: ...
+
+    def up(self, plan: Path | None = None) -> str: ...
+
+    def forget(self, world: World, component: str) -> None: ...
+
+    def engines(self) -> Iterator[int]: ...
+
+    def unlock(self) -> None: ...
+
+
 @dataclass
 class Case:
     """One node in one round: its mutations, what was forecast, what happened, and the differences."""
@@ -45,6 +63,16 @@ class Case:
     forecast: Forecast = field(default_factory=Forecast)
     happened: Happened = field(default_factory=lambda: Happened({}, {}, frozenset()))
     lies: list[str] = field(default_factory=list)
+    unrepaired: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the forecast is not what happened, or the node is not as desired afterwards."""
+        return bool(self.lies or self.unrepaired)
+
+    def findings(self) -> list[str]:
+        """Everything that is wrong, in words."""
+        return [*(f"LIE {one}" for one in self.lies), *(f"NOT REPAIRED {one}" for one in self.unrepaired)]
 
     @property
     def title(self) -> str:
@@ -59,13 +87,14 @@ class Check:
     def __init__(
         self,
         hosts: Hosts,
-        stack: Stack,
+        stack: Tool,
         seed: int,
         log: Callable[[str], None],
         plant: str = "",
         only: Sequence[str] = (),
+        plain: bool = False,
     ) -> None:
-        self.hosts, self.stack, self.log, self.plant = hosts, stack, log, plant
+        self.hosts, self.stack, self.log, self.plant, self.plain = hosts, stack, log, plant, plain
         self.rng = Random(seed)
         self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
         self.cases: list[Case] = []
@@ -83,21 +112,23 @@ class Check:
             number += 1
             begun = time.monotonic()
             kind = PLAIN
-            if number % INTERRUPTED_EVERY == 0:
+            if self.plain:
+                pass
+            elif number % INTERRUPTED_EVERY == 0:
                 kind = INTERRUPTED
             elif number % APPROVED_EVERY == 0:
                 kind = APPROVED
             made = self._round(kind)[: count - len(self.cases)]
             self.cases += made
-            wrong = sum(bool(one.lies) for one in made)
+            wrong = sum(one.wrong for one in made)
             self.log(
                 f"round {number}{f' ({kind})' if kind else ''}: {len(self.cases)}/{count} in "
                 f"{time.monotonic() - begun:.0f} s{f', {wrong} WRONG' if wrong else ''}"
             )
             for case in made:
                 self.log(f"  {case.node}: {case.title}")
-                for lie in case.lies:
-                    self.log(f"    LIE {lie}")
+                for line in case.findings():
+                    self.log(f"    {line}")
         return self.cases
 
     def _round(self, kind: str) -> list[Case]:
@@ -110,7 +141,7 @@ class Check:
         before = self.records()
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
         previewed, failed = self.stack.preview(plan)
-        announced = self._announced(forecast.read(previewed))
+        announced = self._announced(previewed)
         for name, changed in self._differences(before, self.records()).items():
             refuses = any(one.refused for one in cases[name].mutations)
             cases[name].lies += [
@@ -135,7 +166,7 @@ class Check:
                 continue
             else:
                 case.lies += check.lies(case.forecast, before[name], happened, shared)
-                case.lies += [f"not as desired: {one}" for one in self.worlds[name].wrong(after[name])]
+                case.unrepaired = self.worlds[name].wrong(after[name])
         self._after_failure(cases, behind, failure)
         return list(cases.values())
 
@@ -246,7 +277,7 @@ class Check:
             for case in cases.values():
                 told = [line for line in failure.splitlines() if line.startswith(f"{case.node}:")]
                 case.lies += [f"the update failed: {line[:400]}" for line in told]
-            if not any(case.lies for case in cases.values()):
+            if not any(case.wrong for case in cases.values()):
                 raise Broken(f"the update failed: {failure}")
         self.hosts.run_each({name: one.undo for name, one in refused.items()})
         again = self.stack.up()

@@ -14,6 +14,7 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent
 
 import toolchain
+from tests.forecast.forecast import Forecast, read
 from tests.forecast.hosts import ROOT, Hosts
 from tests.forecast.world import World
 
@@ -51,14 +52,14 @@ class Stack:
             opts=automation.LocalWorkspaceOptions(work_dir=str(folder), env_vars=self.variables),
         )
 
-    def preview(self, plan: Path | None = None) -> tuple[list[EngineEvent], str]:
-        """The events of a preview, and its errors if it failed. With `plan`, saves an update plan there."""
+    def preview(self, plan: Path | None = None) -> tuple[dict[str, Forecast], str]:
+        """The forecast of a preview by node, and its errors if it failed. With `plan`, saves an update plan there."""
         events: list[EngineEvent] = []
         try:
             self._stack.preview(on_event=events.append, color="never", plan=str(plan) if plan else None)
         except automation.CommandError as error:
-            return events, _errors(events, error)
-        return events, ""
+            return read(events), _errors(events, error)
+        return read(events), ""
 
     def up(self, plan: Path | None = None) -> str:
         """The errors of an update, nothing if it succeeded. With `plan`, it does only what that plan allows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -63,7 +64,6 @@ def start(folder: Path, *options: str) -> Sshd:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    Path("/run/sshd").mkdir(exist_ok=True)
     config = folder / "sshd_config"
     config.write_text(
         "".join(f"{option}\n" for option in options)
@@ -72,7 +72,7 @@ def start(folder: Path, *options: str) -> Sshd:
         "PasswordAuthentication no\nSubsystem sftp internal-sftp\n"
     )
     with (folder / "sshd.log").open("ab") as log:
-        process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], stderr=log)
+        process = subprocess.Popen(_apart(folder, ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]), stderr=log)
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -83,3 +83,16 @@ def start(folder: Path, *options: str) -> Sshd:
             if time.monotonic() > deadline or process.poll() is not None:
                 raise AssertionError((folder / "sshd.log").read_text()) from None
             time.sleep(0.05)
+
+
+def _apart(folder: Path, command: list[str]) -> list[str]:
+    """The command in a mount namespace with /var/lib and /run for itself: servers on one machine are different nodes.
+
+    The parents of the provider's folders: removing a folder ends the mounts on it in all namespaces.
+    """
+    mounts = []
+    for name in ("/var/lib", "/run"):
+        own = folder / name.rpartition("/")[2]
+        (own / "sshd").mkdir(parents=True, exist_ok=True)
+        mounts.append(f"mount --bind {shlex.quote(str(own))} {name}")
+    return ["unshare", "--mount", "sh", "-ec", "; ".join([*mounts, 'exec "$@"']), "sh", *command]

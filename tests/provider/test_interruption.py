@@ -116,6 +116,23 @@ def test_journal_of_a_killed_run_is_shown_and_completed(served: Bench, systemd: 
     assert systemd.run("find /var/lib/plumbline/journal -type f; find /etc/proof -name '.*' -type f").strip() == ""
 
 
+def test_notes_of_an_earlier_version_are_shown_and_completed(served: Bench, systemd: Container) -> None:
+    """The former format: a restart that is left to do, a staged file, a backup."""
+    before = systemd.started(UNIT)
+    systemd.run(
+        "cd /var/lib/plumbline; mkdir -p pending staged backup/n1-proof\n"
+        "echo restart:proof.service >pending/n1-proof; echo /etc/proof/gone.conf >staged/n1-proof\n"
+        "echo half >/etc/proof/.gone.conf.plumbline-new; : >backup/n1-proof/index\n"
+    )
+    assert "n1: proof.service will restart because an interrupted run changed its files" in served.preview()
+    assert systemd.started(UNIT) == before
+    served.up(refresh=True)
+    assert systemd.started(UNIT) != before
+    left = "cd /var/lib/plumbline; find pending staged backup -type f; find /etc/proof -name '.*' -type f"
+    assert systemd.run(left).strip() == ""
+    assert served.up(refresh=True) == {"same": 2}
+
+
 def test_broken_change_of_a_killed_run_is_rolled_back_by_the_next(served: Bench, systemd: Container) -> None:
     """The files proven before the killed run are restored, not those that it wrote."""
     served.text("server.conf", "WORD=broken\n")

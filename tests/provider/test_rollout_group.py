@@ -31,6 +31,7 @@ class Members(Bench):
     words: dict[str, str]
     machines: dict[str, str]
     order: tuple[str, ...]
+    hooks: dict[str, list[dict[str, str]]]
 
     def _program(self) -> None:
         for node, word in self.words.items():
@@ -52,6 +53,7 @@ class Members(Bench):
                 "units": {self.unit(node): {"enabled": True, "active": True}},
                 "reactions": [{"unit": self.unit(node), "action": "restart", "files": [conf, unit]}],
                 "rollout": {"group": "proof", "maxUnavailable": 1, "members": list(self.order)},
+                "preStart": self.hooks.get(node, []),
                 "revision": None,
             }
             pulumi.CustomResource("plumbline:index:NodeState", f"{node}-proof", wanted)
@@ -69,6 +71,7 @@ def members(tmp_path: Path, systemd: Container) -> Iterator[Members]:
     systemd.run("mkdir -p /etc/proof")  # no member's own
     made.order = ("n2", "n3", "n1")
     made.words, made.machines = dict.fromkeys(("n1", "n2", "n3"), "one"), {}
+    made.hooks = {}
     made.up()
     systemd.run(f"rm -f {EVENTS}")
     yield made

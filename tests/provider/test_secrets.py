@@ -8,7 +8,7 @@ import time
 import pytest
 from pulumi import automation
 
-from tests.provider.conftest import Bench, Secret
+from tests.provider.conftest import MARKER, Bench, Secret
 from tests.provider.container import Container
 from tests.provider.service import FILE, PROGRAM, SERVICE, UNIT, said, serve
 
@@ -60,6 +60,18 @@ def test_secret_block_is_refused(bench: Bench) -> None:
     failure = bench.fails()
     assert f'files["{path}"].content is a secret: the lines of a block are read back and shown' in failure
     assert "Very-Secret" not in failure and not (bench.target / "hosts").exists()
+
+
+def test_secret_pasted_into_a_public_file_is_not_shown(bench: Bench) -> None:
+    bench.text("key", Secret(f"password={MARKER}-key\n"), mode="0600")
+    bench.text("public", "one\n")
+    bench.up()
+    bench.file("public").write_text(f"two\npassword={MARKER}-key\n")
+    shown = bench.preview()
+    assert "two" in shown and "(a line with a secret)" in shown
+    bench.up(refresh=True)
+    assert bench.file("public").read_text() == "one\n"
+    assert MARKER not in shown + bench.state() + "\n".join(bench.printed)
 
 
 def test_warning_of_sudo_is_harmless(remote: Bench, systemd: Container) -> None:

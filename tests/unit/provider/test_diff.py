@@ -186,3 +186,10 @@ def test_check_refuses_former_keys_by_node_and_key() -> None:
 def test_type_token_is_spelled_once_and_for_all() -> None:
     """Another token would replace every NodeState of every stack."""
     assert NODE_STATE == "plumbline:index:NodeState"
+
+
+@pytest.mark.parametrize(("how", "keys"), [("named", set()), ("removed", {'units["a.service"].dropIns'})])
+def test_detailed_names_foreign_drop_ins_only_if_they_go(how: str, keys: set[str]) -> None:
+    old = observed({"units": {"a.service": {"dropIns": ["/etc/systemd/system/a.service.d/x.conf"]}}})
+    new = inputs({"units": {"a.service": {"foreignDropIns": how}}})
+    assert detailed(old, new, make_plan(old, new)).keys() == keys

@@ -92,3 +92,10 @@ def test_read_script_reports_real_files(tmp_path: Path) -> None:
     assert found.files[str(edited)].mode == "0640"
     assert found.files[str(edited)].owner == uid
     assert found.directories[str(folder)].mode == "0750"
+
+
+def test_read_script_reports_directories_of_a_state_without_files(tmp_path: Path) -> None:
+    request = Request(inputs({"directories": {str(tmp_path): {}}}), "no-such-component", {})
+    asked = questions([request])
+    done = subprocess.run(["sh"], input=read_script(asked), capture_output=True, text=True, check=True, timeout=60)
+    assert observed_state(parse(done.stdout, asked), request, asked.files).directories.keys() == {str(tmp_path)}
