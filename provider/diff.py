@@ -39,6 +39,15 @@ def without_unknown_sections(old: Observed, new: NodeStateInputs, inputs: Mappin
     return replace(new, **{name: getattr(old, name) for name in CONTENTS if is_unknown(inputs.get(name))})
 
 
+def with_facts_of_new_probes(old: Observed, new: NodeStateInputs, seen: Observed | None) -> Observed:
+    """`old` with the facts of probes that the program did not have before, or that ask something else now, as this run has
+    `seen` them: the stored state cannot have those."""
+    asked = {name: replace(one, expected="") for name, one in old.probes.items()}
+    differ = [name for name, one in new.probes.items() if asked.get(name) != replace(one, expected="")]
+    facts = {name: seen.probes[name] for name in differ if seen is not None and name in seen.probes}
+    return replace(old, probes={**old.probes, **facts})
+
+
 def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any]) -> dict[str, Kind]:
     """The keys of the inputs that differ, or may, apart from the members of CONTENTS."""
     found: dict[str, Kind] = {}

@@ -82,7 +82,7 @@ class Execution:
         plan = make_plan(change.basis, wanted)
         if change.replaced is not None:
             plan = _replacing(plan, change.replaced)
-        order = await self._rollouts.order(wanted) if disruptive(plan) else None
+        order = await self._rollouts.order(wanted, change.component) if disruptive(plan) else None
         slot = rollout.forecast(wanted, plan, order)
         existing = [
             f"{wanted.node}: {path} exists already: it will be replaced"

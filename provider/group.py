@@ -58,7 +58,7 @@ class Group:
         self.replacing: dict[str, set[str]] = {}
         self._members: tuple[str, ...] = ()
         self._limit, self._canaries = 1, 0
-        self._checked: set[str] = set()
+        self._checked: defaultdict[str, set[str]] = defaultdict(set)
         self._proven: defaultdict[str, set[str]] = defaultdict(set)
         self._expected: defaultdict[str, set[str]] = defaultdict(set)
         self._active: dict[str, int] = {}
@@ -73,15 +73,15 @@ class Group:
 
     def expect(self, node: str, component: str, *, disrupted: bool, replaced: bool) -> None:
         """Notes what the plan does to a component of a member."""
-        self._checked.add(node)
+        self._checked[_kind(node, component)].add(node)
         if disrupted or replaced:
             self._expected[node].add(component)
         if replaced:
             self.replacing.setdefault(node, set()).add(component)
 
-    def unchecked(self) -> list[str]:
-        """Members about which the engine has not asked yet."""
-        return [name for name in self._members if name not in self._checked]
+    def unchecked(self, node: str, component: str) -> list[str]:
+        """Members about whose component of this kind the engine has not asked yet."""
+        return [name for name in self._members if name not in self._checked[_kind(node, component)]]
 
     def ranked(self) -> list[str]:
         """The disrupted members in the order of their slots; those that are no members of the declaration come last."""
@@ -99,15 +99,16 @@ class Group:
         limit = self._limit if len(self._proven[_kind(node, component)]) >= self._canaries else 1
         if len(self._active) >= limit:
             return False
-        return quiet or not self._before(node)
+        return quiet or not self._before(node, component)
 
-    def _before(self, node: str) -> list[str]:
+    def _before(self, node: str, component: str) -> list[str]:
         """Members before this one that may still come."""
+        unchecked = self.unchecked(node, component)
         at = self._members.index(node) if node in self._members else len(self._members)
         return [
             name
             for name in self._members[:at]
-            if name not in self._active and (self._expected[name] or name not in self._checked)
+            if name not in self._active and (self._expected[name] or name in unchecked)
         ]
 
     def enter(self, node: str) -> None:

@@ -14,7 +14,7 @@ from nodestate.wire import partly_unknown
 from provider import rollout
 from provider.calls import CALL
 from provider.delete import delete_state
-from provider.diff import detailed, differing_keys, replaces, without_unknown_sections
+from provider.diff import detailed, differing_keys, replaces, with_facts_of_new_probes, without_unknown_sections
 from provider.digest import observed_input
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone, Unreachable
@@ -95,6 +95,7 @@ class NodeStateProvider(api.Provider):
         inputs = received(request.new_inputs)
         old = from_wire(Observed, received(request.old_state))
         new = without_unknown_sections(old, from_wire(NodeStateInputs, inputs), inputs)
+        old = with_facts_of_new_probes(old, new, self._bases.get(_component(request.urn)))
         plan = make_plan(old, new)
         keys = differing_keys(old, new, inputs)
         replacing = [key for key, kind in keys.items() if kind == api.PropertyDiffKind.UPDATE_REPLACE]

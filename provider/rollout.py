@@ -70,13 +70,13 @@ class Rollouts:
         with self._quiet.busy():
             yield
 
-    async def order(self, wanted: NodeStateInputs) -> str | None:
+    async def order(self, wanted: NodeStateInputs, component: str) -> str | None:
         """The node's slot among the members that the plan disrupts, such as "2 of 3", once every member's check was seen or
         no more come."""
         if wanted.rollout is None:
             return None
         group = self._group(wanted.rollout)
-        while group.unchecked() and not self._quiet.since_touched():
+        while group.unchecked(wanted.node, component) and not self._quiet.since_touched():
             await asyncio.sleep(POLL_SECONDS)
         ranked = group.ranked()
         return f"{ranked.index(wanted.node) + 1} of {len(ranked)}" if wanted.node in ranked else None

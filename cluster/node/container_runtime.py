@@ -79,6 +79,7 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
         ),
         readiness=(Readiness(CONTAINERD, timeout=120),),
         verifications=(Verification((programs.containerd, paths.CONTAINERD_CONFIG), _verify(programs.containerd)),),
+        probes={"cri": _serves_kubelets(programs)},
         pre_delete=(Hook(CONTAINERD, _kill_containers(programs)),),
     )
 
@@ -91,6 +92,17 @@ for task in $({ctr} tasks list --quiet); do
   {ctr} tasks kill --signal SIGKILL "$task" || true
 done
 """
+
+
+def _serves_kubelets(programs: Binaries) -> Probe:
+    """containerd runs without its part for kubelets where that part could not start: then the text is the reason."""
+    listed = f"{programs.ctr} --connect-timeout 2s plugins list"
+    return Probe(
+        f"{listed} id==cri | grep -qw ok && echo ok || {listed} --detailed id==cri | sed -n 's/^ *Message: *//p'",
+        "ok",
+        CONTAINERD,
+        10,
+    )
 
 
 def _foreign_cni(cluster: Cluster) -> Foreign:

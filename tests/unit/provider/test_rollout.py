@@ -122,9 +122,33 @@ def test_canary_that_fails_leaves_the_others_untouched() -> None:
     assert scene.order == ["m1"]
 
 
+@pytest.mark.parametrize("announced", [True, False], ids=["preview", "update"])
+def test_check_of_another_component_is_not_waited_for_in_vain(announced: bool) -> None:
+    """The runtime of m1 was checked, and its etcd comes later than that of m2: m1 is first all the same."""
+    scene, members = Scene(), ("m1", "m2")
+    for name in members:
+        scene.rollouts.expect(state(name, members=members), f"{name}-runtime", disrupted=False, replaced=False)
+    scene.expect("m2", members=members)
+
+    async def later() -> None:
+        await asyncio.sleep(0.1)
+        scene.expect("m1", members=members)
+        await scene.go(Member("m1"), members=members)
+
+    async def order() -> None:
+        assert await scene.rollouts.order(state("m2", members=members), "m2-etcd") == "2 of 2"
+
+    second = order() if announced else scene.go(Member("m2"), members=members)
+    assert scene.run(second, later()) == [None, None]
+    assert scene.order == (["m1"] if announced else ["m1", "m2"])
+
+
 def test_rollout_announces_the_order() -> None:
     async def orders(scene: Scene) -> list[str | None]:
-        return [await scene.rollouts.order(state(name, members=("m1", "m2", "m3"))) for name in ("m1", "m2", "m3")]
+        return [
+            await scene.rollouts.order(state(name, members=("m1", "m2", "m3")), f"{name}-etcd")
+            for name in ("m1", "m2", "m3")
+        ]
 
     scene = Scene()
     scene.expect("m1", "m3", members=("m1", "m2", "m3"))
