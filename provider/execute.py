@@ -13,7 +13,6 @@ from provider import plan as planning
 from provider import rollout, views
 from provider.apply import apply
 from provider.calls import CALL
-from provider.comment_diff import comment_diff
 from provider.diff import without_unknown_sections
 from provider.engine import Engine, Log
 from provider.errors import NodeError, Unreachable
@@ -24,6 +23,7 @@ from provider.outcome import Status
 from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
 from provider.rollout import Confirm, Disruption, Rollouts
 from provider.ssh import SshSession
+from provider.text_diff import visible_diff
 
 SETTLE_SECONDS = 10.0
 """How long a node gets to return to what was announced: a unit that another component of it has just restarted is not ready
@@ -88,7 +88,7 @@ class Execution:
             for path in _replaced_files(change, change.basis, plan)
         ]
         steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != planning.START]
-        shown = comment_diff(change.basis, wanted, plan.files) if change.old is not None else []
+        shown = _hidden_lines(change.basis, wanted, plan) if change.old is not None else []
         for line in (*existing, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
         for line in plan.warnings:
@@ -196,6 +196,17 @@ def _replaced_files(change: Change, found: Observed, plan: Plan) -> list[str]:
         for one in plan.files
         if one.path in found.files and one.path not in known and one.rewrites and not one.removes
     ]
+
+
+def _hidden_lines(old: NodeStateInputs, new: NodeStateInputs, plan: Plan) -> list[str]:
+    """Changed lines of public files that the engine's own display leaves out."""
+    lines = []
+    for change in plan.files:
+        if "content" in change.attributes and change.path in old.files and change.path in new.files:
+            before, after = old.files[change.path].text, new.files[change.path].text
+            if before is not None and after is not None:
+                lines += [f"{new.node}: {line}" for line in visible_diff(change.path, before, after)]
+    return lines
 
 
 def _refuse(node: str, plan: Plan) -> None:
