@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from provider.remote import scripts
 from tests.provider.components import Components
 from tests.provider.container import Container
 from tests.provider.service import OTHER, OWNED, SLEEPER
@@ -85,8 +86,6 @@ def test_components_are_removed_side_by_side(stack: Components, systemd: Contain
 
 
 def test_begin_and_deletion_of_another_component_do_not_race(systemd: Container) -> None:
-    from provider.remote import scripts
-
     begin = scripts.owners_script("first", ["/etc/none"])
     removed = scripts.owners_script("second", ["/etc/none"])
     delete = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component="second")
@@ -96,9 +95,9 @@ def test_begin_and_deletion_of_another_component_do_not_race(systemd: Container)
         for name, text in {"begin": begin, "end": end, "removed": removed, "delete": delete}.items()
     )
     repeat = (
-        "repeat() {{ i=0; while [ $i -lt {rounds} ]; do i=$((i + 1)); sh /run/proof-$1.sh && sh /run/proof-$2.sh || "
-        'echo "$1 $2 failed"; done >/run/proof-$1.log 2>&1; }}\n'
-    ).format(rounds=ROUNDS)
+        f"repeat() {{ i=0; while [ $i -lt {ROUNDS} ]; do i=$((i + 1)); sh /run/proof-$1.sh && sh /run/proof-$2.sh || "
+        'echo "$1 $2 failed"; done >/run/proof-$1.log 2>&1; }\n'
+    )
     systemd.run(f"{loops}{repeat}repeat begin end &\nrepeat removed delete &\nwait\n")
     assert systemd.run("grep -hv '^begun$\\|^deleted$\\|^nothing$\\|^replayed$' /run/proof-*.log || true") == ""
     systemd.run(

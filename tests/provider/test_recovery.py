@@ -13,7 +13,8 @@ from tests.provider.components import Relay
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
 from tests.provider.service import FILE, OTHER, OWNED, SLEEPER, UNIT, said, serve
-from tests.provider.test_interruption import killed, traced, wait_for
+from tests.provider.test_faults import when
+from tests.provider.test_interruption import killed, traced
 
 NOTES = (
     "find /var/lib/plumbline/journal /var/lib/plumbline/downloads -type f 2>/dev/null || true\n"
@@ -83,7 +84,7 @@ def test_lost_connection_is_dialled_again_to_undo_the_change(served: Bench, syst
     served.connections = {"n1": relay.connection()}
     served.text("server.conf", "WORD=broken\n")
     served.operations()
-    cutter = threading.Thread(target=lambda: (wait_for("readiness", traced(served, "ready")), relay.cut()))
+    cutter = threading.Thread(target=when(traced(served, "ready"), relay.cut))
     cutter.start()
     failure = served.fails()
     cutter.join()
@@ -105,7 +106,7 @@ def test_lost_creation_is_removed_by_destroy(remote: Bench, systemd: Container, 
         "units": {UNIT: {"enabled": True, "active": True}},
         "readiness": [{"unit": UNIT, "http": "http://127.0.0.1:18099/", "timeout": 20}],
     }
-    cutter = threading.Thread(target=lambda: (wait_for("readiness", traced(remote, "ready")), relay.cut(refuse=True)))
+    cutter = threading.Thread(target=when(traced(remote, "ready"), lambda: relay.cut(refuse=True)))
     cutter.start()
     failure = remote.fails()
     cutter.join()
