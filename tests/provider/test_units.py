@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.provider.conftest import MARKER, Bench
+from tests.provider.conftest import MARKER, Bench, Secret
 from tests.provider.container import Container
 from tests.provider.service import FILE, OTHER, OWNED, PROGRAM, SERVICE, UNIT, URL, said, serve
 
@@ -45,6 +45,22 @@ def test_restart_happens_as_forecast_and_no_other(served: Bench, systemd: Contai
     assert systemd.started(OTHER) == before[1]
     written = [path for one in served.operations() if one["op"] == "commit" for path in one["paths"]]
     assert written == ["/etc/proof/server.conf"]
+
+
+def test_update_costs_few_round_trips(served: Bench) -> None:
+    """One read for what the plan is made from, one before anything is done; then each step once."""
+    served.operations()
+    assert served.up() == {"same": 2}
+    assert [one["op"] for one in served.operations()] == ["read"]
+    assert served.up(refresh=True) == {"same": 2}
+    assert [one["op"] for one in served.operations()] == ["read"]
+    served.text("key", Secret("another\n"), mode="0600")
+    served.up()
+    assert [one["op"] for one in served.operations()] == ["read", "read", "stage", "commit", "finish"]
+    served.text("server.conf", "WORD=two\n")
+    served.up()
+    restarted = ["read", "read", "stage", "commit", "restart", "ready", "finish"]
+    assert [one["op"] for one in served.operations()] == restarted
 
 
 def test_reload_does_not_restart_and_a_restart_replaces_it(served: Bench, systemd: Container) -> None:
