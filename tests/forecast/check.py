@@ -20,7 +20,11 @@ def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str
             said = "conditional restart"
             if did in (None, RESTART):
                 continue
-        if said != did and not _either(said, did, before, unit):
+        if (
+            said != did
+            and (did or "nothing") not in (said or "").split(" or ")
+            and not _either(said, did, before, unit)
+        ):
             found.append(f"{unit}: forecast {said or 'nothing'}, happened {did or 'nothing'}{_told(forecast, unit)}")
     return found
 
