@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plant",
         choices=(rounds.PLANTED_RESTART, rounds.PLANTED_ROW),
         default="",
-        help="a lie that the check must find: a unit restarted behind the program's back, or a row that is left out",
+        help="a fault that the check must find: a unit restarted behind the program's back, or a row that is left out",
     )
     parser.add_argument("--services", action="store_true", help="small services only: no kubelet, no container runtime")
     parser.add_argument(

@@ -6,7 +6,7 @@ from tests.forecast.forecast import CHANGED, Forecast
 from tests.forecast.record import ADDED, RESTART, START, WRITTEN, Happened, Record
 
 
-def lies(forecast: Forecast, before: Record, happened: Happened, shared: set[str]) -> list[str]:
+def differences(forecast: Forecast, before: Record, happened: Happened, shared: set[str]) -> list[str]:
     """Every difference between the forecast and what happened. `shared` are the files of which only a block is managed:
     for them any kind of change is the same."""
     found = []

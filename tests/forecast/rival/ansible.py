@@ -116,6 +116,7 @@ class Play:
         return [
             {
                 "name": f"{verb} {unit}",
+                "ignore_errors": "{{ ansible_check_mode }}",
                 "ansible.builtin.systemd_service": {
                     "name": unit,
                     "state": f"{verb}ed" if verb == "restart" else "reloaded",
