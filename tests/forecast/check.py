@@ -35,7 +35,7 @@ def _told(forecast: Forecast, name: str) -> str:
 
 
 def disruptions(happened: Happened) -> list[str]:
-    """What happened, in words; for a node on which nothing should."""
+    """All that happened, in words; for a node on which nothing should."""
     return [
         *(f"{path}: {kind}" for path, kind in happened.paths.items()),
         *(f"{unit}: {step}" for unit, step in happened.steps.items()),
