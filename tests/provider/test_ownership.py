@@ -96,9 +96,9 @@ def test_begin_and_deletion_of_another_component_do_not_race(systemd: Container)
         for name, text in {"begin": begin, "end": end, "removed": removed, "delete": delete}.items()
     )
     repeat = (
-        "repeat() {{ i=0; while [ $i -lt {rounds} ]; do i=$((i + 1)); sh /run/proof-$1.sh && sh /run/proof-$2.sh || "
-        'echo "$1 $2 failed"; done >/run/proof-$1.log 2>&1; }}\n'
-    ).format(rounds=ROUNDS)
+        f"repeat() {{ i=0; while [ $i -lt {ROUNDS} ]; do i=$((i + 1)); sh /run/proof-$1.sh && sh /run/proof-$2.sh || "
+        'echo "$1 $2 failed"; done >/run/proof-$1.log 2>&1; }\n'
+    )
     systemd.run(f"{loops}{repeat}repeat begin end &\nrepeat removed delete &\nwait\n")
     assert systemd.run("grep -hv '^begun$\\|^deleted$\\|^nothing$\\|^replayed$' /run/proof-*.log || true") == ""
     systemd.run(
