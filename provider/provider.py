@@ -116,28 +116,28 @@ class NodeStateProvider(api.Provider):
         change = self._change(request.urn, inputs, replaced=self._replaced.get(_component(request.urn)))
         if request.preview:
             await self._execution.announce(change)
-            return api.CreateResponse("", _outputs(request.properties, change.wanted, {}))
+            return api.CreateResponse("", self._outputs(request.properties, change, {}))
         resource_id = f"{change.wanted.node}/{change.component}"
         try:
             installed = await self._execution.make(change)
         except Incomplete as failure:
             # Nothing of it is known to be on the node, so the next run does all of it again.
-            outputs = _outputs(request.properties, change.wanted, {})
+            outputs = self._outputs(request.properties, change, {})
             outputs |= {key: sent({}) for key in ("files", "directories", "units")}
             raise PartlyDone(str(failure), resource_id, outputs) from None
-        return api.CreateResponse(resource_id, _outputs(request.properties, change.wanted, installed))
+        return api.CreateResponse(resource_id, self._outputs(request.properties, change, installed))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
         inputs, old = received(request.news), from_wire(Observed, received(request.olds))
         change = self._change(request.urn, inputs, old)
         if request.preview:
             await self._execution.announce(change)
-            return api.UpdateResponse(_outputs(request.news, change.wanted, old.installed))
+            return api.UpdateResponse(self._outputs(request.news, change, old.installed))
         try:
             installed = await self._execution.make(change)
         except Incomplete as failure:
             raise PartlyDone(str(failure), request.resource_id, dict(request.olds)) from None
-        return api.UpdateResponse(_outputs(request.news, change.wanted, installed))
+        return api.UpdateResponse(self._outputs(request.news, change, installed))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
         if not request.inputs:
@@ -189,21 +189,23 @@ class NodeStateProvider(api.Provider):
             inputs,
         )
 
+    def _outputs(
+        self, inputs: Properties, change: Change, installed: Mapping[str, Installed]
+    ) -> dict[str, PropertyValue]:
+        found = self._observations.last(change.component)
+        machine = found.machine if found is not None else change.old.machine if change.old is not None else None
+        return {
+            **{key: value for key, value in inputs.items() if key != OBSERVED},
+            **({"machine": sent(machine)} if machine else {}),
+            "revision": sent(revision(change.wanted) or UNKNOWN),
+            "installed": sent({path: to_wire(one) for path, one in installed.items()}),
+        }
+
     def _session(self, inputs: NodeStateInputs, former: NodeStateInputs | None = None) -> SshSession:
         """The session of a node, which hides the secrets of the inputs, and the former ones, in all that it prints."""
         session = self._pool.session(inputs.node, inputs.connection)
         session.hide([one for one in (inputs, former) if one is not None and not is_unknown(one.connection)])
         return session
-
-
-def _outputs(
-    inputs: Properties, wanted: NodeStateInputs, installed: Mapping[str, Installed]
-) -> dict[str, PropertyValue]:
-    return {
-        **{key: value for key, value in inputs.items() if key != OBSERVED},
-        "revision": sent(revision(wanted) or UNKNOWN),
-        "installed": sent({path: to_wire(one) for path, one in installed.items()}),
-    }
 
 
 def _component(urn: str) -> str:

@@ -249,4 +249,4 @@ def verifiable(path: str) -> str | None:
 
 def needs_reload(paths: Sequence[str]) -> bool:
     """Whether systemd has to read its units again after these paths changed."""
-    return any(path.startswith(UNIT_FOLDER) for path in paths)
+    return any(path.startswith(("/etc/systemd/system", "/run/systemd/system")) for path in paths)

@@ -7,10 +7,9 @@ per node and round. Everything that it started ends with it. Needs root, and the
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +28,10 @@ def main() -> int:
     parsed = _parser().parse_args()
     if parsed.inside:
         return _inside(parsed)
-    with (
-        tempfile.TemporaryDirectory(prefix="forecast-") as folder,
-        hosts.namespace(Path(folder), f"forecast-{os.getpid()}") as lab,
-    ):
-        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, folder]
+    # A terminated run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with hosts.namespace() as lab:
+        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, str(lab.project)]
         return subprocess.run(netns.enter(lab, command), cwd=ROOT, check=False).returncode
 
 
@@ -120,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "--plant",
         choices=(rounds.PLANTED_RESTART, rounds.PLANTED_ROW),
         default="",
-        help="a lie that the check must find: a unit restarted behind the program's back, or a row that is left out",
+        help="a fault that the check must find: a unit restarted behind the program's back, or a row that is left out",
     )
     parser.add_argument("--services", action="store_true", help="small services only: no kubelet, no container runtime")
     parser.add_argument(

@@ -36,7 +36,7 @@ class Counts:
             for name, amount in zip(sums, amounts, strict=True):
                 sums[name] += len(amount)
         good = sum(not case.unrepaired for case in cases)
-        return cls(**sums, repaired=good, right=sum(not case.lies for case in cases), cases=len(cases))
+        return cls(**sums, repaired=good, right=sum(not case.differences for case in cases), cases=len(cases))
 
 
 def table(found: Mapping[str, Sequence[Case]]) -> str:

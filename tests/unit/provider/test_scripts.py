@@ -101,3 +101,16 @@ def test_download_lines_are_parsed() -> None:
 )
 def test_verifiable_names_what_systemd_analyze_takes(path: str, verified: str | None) -> None:
     assert units.verifiable(path) == verified
+
+
+@pytest.mark.parametrize(
+    ("path", "read"),
+    [
+        ("/etc/systemd/system/a.service.d/more.conf", True),
+        ("/run/systemd/system/a.service.d/more.conf", True),
+        ("/etc/systemd/system.control/a.service", True),
+        ("/etc/systemd/network/a.network", False),
+    ],
+)
+def test_systemd_reads_its_units_again_after_a_change_of_any_of_their_folders(path: str, read: bool) -> None:
+    assert units.needs_reload([path]) == read
