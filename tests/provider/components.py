@@ -14,7 +14,7 @@ from tests.provider.conftest import Bench, Reached
 
 
 class Components(Bench):
-    """One NodeState per component of the node n1, each with files, directories and units of its own."""
+    """One NodeState per component of the node n1, each with its files, directories and units."""
 
     def __init__(self, folder: Path, node: Reached) -> None:
         super().__init__(folder, {"n1": node}, Path("/etc/proof"))

@@ -1,4 +1,4 @@
-"""What breaks off or cannot be put in place: nothing is owed for what was not swapped, nothing of it stays."""
+"""A run that breaks off, or a path that cannot be replaced: nothing stays of it, and nothing restarts for what was only staged."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def relay(systemd: Container) -> Iterator[Relay]:
     made.close()
 
 
-def test_nothing_is_owed_for_what_was_only_staged(served: Bench, systemd: Container) -> None:
+def test_nothing_restarts_for_what_was_only_staged(served: Bench, systemd: Container) -> None:
     """Killed while staged files were checked; the program is taken back."""
     before = systemd.started(UNIT)
     wait = "touch /run/proof-checking; while [ ! -e /run/proof-go ]; do sleep 0.1; done\n"
