@@ -212,8 +212,9 @@ class Check:
                     self.stack.prepare(name)
                 if one.forget:
                     self.stack.forget(self.worlds[name], one.forget)
+        # The first of a pair may leave nothing for the second to change.
         scripts = {
-            name: SETTLE + "\n".join(f"{one.hand}\n" for one in case.mutations if one.hand)
+            name: SETTLE + "".join(f"(\n{one.hand}\n) || true\n" for one in case.mutations if one.hand)
             for name, case in cases.items()
         }
         self.hosts.run_each(scripts)
