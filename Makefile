@@ -138,8 +138,13 @@ test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, 
 SEED ?= 1
 N ?= 200
 
-forecast-check: test-packages tools ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=restart|row)
-	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT))
+forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
+	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
+
+.venv-rival/installed: requirements-rival.txt
+	python3 -m venv .venv-rival
+	.venv-rival/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-rival.txt
+	@touch $@
 
 reference: .venv/installed ## generate the reference pages, the schema for editors and the keys in Pulumi.yaml
 	$(PYTHON) -m cluster.reference
@@ -155,4 +160,4 @@ docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	@touch $@
 
 clean: ## remove the files of this checkout, not the build cache
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-rival .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

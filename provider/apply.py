@@ -44,7 +44,7 @@ async def apply(
         await work.stage()
         await work.verify()
     except NodeError as failure:
-        return await work.abandon(str(failure))
+        return await work.abandon(failure)
     try:
         await work.commit()
         await work.react()

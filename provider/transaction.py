@@ -8,7 +8,7 @@ from dataclasses import replace
 from nodestate import NodeStateInputs
 from provider import plan as planning
 from provider.engine import Log
-from provider.errors import NodeError
+from provider.errors import NodeError, Unreachable
 from provider.observed import Installed, Observed
 from provider.outcome import Outcome, Status
 from provider.plan import FileChange, Plan
@@ -55,6 +55,7 @@ class Transaction:
         self._directories = {
             one.path: wanted.directories[one.path] for one in plan.directories if one.path in wanted.directories
         }
+        self._wholes = [one.path for one in changed if one.block and "block" in one.attributes]
         self._work = self._planned(changed)
 
     def _planned(self, changed: list[FileChange]) -> Commit:
@@ -71,6 +72,7 @@ class Transaction:
         return Commit(
             files=[path for path, file in self._files.items() if not file.block],
             blocks=[path for path, file in self._files.items() if file.block],
+            wholes=self._wholes,
             restored=[one.path for one in plan.files if planning.RESTORED in one.attributes],
             shapes=shapes,
             removed=removed,
@@ -98,7 +100,7 @@ class Transaction:
         known = sum(1 for entry in self._found.journal if entry.act not in UNWRITTEN)
         done = await self._session.run(
             "stage",
-            scripts.stage_script(self._files, missing, self._component, known),
+            scripts.stage_script(self._files, missing, self._component, known, self._wholes),
             hiding=[self._wanted],
             writes=len(self._files) + len(missing),
             paths=(*self._files, *missing),
@@ -124,12 +126,16 @@ class Transaction:
                 told = done.failure or done.stdout.strip()
                 raise NodeError(f"{self._name}: {named} was refused, nothing was changed: {told}")
 
-    async def abandon(self, failure: str) -> Outcome:
+    async def abandon(self, error: NodeError) -> Outcome:
         """Takes back what was staged; what an earlier, broken run left stays for the next one."""
+        failure = str(error)
+        if isinstance(error, Unreachable) and not error.started and not self._begun:
+            return Outcome(Status.UNDONE, self._installed, failure)
         try:
             done = await self._session.run("abandon", scripts.abandon_script(self._component), hiding=[self._wanted])
-        except NodeError as error:
-            return Outcome(Status.UNKNOWN, self._installed, f"{failure}\n{error}")
+        except NodeError as then:
+            told = f"{failure}\n{self._name}: what was staged may still be there: {then}"
+            return Outcome(Status.UNKNOWN, self._installed, told)
         found = undone(done.report)
         if done.status != 0 and self._begun:
             return Outcome(Status.UNKNOWN, self._installed, f"{failure}\n{self._name}: {done.failure}")
@@ -197,7 +203,10 @@ class Transaction:
         return Outcome(Status.UNKNOWN, self._installed, told)
 
     async def roll_back(self, failure: str) -> Outcome:
-        """Undoes the whole journal, that of a broken run before this one included. The outcome tells what was done."""
+        """Undoes the whole journal, that of a broken run before this one included. The outcome tells what was done.
+
+        After a lost connection it dials once more: what may still run there is ended first.
+        """
         await self._log(f"{self._name}: putting back the previous files", ephemeral=True)
         paths = self._work.changed
         script = scripts.replay_script(self._component)
@@ -219,6 +228,8 @@ class Transaction:
         restarted = [unit for unit in found.restarted if unit in self._wanted.units]
         try:
             await ready(self._session, restarted, self._wanted, self._log)
+        except Unreachable as error:
+            return f", but whether it is ready with those is not known: {error}"
         except NodeError:
             return ", but with those it is not ready either: see its journal on the node"
         return ""

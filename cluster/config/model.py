@@ -28,6 +28,7 @@ from cluster.config.machine_model import (
     Ssh,
     SshHost,
 )
+from cluster.config.rollout_model import WorkerRollout
 
 __all__ = [
     "ArtifactKeys",
@@ -368,22 +369,6 @@ class ControlPlane:
             f"{self.lease_duration} > renewDeadline ({self.renew_deadline}) > retryPeriod ({self.retry_period}) "
             "does not hold: a leader must be able to renew before its lease ends"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerRollout:
-    """Disruptive changes of workers: restarts of the kubelet or the container runtime. Pods keep running. Control-plane
-    nodes are always changed one at a time, etcd and API server together."""
-
-    max_unavailable: int = key(
-        1,
-        1,
-        1000,
-        doc="Workers disrupted at a time, after the canaries. A tenth of the workers suits a large cluster.",
-    )
-    canaries: int = key(
-        1, 0, 100, doc="Workers that must be ready again, one after another, before others are disrupted together."
-    )
 
 
 @dataclass(frozen=True)

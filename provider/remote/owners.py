@@ -31,8 +31,12 @@ ours() {
   return 1
 }
 
-# was_whole PATH: whether this component wrote it as a whole file
-was_whole() { [ -f "$home/whole/$component" ] && grep -qxF -- "$1" "$home/whole/$component"; }
+# was_whole PATH: whether this component wrote it as a whole file. The state of an earlier version tells it of a node without
+# marks: `wholes` lists those.
+was_whole() {
+  printf '%s\n' "${wholes:-}" | grep -qxF -- "$1" ||
+    { [ -f "$home/whole/$component" ] && grep -qxF -- "$1" "$home/whole/$component"; }
+}
 
 # change_list FILE: replaces a list by standard input
 change_list() {

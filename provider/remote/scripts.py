@@ -75,6 +75,9 @@ class Commit:
 
     files: Sequence[str] = ()
     blocks: Sequence[str] = ()
+    wholes: Sequence[str] = ()
+    """Those of the blocks whose file was wholly the component's."""
+
     restored: Sequence[str] = ()
     shapes: Mapping[str, File | Directory] = field(default_factory=dict)
     removed: Sequence[str] = ()
@@ -99,14 +102,19 @@ class Commit:
 
 
 def stage_script(
-    files: Mapping[str, File], directories: Mapping[str, Directory], component: str, known: int | None = None
+    files: Mapping[str, File],
+    directories: Mapping[str, Directory],
+    component: str,
+    known: int | None = None,
+    wholes: Sequence[str] = (),
 ) -> str:
     """Begins a run, makes missing directories, and puts every new file beside its target, downloads checked. Nothing is in
-    its place yet. `known` are the lines of the open journal that the change was planned with.
+    its place yet. `known` are the lines of the open journal that the change was planned with; `wholes` are blocks whose file
+    was wholly the component's.
 
     Prints `begun`, then what download.installed parses.
     """
-    lines = [call("begin", "-" if known is None else str(known))]
+    lines = [call("begin", "-" if known is None else str(known)), *_wholes(wholes)]
     lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
     for path, file in files.items():
         if file.source is not None:
@@ -139,7 +147,8 @@ def commit_script(component: str, work: Commit) -> str:
     """
     removed = [*work.removed]
     settings = [*work.settings, *(unit for unit in work.retired if unit not in work.settings)]
-    lines = [call("note", "react", action, unit) for action, unit in work.reactions]
+    lines = _wholes(work.wholes)
+    lines += [call("note", "react", action, unit) for action, unit in work.reactions]
     lines += [call("note_setting", "early", *settings)] if settings else []
     lines += [f"if ours {quoted(path)} >/dev/null; then {call('keep', path)}; fi" for path in removed]
     lines += [call("keep", path) for path in work.files]
@@ -228,6 +237,10 @@ def delete_script(
     lines += ["! command -v systemctl >/dev/null || systemctl daemon-reload || true"]
     lines += [call("delete_directories", *inner_first), "forget", "printf 'deleted\\n'"]
     return journal.script(component, [*FAMILIES, FINISH], lines)
+
+
+def _wholes(listed: Sequence[str]) -> list[str]:
+    return [f"wholes={quoted(chr(10).join(listed))}"] if listed else []
 
 
 def handed(printed: str) -> dict[str, str]:

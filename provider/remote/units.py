@@ -91,8 +91,19 @@ set_unit() {
       unmask)
         systemctl --quiet unmask "$unit"
         systemctl --quiet unmask --runtime "$unit" ;;
+      disable)
+        systemctl --quiet disable "$unit"
+        systemctl --quiet disable --runtime "$unit" ;;
       *) systemctl --quiet "$verb" "$unit" ;;
     esac
+  done
+}
+
+# remove_links UNIT: takes it out of every target, those until the next boot included
+remove_links() {
+  systemctl --quiet disable --runtime "$1" 2>/dev/null || true
+  for folder in /etc/systemd/system /run/systemd/system; do
+    rm -f -- "$folder"/*.wants/"$1" "$folder"/*.requires/"$1"
   done
 }
 
@@ -101,7 +112,8 @@ retire_unit() {
   ours "$1" || return 0
   note_running stopped "$1"
   systemctl --quiet disable --now "$1" 2>/dev/null || systemctl stop "$1" 2>/dev/null || true
-  rm -f -- /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" "$home/started/$1"
+  remove_links "$1"
+  rm -f -- "$home/started/$1"
   systemctl reset-failed "$1" 2>/dev/null || true
 }
 
@@ -137,7 +149,7 @@ put_setting() {
     masked-runtime) systemctl --quiet mask --runtime "$1" ;;
     *)
       systemctl --quiet disable "$1" 2>/dev/null || true
-      rm -f -- /etc/systemd/system/*.wants/"$1" /etc/systemd/system/*.requires/"$1" ;;
+      remove_links "$1" ;;
   esac
 }
 """

@@ -1,14 +1,16 @@
-"""Container hosts with systemd, and one Pulumi project with NodeStates on all of them. The engine is a process of its own."""
+"""Container hosts with systemd, and one Pulumi project with NodeStates on all of them. Its engine is a separate process."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -156,15 +158,19 @@ class Fleet:
 
 @contextmanager
 def booted(number: int) -> Iterator[Fleet]:
-    """That many hosts, in a network namespace of their own. All of it ends with the block."""
+    """That many hosts, in their own network namespace. All of it ends with the block, also if this process is terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="plumbline-chaos-") as folder:
         lab = Lab(Path(folder).resolve(), f"chaos-{os.getpid()}")
         netns.ensure(lab)
+        fleet = Fleet(lab, [f"n{index + 1}" for index in range(number)])
+        os.environ["PATH"] = fleet.variables["PATH"]
         try:
-            fleet = Fleet(lab, [f"n{index + 1}" for index in range(number)])
-            os.environ["PATH"] = fleet.variables["PATH"]
             fleet.boot()
             yield fleet
         finally:
+            for pid in fleet.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             hosts.down(lab)
             netns.remove(lab)

@@ -47,7 +47,7 @@ class Haystack:
 
 
 def needles(secret: str) -> dict[bytes, str]:
-    """What to search for, and its form in words."""
+    """The texts to search for, each with its form in words."""
     found: dict[bytes, str] = {}
     lines = [line.strip() for line in secret.splitlines() if not PUBLIC.fullmatch(line.strip())]
     values = [re.split(r"[=:]\s*", line, maxsplit=1)[-1] for line in lines]

@@ -7,17 +7,18 @@ per node and round. Everything that it started ends with it. Needs root, and the
 from __future__ import annotations
 
 import argparse
-import os
+import signal
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import netns
 from lab.context import Lab
-from tests.forecast import hosts, rendered, rounds, services
+from tests.forecast import compare, hosts, rendered, rounds, services
 from tests.forecast.hosts import ROOT, Hosts
+from tests.forecast.rival.ansible import Play
 from tests.forecast.stack import Stack
 from tests.forecast.world import World
 
@@ -27,11 +28,10 @@ def main() -> int:
     parsed = _parser().parse_args()
     if parsed.inside:
         return _inside(parsed)
-    with (
-        tempfile.TemporaryDirectory(prefix="forecast-") as folder,
-        hosts.namespace(Path(folder), f"forecast-{os.getpid()}") as lab,
-    ):
-        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, folder]
+    # A terminated run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with hosts.namespace() as lab:
+        command = [sys.executable, "-m", "tests.forecast", *sys.argv[1:], "--inside", lab.name, str(lab.project)]
         return subprocess.run(netns.enter(lab, command), cwd=ROOT, check=False).returncode
 
 
@@ -43,24 +43,24 @@ def _inside(parsed: argparse.Namespace) -> int:
         print(f"{time.monotonic() - begun:5.0f} s  {line}", flush=True)
 
     nodes = Hosts(Lab(Path(folder), name))
-    nodes.up()
-    stack = Stack(Path(folder) / "stack", nodes, worlds(nodes, parsed.services))
+    tools: dict[str, Callable[[], rounds.Tool]] = {
+        "plumbline": lambda: Stack(Path(folder) / "stack", nodes, worlds(nodes, parsed.services)),
+    }
+    if parsed.rival:
+        tools["ansible"] = lambda: Play(Path(folder) / "play", nodes, worlds(nodes, parsed.services))
+    found: dict[str, list[rounds.Case]] = {}
     try:
-        log(f"seed {parsed.seed}: {len(nodes.names)} hosts run; first update")
-        failure = stack.up()
-        if failure:
-            print(failure, file=sys.stderr)
-            return 2
-        check = rounds.Check(nodes, stack, parsed.seed, log, parsed.plant, parsed.only)
-        try:
-            cases = check.run(parsed.count)
-        except rounds.Broken as error:
-            for case in check.running:
-                print(f"seed {parsed.seed}, {case.node}: {case.title}")
-            print(f"the check broke off: {error}", file=sys.stderr)
-            return 2
+        for called, make in tools.items():
+            for host in nodes.names if found else ():
+                nodes.reimage(host)
+            nodes.up()
+            found[called] = _cases(nodes, called, make(), parsed, log)
+    except rounds.Broken as error:
+        print(f"the check broke off: {error}", file=sys.stderr)
+        return 2
     finally:
         nodes.hang_up()
+    cases = found["plumbline"]
     for kind, number in sorted(rounds.summary(cases).items()):
         print(f"{number:5}  {kind}")
     wrong = [case for case in cases if case.wrong]
@@ -68,8 +68,26 @@ def _inside(parsed: argparse.Namespace) -> int:
         print(f"seed {parsed.seed}, {case.node}: {case.title}")
         for line in case.findings():
             print(f"  {line}")
+    if parsed.rival:
+        print(compare.table(found))
     print(f"forecast = deed: {len(cases) - len(wrong)}/{len(cases)}")
     return 1 if wrong else 0
+
+
+def _cases(
+    nodes: Hosts, called: str, tool: rounds.Tool, parsed: argparse.Namespace, log: Callable[[str], None]
+) -> list[rounds.Case]:
+    """The cases of one tool, from nodes that it has brought up. Raises rounds.Broken."""
+    log(f"{called}, seed {parsed.seed}: {len(nodes.names)} hosts run; first update")
+    if failure := tool.up():
+        raise rounds.Broken(f"the first update failed: {failure}")
+    check = rounds.Check(nodes, tool, parsed.seed, log, parsed.plant, parsed.only, plain=bool(parsed.rival))
+    try:
+        return check.run(parsed.count)
+    except rounds.Broken:
+        for case in check.running:
+            print(f"seed {parsed.seed}, {case.node}: {case.title}")
+        raise
 
 
 def worlds(nodes: Hosts, services_only: bool = False) -> dict[str, World]:
@@ -100,12 +118,13 @@ def _parser() -> argparse.ArgumentParser:
         "--plant",
         choices=(rounds.PLANTED_RESTART, rounds.PLANTED_ROW),
         default="",
-        help="a lie that the check must find: a unit restarted behind the program's back, or a row that is left out",
+        help="a fault that the check must find: a unit restarted behind the program's back, or a row that is left out",
     )
     parser.add_argument("--services", action="store_true", help="small services only: no kubelet, no container runtime")
     parser.add_argument(
         "--only", nargs="+", default=(), metavar="MAKER", help="only these makers of mutations, by name"
     )
+    parser.add_argument("--rival", choices=("ansible",), help="the same mutations beside an Ansible play, and a table")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     return parser
 

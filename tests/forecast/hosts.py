@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -105,18 +108,36 @@ def sha256(lab: Lab, name: str) -> str:
 
 
 @contextmanager
-def namespace(folder: Path, name: str) -> Iterator[Lab]:
-    """A lab with its network namespace and mirror; all of it, and every host in it, ends with the block."""
-    lab = Lab(folder.resolve(), name)
-    netns.ensure(lab)
-    try:
-        prepare(lab)
-        mirror.start(lab)
-        yield lab
-    finally:
-        hosts.down(lab)
-        mirror.stop(lab)
-        netns.remove(lab)
+def namespace() -> Iterator[Lab]:
+    """A lab of this process in a temporary folder, with its network namespace and mirror; all of it, and every host in it,
+    ends with the block. Those of killed runs are removed first."""
+    _sweep()
+    name = f"{VARIANT}-{os.getpid()}"
+    with tempfile.TemporaryDirectory(prefix=f"{VARIANT}-") as folder:
+        lab = Lab(Path(folder).resolve(), name)
+        netns.ensure(lab)
+        try:
+            prepare(lab)
+            mirror.start(lab)
+            yield lab
+        finally:
+            _end(lab)
+
+
+def _end(lab: Lab) -> None:
+    hosts.down(lab)
+    mirror.stop(lab)
+    netns.remove(lab)
+
+
+def _sweep() -> None:
+    for owner in Path("/run/plumbline").glob(f"{VARIANT}-*"):
+        pid = owner.name.rpartition("-")[2]
+        command = Path("/proc") / pid / "cmdline"
+        if not (command.exists() and b"tests.forecast" in command.read_bytes()):
+            lab = Lab(Path(owner.read_text().strip()), owner.name)
+            _end(lab)
+            shutil.rmtree(lab.project, ignore_errors=True)
 
 
 def _write(lab: Lab, name: str, content: bytes) -> None:

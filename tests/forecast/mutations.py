@@ -216,7 +216,7 @@ def overwrite(rng: Random, world: World) -> Mutation | None:
 
 
 def lose(rng: Random, world: World) -> Mutation | None:
-    component = pick(rng, ["services", "other", "network"])
+    component = pick(rng, set(world.components) & {"services", "other", "network"})
     return Mutation("state: lost", component, forget=component)
 
 

@@ -10,12 +10,10 @@ from typing import Any
 
 from cluster.node import paths
 from tests.forecast import services
-from tests.forecast.mutations import SETTLE, Maker, Mutation
+from tests.forecast.mutations import Maker, Mutation, foreign_pod, lose
 from tests.forecast.rendered import POD_MANIFEST
 from tests.forecast.services import FOLDER, IDLE, KEEPS, REREADS, TOOL, UNITS, WEB
 from tests.forecast.world import World, pick
-
-__all__ = ["BY_PROGRAM", "SETTLE"]
 
 
 def _files(world: World, component: str = "services") -> dict[str, Any]:
@@ -231,3 +229,12 @@ BY_PROGRAM: dict[Maker, int] = {
     kubelet_version: 1, move: 4, rename: 2, replace: 2, anticipated: 4, leaves_while_stopped: 2,
 }  # fmt: skip
 """The makers and how often each is chosen."""
+
+NEEDS: dict[Maker, str] = {
+    kubelet: "kubelet", renew_kubelet: "kubelet", kubelet_version: "kubelet", containerd: "runtime", pod: "pod",
+    routes: "network", foreign_pod: "pod",
+}  # fmt: skip
+"""Makers that need a component of Kubernetes."""
+
+OF_THE_STATE = (lose, rename, replace)
+"""Makers that change the program's state and names: other tools have neither."""

@@ -17,7 +17,7 @@ from tests.forecast import check, record
 from tests.forecast.forecast import Forecast
 from tests.forecast.hosts import Hosts
 from tests.forecast.mutations import BY_HAND, SETTLE, Maker, Mutation
-from tests.forecast.programs import BY_PROGRAM
+from tests.forecast.programs import BY_PROGRAM, NEEDS, OF_THE_STATE
 from tests.forecast.record import Happened, Record
 from tests.forecast.world import World
 
@@ -52,6 +52,8 @@ class Tool(Protocol):
 
     def unlock(self) -> None: ...
 
+    def prepare(self, name: str) -> None: ...
+
 
 @dataclass
 class Case:
@@ -62,17 +64,17 @@ class Case:
     round_kind: str = PLAIN
     forecast: Forecast = field(default_factory=Forecast)
     happened: Happened = field(default_factory=lambda: Happened({}, {}, frozenset()))
-    lies: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
     unrepaired: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> bool:
         """Whether the forecast is not what happened, or the node is not as desired afterwards."""
-        return bool(self.lies or self.unrepaired)
+        return bool(self.differences or self.unrepaired)
 
     def findings(self) -> list[str]:
         """Everything that is wrong, in words."""
-        return [*(f"LIE {one}" for one in self.lies), *(f"NOT REPAIRED {one}" for one in self.unrepaired)]
+        return [*(f"DIFFERENCE {one}" for one in self.differences), *(f"NOT REPAIRED {one}" for one in self.unrepaired)]
 
     @property
     def title(self) -> str:
@@ -96,7 +98,14 @@ class Check:
     ) -> None:
         self.hosts, self.stack, self.log, self.plant, self.plain = hosts, stack, log, plant, plain
         self.rng = Random(seed)
-        self.chances = {maker: often for maker, often in CHANCES.items() if not only or maker.__name__ in only}
+        present = {component for world in stack.worlds.values() for component in world.components}
+        self.chances = {
+            maker: often
+            for maker, often in CHANCES.items()
+            if (not only or maker.__name__ in only)
+            and NEEDS.get(maker, "services") in present
+            and not (plain and maker in OF_THE_STATE)
+        }
         self.cases: list[Case] = []
         self.running: list[Case] = []
 
@@ -142,30 +151,30 @@ class Check:
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
         previewed, failed = self.stack.preview(plan)
         announced = self._announced(previewed)
-        for name, changed in self._differences(before, self.records()).items():
+        for name, changed in self._happened(before, self.records()).items():
             refuses = any(one.refused for one in cases[name].mutations)
-            cases[name].lies += [
+            cases[name].differences += [
                 f"the preview failed: {line}"
                 for line in failed.splitlines()
                 if line.startswith(f"{name}:") and not refuses
             ]
-            cases[name].lies += [f"the preview changed {one}" for one in check.disruptions(changed)]
+            cases[name].differences += [f"the preview changed {one}" for one in check.disruptions(changed)]
         behind = self._behind(plan)
         if plan is not None:
             before = self.records()
         failure = self._up(plan)
         after = self.records()
-        for name, happened in self._differences(before, after).items():
+        for name, happened in self._happened(before, after).items():
             case = cases[name]
             case.forecast, case.happened = announced.get(name, Forecast()), happened
             shared = {path for world in (former[name], self.worlds[name]) for path in _shared(world)}
             refused = [one.refused for one in case.mutations if one.refused]
             if name in behind:
-                case.lies += [f"refused plan: {one}" for one in check.disruptions(happened)]
+                case.differences += [f"refused plan: {one}" for one in check.disruptions(happened)]
             elif refused or behind:
                 continue
             else:
-                case.lies += check.lies(case.forecast, before[name], happened, shared)
+                case.differences += check.differences(case.forecast, before[name], happened, shared)
                 case.unrepaired = self.worlds[name].wrong(after[name])
         self._after_failure(cases, behind, failure)
         return list(cases.values())
@@ -180,7 +189,7 @@ class Check:
         }
         return {name: record.parse(printed) for name, printed in self.hosts.run_each(scripts).items()}
 
-    def _differences(self, before: Records, after: Records) -> dict[str, Happened]:
+    def _happened(self, before: Records, after: Records) -> dict[str, Happened]:
         return {name: record.difference(before[name], after[name]) for name in after}
 
     def _mutations(self, world: World) -> list[Mutation]:
@@ -200,6 +209,7 @@ class Check:
             for one in case.mutations:
                 if one.reimage:
                     self.hosts.reimage(name)
+                    self.stack.prepare(name)
                 if one.forget:
                     self.stack.forget(self.worlds[name], one.forget)
         scripts = {
@@ -248,13 +258,13 @@ class Check:
         return names
 
     def _up(self, plan: Path | None) -> str:
-        """An update. A planted lie: a unit of the first node is restarted before it, and nothing says so."""
+        """An update. A planted fault: a unit of the first node is restarted before it, and nothing says so."""
         if self.plant == PLANTED_RESTART:
             self.hosts.run(min(self.worlds), "systemctl restart web.service")
         return self.stack.up(plan)
 
     def _announced(self, announced: dict[str, Forecast]) -> dict[str, Forecast]:
-        """The forecast. A planted lie: of each node one path or one unit is not announced."""
+        """The forecast. A planted fault: of each node one path or one unit is not announced."""
         if self.plant == PLANTED_ROW:
             for one in announced.values():
                 gone = one.paths or one.steps
@@ -263,20 +273,20 @@ class Check:
         return announced
 
     def _after_failure(self, cases: dict[str, Case], behind: set[str], failure: str) -> None:
-        """An update fails only where that was to be expected; then the nodes are repaired for the next round."""
+        """An update fails only if that is expected; then the nodes are repaired for the next round."""
         refused = {name: one for name, case in cases.items() for one in case.mutations if one.refused}
         if not failure and not refused and not behind:
             return
         for name, mutation in refused.items():
             if mutation.refused not in failure:
-                cases[name].lies.append(f"the update does not name {mutation.refused}")
+                cases[name].differences.append(f"the update does not name {mutation.refused}")
         if behind and not failure:
             for name in behind:
-                cases[name].lies.append("the plan was carried out although the node had changed since")
+                cases[name].differences.append("the plan was carried out although the node had changed since")
         if failure and not refused and not behind:
             for case in cases.values():
                 told = [line for line in failure.splitlines() if line.startswith(f"{case.node}:")]
-                case.lies += [f"the update failed: {line[:400]}" for line in told]
+                case.differences += [f"the update failed: {line[:400]}" for line in told]
             if not any(case.wrong for case in cases.values()):
                 raise Broken(f"the update failed: {failure}")
         self.hosts.run_each({name: one.undo for name, one in refused.items()})

@@ -101,6 +101,9 @@ class Stack:
         for lock in self.folder.glob("state/.pulumi/locks/**/*.json"):
             lock.unlink()
 
+    def prepare(self, name: str) -> None:
+        """A new host needs nothing: neither an agent nor Python."""
+
     def _program(self) -> None:
         for world in self.worlds.values():
             connection: dict[str, Any] = {**self.hosts.connection(world.node)}

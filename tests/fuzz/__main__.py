@@ -16,7 +16,7 @@ SHARE = 250
 
 
 def share(number: int, seed: str) -> configurations.Tally:
-    """Judges one share of the configurations, in a folder of its own."""
+    """Judges one share of the configurations, in its own folder."""
     with tempfile.TemporaryDirectory(prefix="plumbline-fuzz-") as folder:
         return configurations.run(number, seed, Path(folder))
 

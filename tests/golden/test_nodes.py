@@ -71,10 +71,7 @@ def _index(step: NodeStateStep) -> str:
         for path, file in step.state.files.items()
     ]
     rows += [(file.path, file.mode, f"issued {file.text.of} {file.text.part}") for file in step.issued]
-    rows += [
-        (f"{path}/", directory.mode, _foreign(directory))
-        for path, directory in step.state.directories.items()
-    ]
+    rows += [(f"{path}/", directory.mode, _foreign(directory)) for path, directory in step.state.directories.items()]
     lines = [f"{path} {mode} {source} [{', '.join(reactions.get(path, []))}]\n" for path, mode, source in sorted(rows)]
     units = [
         f"unit {name} enabled={unit.enabled} active={unit.active}, foreign drop-ins {unit.foreign_drop_ins}\n"

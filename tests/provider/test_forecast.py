@@ -1,4 +1,4 @@
-"""A short run of the forecast check (tests/forecast), without Kubernetes; and that it finds a lie."""
+"""A short run of the forecast check (tests/forecast), without Kubernetes; and that it finds a fault."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def test_forecast_equals_update() -> None:
     assert done.stdout.endswith("forecast = deed: 12/12\n")
 
 
-@pytest.mark.parametrize("lie", ["restart", "row"])
-def test_planted_lie_is_found(lie: str) -> None:
-    done = forecast_check("--count", "4", "--seed", "8", "--plant", lie)
+@pytest.mark.parametrize("fault", ["restart", "row"])
+def test_planted_fault_is_found(fault: str) -> None:
+    done = forecast_check("--count", "4", "--seed", "8", "--plant", fault)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "LIE" in done.stdout
+    assert "DIFFERENCE" in done.stdout
     assert "forecast = deed: 4/4" not in done.stdout

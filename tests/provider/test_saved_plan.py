@@ -62,7 +62,7 @@ def test_saved_plan_is_refused_on_a_changed_node(served: Bench, systemd: Contain
         carry(served, plan)
     assert "n1-proof violates plan" in str(refused.value)
     assert named in str(refused.value)
-    assert {one["op"] for one in served.operations()} == {"read"}, "nothing is disturbed"
+    assert {one["op"] for one in served.operations()} == {"read"}, "no unit is disrupted"
     assert systemd.started(UNIT) == before
     assert "observed" not in served.preview().partition("(update)")[2]
     served.up(refresh=True)

@@ -48,7 +48,7 @@ def session(pool: SshPool, sshd: server.Sshd) -> SshSession:
 
 
 def on(sshd: server.Sshd, scene: Callable[[SshSession], Awaitable[T]]) -> T:
-    """Plays a scene with a session of its own pool."""
+    """Plays a scene with a session of a pool that it closes."""
 
     async def played() -> T:
         pool = SshPool()

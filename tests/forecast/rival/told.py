@@ -41,4 +41,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._write(result, failed=not ignore_errors)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._write(result, failed=True)
+        self._write(result, failed=not result._task.ignore_errors)

@@ -102,7 +102,7 @@ def found_state(random: Random, wanted: NodeStateInputs) -> Observed:
         changes: dict[str, Any] = dict.fromkeys(flags, True)
         return replace(plain, **changes)
 
-    owed = tuple(JournalEntry("react", name, "restart") for name in few(random, UNITS))
+    journal = tuple(JournalEntry("react", name, "restart") for name in few(random, UNITS))
     return replace(
         observed({}),
         files={path: file(path) for path in PATHS if random.random() < 0.5},
@@ -110,12 +110,12 @@ def found_state(random: Random, wanted: NodeStateInputs) -> Observed:
         units={name: unit(name) for name in UNITS if random.random() < 0.6},
         reactions=wanted_state(random).reactions,
         probes={name: replace(probe, expected=random.choice(TEXTS)) for name, probe in wanted.probes.items()},
-        journal=(JournalEntry("run", "one"), *owed) if owed else (),
+        journal=(JournalEntry("run", "one"), *journal) if journal else (),
     )
 
 
 def as_wanted(wanted: NodeStateInputs) -> Observed:
-    """What a read finds where everything is as wanted."""
+    """The state that a read finds where everything is as wanted."""
     return Observed.of(
         wanted,
         files={path: ObservedFile(**vars(one)) for path, one in wanted.files.items()},

@@ -1,0 +1,105 @@
+"""A stack of several components on one node, and a relay to a node that can be cut."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from tests.provider.conftest import Bench, Reached
+
+
+class Components(Bench):
+    """One NodeState per component of the node n1, each with files, directories and units of its own."""
+
+    def __init__(self, folder: Path, node: Reached) -> None:
+        super().__init__(folder, {"n1": node}, Path("/etc/proof"))
+        self.components: dict[str, dict[str, Any]] = {}
+        self.after: dict[str, str] = {}
+        """By component: the one that it depends on."""
+
+    def _program(self) -> None:
+        made: dict[str, pulumi.Resource] = {}
+        for name in sorted(self.components, key=lambda one: one in self.after):
+            before = [made[self.after[name]]] if name in self.after else []
+            made[name] = pulumi.CustomResource(
+                "plumbline:index:NodeState",
+                name,
+                {
+                    "node": "n1",
+                    "connection": {
+                        **self.connection,
+                        "privateKey": pulumi.Output.secret(self.connection["privateKey"]),
+                    },
+                    "directories": {},
+                    "files": {},
+                    "units": {},
+                    "reactions": [],
+                    "readiness": [],
+                    "revision": None,
+                    **self.components[name],
+                },
+                pulumi.ResourceOptions(depends_on=before),
+            )
+
+
+class Relay:
+    """A node reached through a port of this machine, whose connections can be cut and refused."""
+
+    def __init__(self, node: Reached) -> None:
+        self._node = node
+        self._open: list[socket.socket] = []
+        self.refusing = False
+        self._server = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def connection(self) -> dict[str, Any]:
+        """The node's connection, by way of this relay."""
+        return {**self._node.connection(), "port": self._server.getsockname()[1]}
+
+    def cut(self, refuse: bool = False) -> None:
+        """Ends every connection; with `refuse`, no other comes about."""
+        self.refusing = refuse
+        while self._open:
+            _shut(self._open.pop())
+
+    def close(self) -> None:
+        """Ends the relay."""
+        self.cut(refuse=True)
+        self._server.close()
+
+    def _serve(self) -> None:
+        at = self._node.connection()
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            if self.refusing:
+                near.close()
+                continue
+            far = socket.create_connection((at["host"], at["port"]))
+            self._open += [near, far]
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+    finally:
+        _shut(source)
+        _shut(sink)
+
+
+def _shut(one: socket.socket) -> None:
+    try:
+        one.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
