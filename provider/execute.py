@@ -129,12 +129,15 @@ class Execution:
     async def _make(self, change: Change, returned: Confirm, log: Log) -> Mapping[str, Installed]:
         known = change.base is not None or change.old is not None
         announced = make_plan(change.basis, change.wanted) if known and change.replaced is None else None
-        with self._rollouts.busy():
-            found, plan = await self._planned(change, announced)
-            if plan.empty and not _claims(change, found):
-                return _kept(change)
-            if not disruptive(plan) or revives(plan, found):
-                return await self._apply(change, found, plan, returned, log)
+        if announced is not None and change.base is not None and _takes_slot(announced, change.base):
+            found, plan = change.base, announced  # it is observed again once it has the slot
+        else:
+            with self._rollouts.busy():
+                found, plan = await self._planned(change, announced)
+                if plan.empty and not _claims(change, found):
+                    return _kept(change)
+                if not _takes_slot(plan, found):
+                    return await self._apply(change, found, plan, returned, log)
         former = change.old.rollout if change.old is not None else None
         checked = not repairs(plan, found)
         disruption = Disruption(change.session, change.component, change.wanted, log, former, checked)
@@ -179,6 +182,10 @@ class Execution:
         if done.status is Status.UNKNOWN:
             raise Incomplete(done.error)
         return done.expect_done()
+
+
+def _takes_slot(plan: Plan, found: Observed) -> bool:
+    return disruptive(plan) and not revives(plan, found)
 
 
 def _claims(change: Change, found: Observed) -> bool:

@@ -36,14 +36,17 @@ fail() {
 
 # enter begin|on: takes the node's lock for this script. `begin` starts a run; any other script is one of the same run.
 enter() {
-  mkdir -p "$locks" "$home"
-  chmod 0700 "$locks" "$home"
+  mkdir -p "$locks"
+  chmod 0700 "$locks"
   if command -v flock >/dev/null; then
     exec 8>"$locks/home" 9>"$locks/$component.lock"
     flock -s 8
     flock -w "$lock_seconds" 9 ||
       fail "an earlier run is still working on this node: wait until it has finished, then run pulumi again"
   fi
+  # Under the lock: the deletion of another component removes the folder if it is empty.
+  mkdir -p "$home"
+  chmod 0700 "$home"
   if [ "$1" = begin ]; then
     printf '%s\n' "$run" >"$locks/$component.run"
   else

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.provider.conftest import Bench, Reached
 
 
 class Components(Bench):
-    """One NodeState per component of the node n1, each with files, directories and units of its own."""
+    """One NodeState per component of the node n1, each with its files, directories and units."""
 
     def __init__(self, folder: Path, node: Reached) -> None:
         super().__init__(folder, {"n1": node}, Path("/etc/proof"))
@@ -99,7 +100,5 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _shut(one: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

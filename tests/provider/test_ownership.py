@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from provider.remote import scripts
 from tests.provider.components import Components
 from tests.provider.container import Container
 from tests.provider.service import OTHER, OWNED, SLEEPER
@@ -85,8 +86,6 @@ def test_components_are_removed_side_by_side(stack: Components, systemd: Contain
 
 
 def test_begin_and_deletion_of_another_component_do_not_race(systemd: Container) -> None:
-    from provider.remote import scripts
-
     begin = scripts.owners_script("first", ["/etc/none"])
     removed = scripts.owners_script("second", ["/etc/none"])
     delete = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component="second")
