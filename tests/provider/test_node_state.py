@@ -40,7 +40,7 @@ def test_refresh_finds_what_the_update_stored(bench: Bench) -> None:
 def _outputs(bench: Bench) -> dict[str, Any]:
     resources = json.loads(bench.state())["checkpoint"]["latest"]["resources"]
     [outputs] = [one["outputs"] for one in resources if one["type"].endswith(":NodeState")]
-    return {key: value for key, value in outputs.items() if key != "connection"}  # encrypted anew each time
+    return {key: value for key, value in outputs.items() if key != "connection"}  # encrypted again each time
 
 
 def test_hand_edit_shows_by_line_and_is_repaired(bench: Bench) -> None:
