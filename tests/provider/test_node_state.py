@@ -79,7 +79,8 @@ def test_directory_at_the_path_of_a_file_is_refused(bench: Bench) -> None:
     bench.text("a.conf", "one\n")
     bench.file("a.conf").mkdir(parents=True)
     said = bench.fails()
-    assert f"n1: staging files failed, nothing was changed: {bench.file('a.conf')} is a directory: move it away" in said
+    assert f"n1: {bench.file('a.conf')} is a directory: move it away" in said
+    assert {one["op"] for one in bench.operations()} == {"read"}, "the plan refuses it, before anything is staged"
 
 
 def test_secret_shows_nowhere(bench: Bench, sshd: server.Sshd) -> None:

@@ -81,13 +81,19 @@ def test_downloads_of_a_killed_stage_are_removed(served: Bench, systemd: Contain
 
 
 def test_lost_connection_is_dialled_again_to_undo_the_change(served: Bench, systemd: Container, relay: Relay) -> None:
+    """Cut while the restarted unit is waited for: what runs on the node is ended, then everything is put back."""
     served.connections = {"n1": relay.connection()}
-    served.text("server.conf", "WORD=broken\n")
-    served.operations()
-    cutter = threading.Thread(target=when(traced(served, "ready"), relay.cut))
+    served.text("server.conf", "WORD=two\n")
+    served.extra["readiness"] = [{"unit": UNIT, "http": "http://127.0.0.1:18999/", "timeout": 20}]
+    answer = (
+        "systemd-run --quiet --unit {} socat TCP-LISTEN:18999,reuseaddr,fork SYSTEM:'touch /run/proof-asked; sleep 60'"
+    )
+    systemd.run(answer.format(SLOW))
+    cutter = threading.Thread(target=when(lambda: "proof-asked" in systemd.run("ls /run"), relay.cut))
     cutter.start()
     failure = served.fails()
     cutter.join()
+    systemd.run(f"systemctl stop {SLOW}; rm /run/proof-asked")
     assert "n1: the connection broke during `ready`" in failure
     assert "n1: the previous files were put back and proof.service restarted" in failure
     assert said(systemd) == "one"
