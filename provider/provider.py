@@ -161,7 +161,8 @@ class NodeStateProvider(api.Provider):
             )
         written = to_wire(found)
         properties = dict(request.inputs)
-        properties |= {key: sent(written[key]) for key in Observed.FOUND if key in written}
+        found_keys = [key for key in Observed.FOUND if key in written and (written[key] or key in properties)]
+        properties |= {key: sent(written[key]) for key in found_keys}
         properties |= {key: request.properties[key] for key in Observed.KEPT if key in request.properties}
         properties.pop(OBSERVED, None)
         return api.ReadResponse(request.resource_id, properties, dict(request.inputs))

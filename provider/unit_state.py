@@ -39,7 +39,9 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
     fixed = enabled in ("static", "generated", "indirect", "alias", "transient", "")
     retrying = properties.get("SubState") == "auto-restart"
     restarts = _number(properties.get("NRestarts"))
-    masked = properties.get("LoadState") == "masked" or enabled in ("masked", "masked-runtime")
+    # Below /run a mask takes effect only once the file below /etc is away; it is named, and taken away, all the same.
+    linked = _linked_away(name, context.report)
+    masked = linked or properties.get("LoadState") == "masked" or enabled in ("masked", "masked-runtime")
     since = _running_seconds(context.report, properties)
     unsettled = retrying or (since is not None and since < SETTLED_SECONDS)
     return ObservedUnit(
@@ -48,7 +50,7 @@ def observed_unit(name: str, wanted: Unit, context: Context) -> ObservedUnit | N
         # Between two tries after a failure it does not run, although systemd calls it activating.
         active=state in ("active", "reloading", "activating") and not retrying,
         masked=masked,
-        runtime=enabled.endswith("-runtime") or (masked and enabled != "masked" and _linked_away(name, context.report)),
+        runtime=enabled.endswith("-runtime") or (linked and enabled != "masked"),
         failed=state == "failed",
         starting=state == "activating" and not retrying,
         restarts=restarts,

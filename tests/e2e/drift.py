@@ -57,7 +57,11 @@ FAULTS = {
     ),
     "process older than its files": Fault(
         "cp -p /etc/kubernetes/kubelet.yaml /run/kubelet.yaml; sed -i 's/^maxPods: .*/maxPods: 13/' /etc/kubernetes/kubelet.yaml\n"
-        "systemctl restart kubelet.service; cp -p /run/kubelet.yaml /etc/kubernetes/kubelet.yaml",
+        "systemctl restart kubelet.service\n"
+        # Ages are compared in whole seconds.
+        'kubelet=$(date -d "$(systemctl show -P ExecMainStartTimestamp kubelet.service)" +%s)\n'
+        "until test $(date +%s) -ge $((kubelet + 3)); do sleep 1; done\n"
+        "cat /run/kubelet.yaml >/etc/kubernetes/kubelet.yaml",
         r"kubelet\.service.*restart|restart.*kubelet\.service",
         'test -z "$(find /etc/kubernetes/kubelet.yaml -newermt "$(systemctl show -P ActiveEnterTimestamp kubelet.service)")"',
     ),

@@ -196,12 +196,13 @@ def replace(rng: Random, world: World) -> Mutation | None:
 
 
 def anticipated(rng: Random, world: World) -> Mutation | None:
-    """The new text is on the node before the program has it; perhaps the unit runs with it, too."""
-    path = f"{FOLDER}/web.conf"
-    content = f"WORD=word{world.fresh()}\n"
+    """The new text is on the node before the program has it; perhaps the unit runs with it, too. A secret has no unit."""
+    number = world.fresh()
+    secret = (f"{FOLDER}/key", f"not-a-key-{number}\n")
+    path, content = pick(rng, [(f"{FOLDER}/web.conf", f"WORD=word{number}\n"), secret])
     _files(world)[path]["content"] = content
     encoded = base64.b64encode(content.encode()).decode()
-    restarted = pick(rng, ["", f"; systemctl restart {WEB}; settled {WEB} active-running"])
+    restarted = "" if path == secret[0] else pick(rng, ["", f"; systemctl restart {WEB}; settled {WEB} active-running"])
     return Mutation(
         "file: edited to the program's new text",
         f"{path}{', and restarted by hand' if restarted else ''}",

@@ -15,6 +15,8 @@ ROOTS = (
 )
 ENABLEMENT = re.compile(r"\.(wants|requires|upholds)(/|$)|^/run/systemd/system(?!/[^/]+\.d/)")
 """Links that `systemctl enable` and `mask` make are settings of units, not files."""
+STAGED = ".plumbline-new"
+"""The ending of the provider's staged files, which wait beside their targets and must be gone after an update."""
 
 ADDED, REMOVED, WRITTEN, SHAPED = "added", "removed", "written", "mode or owner"
 START, RESTART, RELOAD, STOP = "start", "restart", "reload", "stop"
@@ -140,6 +142,8 @@ def difference(before: Record, after: Record) -> Happened:
     paths = {}
     for path in sorted(before.paths.keys() | after.paths.keys()):
         old, new = before.paths.get(path), after.paths.get(path)
+        if path.endswith(STAGED):
+            continue
         if old is None:
             paths[path] = ADDED
         elif new is None:

@@ -76,7 +76,9 @@ class Stack:
         deployment = self._stack.export_stack()
         stored = dict(deployment.deployment or {})
         resources = stored["resources"]
-        [gone] = [one["urn"] for one in resources if one["urn"].endswith(f"::{world.resource(component)}")]
+        gone = next((one["urn"] for one in resources if one["urn"].endswith(f"::{world.resource(component)}")), None)
+        if gone is None:
+            return  # both mutations of a pair
         kept = [one for one in resources if one["urn"] != gone and one.get("parent") != gone]
         for one in kept:
             one["dependencies"] = [urn for urn in one.get("dependencies", ()) if urn != gone]

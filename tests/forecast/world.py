@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.forecast.record import Record
+from tests.forecast.record import STAGED, Record
 from tests.forecast.rendered import Issuer
 
 
@@ -76,7 +76,7 @@ class World:
 
     def wrong(self, record: Record) -> list[str]:
         """The facts of a record that are not as desired; empty after every `up`."""
-        found = []
+        found = [f"{path} was left behind" for path in record.paths if path.endswith(STAGED)]
         for path, file in self.files.items():
             one = record.paths.get(path)
             if one is None or one.kind != "f":

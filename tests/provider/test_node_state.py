@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from tests.provider import sshd as server
 from tests.provider.conftest import MARKER, Bench, Later, Secret
@@ -22,6 +24,23 @@ def test_up_creates_and_a_second_up_changes_nothing(bench: Bench) -> None:
     operations = bench.operations()
     assert {one["op"] for one in operations} == {"read"}
     assert sum(one["writes"] for one in operations) == 0
+
+
+def test_refresh_finds_what_the_update_stored(bench: Bench) -> None:
+    bench.text("a.conf", "one\n")
+    bench.up()
+    bench.text("a.conf", "two\n")
+    bench.up()
+    stored = _outputs(bench)
+    assert stored["machine"] == Path("/etc/machine-id").read_text().strip()
+    bench.stack.refresh(on_output=bench.printed.append, color="never")
+    assert _outputs(bench) == stored
+
+
+def _outputs(bench: Bench) -> dict[str, Any]:
+    resources = json.loads(bench.state())["checkpoint"]["latest"]["resources"]
+    [outputs] = [one["outputs"] for one in resources if one["type"].endswith(":NodeState")]
+    return {key: value for key, value in outputs.items() if key != "connection"}  # encrypted again each time
 
 
 def test_hand_edit_shows_by_line_and_is_repaired(bench: Bench) -> None:

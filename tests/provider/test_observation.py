@@ -102,6 +102,7 @@ def test_state_as_wanted_has_an_empty_plan(unit: Container) -> None:
         (f"touch {FILE}", ["daemon-reload: systemd has read other files", "restart: it runs with files older than"]),
         (f"rm {FILE}; systemctl mask {UNIT}; systemctl stop {UNIT}", ["unmask", "it was found masked", f"{FILE} content"]),
         (f"rm {FILE}; systemctl mask --runtime {UNIT}; systemctl stop {UNIT}", ["unmask", "it was masked at run time", f"{FILE} added"]),
+        (f"ln -s /dev/null /run/systemd/system/{UNIT}; systemctl daemon-reload", ["unmask", "it was masked at run time"]),
         (f"systemctl disable {UNIT}; systemctl enable --runtime {UNIT}", ["enable: it was enabled at run time only"]),
         (f"systemctl disable {UNIT}", ["enable: it was found disabled"]),
         (f"cd /etc/systemd/system; rm multi-user.target.wants/{UNIT}; mkdir -p basic.target.wants; ln -s {FILE} basic.target.wants/{UNIT}", ["reenable: its [Install] section asks for other links"]),
@@ -112,7 +113,7 @@ def test_state_as_wanted_has_an_empty_plan(unit: Container) -> None:
         ("rm /run/seen-word", ["(exit status 1) -> 1", "restart: word is"]),
     ],
     ids=["symlink", "mode", "carriage-return", "older-process", "drop-in", "drop-in-not-loaded", "daemon-reload", "masked",
-         "masked-runtime", "enabled-runtime", "disabled", "wants", "alias", "stopped", "foreign-entry", "probe",
+         "masked-runtime", "masked-without-effect", "enabled-runtime", "disabled", "wants", "alias", "stopped", "foreign-entry", "probe",
          "probe-fails"],
 )  # fmt: skip
 def test_drift_is_in_the_plan(unit: Container, hand: str, shown: list[str]) -> None:
