@@ -70,14 +70,14 @@ class SshPool:
     """The connections of this process, opened when first needed and shared from then on."""
 
     def __init__(self) -> None:
-        self._sessions: dict[Connection, SshSession] = {}
+        self._sessions: dict[tuple[str, Connection], SshSession] = {}
         self._dials = asyncio.Semaphore(CONCURRENT_DIALS)
 
     def session(self, name: str, connection: Connection) -> SshSession:
         """The session of a connection; `name` is the node's name in messages."""
-        if connection not in self._sessions:
-            self._sessions[connection] = SshSession(name, connection, self._dials)
-        return self._sessions[connection]
+        if (name, connection) not in self._sessions:
+            self._sessions[name, connection] = SshSession(name, connection, self._dials)
+        return self._sessions[name, connection]
 
     async def close(self) -> None:
         """Ends every connection."""
