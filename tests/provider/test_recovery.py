@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.provider import sshd as server
 from tests.provider.components import Relay
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
@@ -199,12 +200,12 @@ def test_removed_path_that_became_a_directory_stays(bench: Bench) -> None:
     assert bench.up(refresh=True) == {"same": 2}
 
 
-def test_block_takes_the_place_of_a_whole_file_of_ours(bench: Bench) -> None:
+def test_block_takes_the_place_of_a_whole_file_of_ours(bench: Bench, sshd: server.Sshd) -> None:
     """Of an earlier version, too, that kept no list of its files on the node."""
     bench.text("hosts", "10.0.0.1 former\n")
     bench.up()
-    for marks in Path("/var/lib/plumbline").glob("*/n1-proof"):
-        marks.unlink()
+    for marks in ("owned", "whole"):
+        (sshd.folder / "lib/plumbline" / marks / "n1-proof").unlink()
     bench.files[str(bench.file("hosts"))] = {"content": "10.0.0.2 api\n", "block": True}
     bench.up()
     assert bench.file("hosts").read_text() == "# BEGIN plumbline\n10.0.0.2 api\n# END plumbline\n"
