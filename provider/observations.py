@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nodestate import NodeStateInputs
+from nodestate import NodeStateInputs, Secret
 from provider.engine import Engine
 from provider.errors import Unreachable
 from provider.observe import NodeReader, Request
 from provider.observed import Observed
 from provider.ssh import SshSession
+
+UNREACHABLE_NODES = 2
+"""If so many nodes are silent and none has answered, this run has no way to the nodes: no more of them are asked. A preview in
+a pull request may run there."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Observations:
         self._reader = NodeReader()
         self._seen: dict[str, _Seen] = {}
         self._silent: set[SshSession] = set()
+        self._answered = False
 
     async def read(self, session: SshSession, request: Request) -> Observed:
         """Reads the node now. Raises NodeError; Unreachable if it does not answer."""
@@ -35,6 +40,7 @@ class Observations:
             self._silent.add(session)
             raise
         self._silent.discard(session)
+        self._answered = True
         self._seen[request.component] = _Seen(request.wanted, found)
         return found
 
@@ -44,7 +50,7 @@ class Observations:
         seen = self._seen.get(request.component)
         if seen is not None and covers(seen.wanted, request.wanted):
             return seen.found
-        if session in self._silent:
+        if session in self._silent or (len(self._silent) >= UNREACHABLE_NODES and not self._answered):
             return None
         if seen is not None:
             request = replace(request, installed=seen.found.installed or request.installed, former=seen.found)
@@ -70,6 +76,8 @@ def covers(seen: NodeStateInputs, wanted: NodeStateInputs) -> bool:
     )
 
 
-def _kind(state: NodeStateInputs, path: str) -> tuple[bool, bool, type]:
+def _kind(state: NodeStateInputs, path: str) -> tuple[bool, bool, Secret | type]:
     file = state.files[path]
-    return file.block, file.source is None, type(file.content)
+    # A secret is not read back: the node tells only whether it has the one that was asked for.
+    content = file.content if isinstance(file.content, Secret) and file.content.known else type(file.content)
+    return file.block, file.source is None, content
