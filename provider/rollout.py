@@ -17,6 +17,9 @@ from provider.ssh import SshSession
 
 POLL_SECONDS = 0.05
 
+MOST_LEAVING = 2
+"""Members that may leave a group in one plan, one after another: three members become one."""
+
 Confirm = Callable[[], Awaitable[None]]
 """Raises NodeError unless the group is healthy after a change: the change is then undone."""
 
@@ -180,15 +183,16 @@ def forecast(wanted: NodeStateInputs, plan: Plan, order: str | None = None) -> s
 
 
 def leaving(former: Rollout | None, rollout: Rollout | None) -> str | None:
-    """The reason if more members leave a group in one plan than may be unavailable, and the others must go on without them."""
+    """The reason if more than MOST_LEAVING members leave a group in one plan, and the others must go on without them."""
     if former is None or rollout is None or rollout.removal_check is None:
         return None
     gone = sorted(set(former.members) - set(rollout.members))
-    if len(gone) <= rollout.max_unavailable:
+    limit = max(MOST_LEAVING, rollout.max_unavailable)
+    if len(gone) <= limit:
         return None
     return (
-        f"{', '.join(gone)} would leave rollout group {rollout.group} in one plan, and {_at_most(rollout)} may "
-        "be unavailable at a time. Remove them one after another"
+        f"{', '.join(gone)} would leave rollout group {rollout.group} in one plan, and at most {limit} may. Remove the "
+        "others in a later plan"
     )
 
 

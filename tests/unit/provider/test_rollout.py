@@ -167,12 +167,11 @@ def test_rollout_refuses_more_replacements_than_may_be_unavailable() -> None:
     )
 
 
-def test_rollout_refuses_more_members_that_leave_than_may_be_unavailable() -> None:
+def test_rollout_refuses_three_members_that_leave_in_one_plan() -> None:
     former = Rollout("etcd", removal_check="true", members=("m1", "m2", "m3", "m4", "m5"))
-    assert leaving(former, replace(former, members=("m1", "m2", "m3", "m4"))) is None
-    assert leaving(former, replace(former, members=("m1", "m2", "m3"))) == (
-        "m4, m5 would leave rollout group etcd in one plan, and only one may be unavailable at a time. "
-        "Remove them one after another"
+    assert leaving(former, replace(former, members=("m1", "m2", "m3"))) is None
+    assert leaving(former, replace(former, members=("m1", "m2"))) == (
+        "m3, m4, m5 would leave rollout group etcd in one plan, and at most 2 may. Remove the others in a later plan"
     )
 
 
