@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -108,7 +108,7 @@ test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
-	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider
+	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %)
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
 
 N ?= 10000
@@ -125,6 +125,13 @@ chaos: test-packages tools ## kill or cut off ROUNDS updates (50) of HOSTS conta
 
 leak-check: test-packages tools ## search all that a run prints, stores and starts for its secrets; PLANT=1 plants one, which must be found
 	@$(ENV); $(PYTHON) -m tests.chaos.leaks $(if $(PLANT),--plant)
+
+# Provider tests on several hosts that take minutes each.
+THOROUGH := tests/provider/test_forecast.py tests/provider/test_etcd_members.py
+
+test-thorough: test-packages tools ## the provider's slowest tests: three etcd members, planted faults of the forecast check
+	$(PYTHON) -m lab build
+	$(ENV); $(PYTHON) -m pytest $(THOROUGH)
 
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
