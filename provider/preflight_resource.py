@@ -31,8 +31,10 @@ class PlumblineProvider(NodeStateProvider):
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         if not _ours(request.urn):
             return await super().diff(request)
-        added = _added(received(request.old_state), received(request.new_inputs))
-        gone = _hosts(received(request.old_state)).keys() - _hosts(received(request.new_inputs)).keys()
+        old, new = received(request.old_state), received(request.new_inputs)
+        added = _added(old, new)
+        # Nothing is known of the hosts while one of them is yet to be replaced.
+        gone = _hosts(old).keys() - _hosts(new).keys() if isinstance(new.get("nodes"), Mapping) else {"*"}
         detail = {f"nodes.{name}": api.PropertyDiff(api.PropertyDiffKind.ADD, False) for name in added}
         detail |= {f"nodes.{name}": api.PropertyDiff(api.PropertyDiffKind.DELETE, False) for name in gone}
         return api.DiffResponse(changes=bool(detail), replaces=[], delete_before_replace=False, detailed_diff=detail)
@@ -62,7 +64,9 @@ class PlumblineProvider(NodeStateProvider):
 
     async def _examine(self, urn: str, inputs: Mapping[str, Any], new: list[str], preview: bool) -> None:
         """Checks the new hosts, and the old ones' way to them. Raises NodeError with all that is missing."""
-        if not new or any(partly_unknown(one.get("connection")) for one in inputs["nodes"].values()):
+        if not new or any(
+            not isinstance(one, Mapping) or partly_unknown(one.get("connection")) for one in inputs["nodes"].values()
+        ):
             return  # a machine that is not created yet is checked by `up`
         result = await examine(targets(inputs["nodes"]), str(inputs["script"]), self._pool)
         for name, reason in result.silent.items():
@@ -103,11 +107,15 @@ def refusal(result: Result, of: list[str]) -> str:
 
 def _hosts(inputs: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """The identity of each host: a reinstalled one has another host key, a machine of the program another id."""
+    nodes = inputs.get("nodes")
+    if not isinstance(nodes, Mapping):
+        return {}  # not known yet: a machine will be replaced
     return {
         name: tuple(
             None if partly_unknown(value) else value for value in (one["address"], one.get("machineId"), _key(one))
         )
-        for name, one in inputs.get("nodes", {}).items()
+        for name, one in nodes.items()
+        if isinstance(one, Mapping)
     }
 
 
