@@ -63,7 +63,7 @@ def test_downloads_of_a_killed_stage_are_removed(served: Bench, systemd: Contain
     systemd.run(
         "mkdir -p /var/tmp/proof; i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); echo tool; done >/var/tmp/proof/one"
     )
-    systemd.run(f"systemd-run --quiet --unit {SLOW} socat TCP-LISTEN:18999,reuseaddr,fork EXEC:'sleep 600'")
+    systemd.run(f"systemd-run --quiet --collect --unit {SLOW} socat TCP-LISTEN:18999,reuseaddr,fork EXEC:'sleep 600'")
     for name, url, checksum in (
         ("one", "file:///var/tmp/proof/one", done),
         ("two", "http://127.0.0.1:18999/two", "1" * 64),
@@ -86,9 +86,7 @@ def test_lost_connection_is_dialled_again_to_undo_the_change(served: Bench, syst
     served.connections = {"n1": relay.connection()}
     served.text("server.conf", "WORD=two\n")
     served.extra["readiness"] = [{"unit": UNIT, "http": "http://127.0.0.1:18999/", "timeout": 20}]
-    answer = (
-        "systemd-run --quiet --unit {} socat TCP-LISTEN:18999,reuseaddr,fork SYSTEM:'touch /run/proof-asked; sleep 60'"
-    )
+    answer = "systemd-run --quiet --collect --unit {} socat TCP-LISTEN:18999,reuseaddr,fork SYSTEM:'touch /run/proof-asked; sleep 60'"
     systemd.run(answer.format(SLOW))
     cutter = threading.Thread(target=when(lambda: "proof-asked" in systemd.run("ls /run"), relay.cut))
     cutter.start()
