@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from nodestate import NodeStateInputs
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.observed import Installed, Observed
-from provider.outcome import Outcome, Status
+from provider.outcome import Confirm, Outcome, Status
 from provider.plan import Plan
 from provider.react import pre_delete
 from provider.remote import scripts
 from provider.remote.units import UNIT_FOLDER
 from provider.ssh import SshSession
 from provider.transaction import Transaction
-
-Confirm = Callable[[], Awaitable[None]]
-"""The caller's check of a change that is made: a NodeError undoes it."""
 
 
 async def apply(

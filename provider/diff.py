@@ -12,8 +12,9 @@ from nodestate import NodeStateInputs
 from nodestate.keys import fields_of
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
+from provider.changes import FileChange
 from provider.observed import Observed, ObservedUnit
-from provider.plan import FileChange, Plan
+from provider.plan import Plan
 
 CONTENTS = ("files", "directories", "units", "probes")
 """Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""

@@ -9,19 +9,19 @@ from typing import Any
 
 from nodestate import NodeStateInputs
 from nodestate.wire import partly_unknown
-from provider import plan as planning
-from provider import rollout, views
+from provider import changes, rollout, views
 from provider.apply import apply
 from provider.calls import CALL
+from provider.changes import UnitStep
 from provider.diff import without_unknown_sections
 from provider.engine import Engine, Log
 from provider.errors import NodeError, Unreachable
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
-from provider.outcome import Status
-from provider.plan import Plan, UnitStep, disruptive, make_plan, repairs, revives, unannounced
-from provider.rollout import Confirm, Disruption, Rollouts
+from provider.outcome import Confirm, Status
+from provider.plan import Plan, disruptive, make_plan, repairs, revives, unannounced
+from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshSession
 from provider.steps import setting_lines
 from provider.text_diff import hidden_changes
@@ -88,7 +88,7 @@ class Execution:
             f"{wanted.node}: {path} exists already: it will be replaced"
             for path in _replaced_files(change, change.basis, plan)
         ]
-        steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != planning.START]
+        steps = [step.forecast(wanted.node) for step in plan.steps if change.old or step.action != changes.START]
         shown = hidden_changes(change.basis, wanted, plan.files) if change.old is not None else []
         settings = [
             f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
@@ -221,8 +221,8 @@ def _replacing(plan: Plan, former: Observed) -> Plan:
     """The plan of a creation that replaces `former`: its units stop, and start on the new machine."""
     ran = {name for name, unit in former.units.items() if unit.active}
     steps = [
-        replace(step, action=planning.RESTART, because=REPLACED) if step.unit in ran else step for step in plan.steps
+        replace(step, action=changes.RESTART, because=REPLACED) if step.unit in ran else step for step in plan.steps
     ]
     kept = {step.unit for step in steps}
-    steps += [UnitStep(unit, planning.STOP, REPLACED) for unit in sorted(ran - kept)]
+    steps += [UnitStep(unit, changes.STOP, REPLACED) for unit in sorted(ran - kept)]
     return replace(plan, steps=tuple(steps))

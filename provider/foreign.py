@@ -14,12 +14,7 @@ def aside(found: Observed, wanted: NodeStateInputs) -> tuple[Aside, ...]:
     yet: after an upgrade from a version without marks, a path of another component may look foreign."""
     if found.unmarked:
         return ()
-    return tuple(
-        sorted(
-            (one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED),
-            key=lambda one: (one.path, one.unit or ""),
-        )
-    )
+    return tuple(one for one, how in _foreign(found, wanted) if how == Foreign.REMOVED)
 
 
 def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
@@ -29,12 +24,17 @@ def named(found: Observed, wanted: NodeStateInputs) -> tuple[str, ...]:
         f"{one.path} is not declared by the program"
         + (f": it changes {one.unit}" if one.unit else f": see {one.path.rpartition('/')[0]}")
         + (stays if how == Foreign.REMOVED else "")
-        for one, how in sorted(_foreign(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
+        for one, how in _foreign(found, wanted)
         if how == Foreign.NAMED or (how == Foreign.REMOVED and found.unmarked)
     )
 
 
-def _foreign(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, Foreign]]:
+def _foreign(found: Observed, wanted: NodeStateInputs) -> list[tuple[Aside, Foreign]]:
+    """Each foreign path and how it is treated, in the order of paths."""
+    return sorted(_each(found, wanted), key=lambda one: (one[0].path, one[0].unit or ""))
+
+
+def _each(found: Observed, wanted: NodeStateInputs) -> Iterator[tuple[Aside, Foreign]]:
     ours = wanted.files.keys() | wanted.directories.keys()
     for path, directory in wanted.directories.items():
         before = found.directories.get(path)

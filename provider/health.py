@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nodestate import NodeStateInputs
 from provider.engine import Log
 from provider.errors import NodeError
-from provider.remote.shell import check_script, quoted
+from provider.remote.shell import UPTIME, check_script, quoted
 from provider.ssh import SshSession
 
 RECOVERY_SECONDS = 120
@@ -38,10 +38,9 @@ async def check(node: SshSession, command: str | None, wanted: NodeStateInputs, 
     group = wanted.rollout.group
     await log(f"{node.name}: checking rollout group {group} {moment.when}", ephemeral=True)
     script = (
-        'seconds() { read -r up _ </proc/uptime; echo "${up%.*}"; }\n'
-        f"end=$(($(seconds) + {moment.seconds}))\n"
+        f"{UPTIME}end=$(($(uptime_seconds) + {moment.seconds}))\n"
         f"until said=$(timeout 30 sh -c {quoted(command)} 2>&1); do\n"
-        '  [ "$(seconds)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
+        '  [ "$(uptime_seconds)" -lt "$end" ] || { printf "%s\\n" "$said" >&2; exit 1; }\n'
         "  sleep 1\n"
         "done\n"
     )

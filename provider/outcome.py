@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from provider.errors import NodeError
 from provider.observed import Installed
+
+Confirm = Callable[[], Awaitable[None]]
+"""The check of a change that is made, such as a rollout group's: if it raises NodeError, the change is undone."""
 
 
 class Status(StrEnum):

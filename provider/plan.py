@@ -9,11 +9,7 @@ from nodestate import Directory, File, NodeStateInputs
 from nodestate.secret import known_text
 from provider.changes import (
     ADDED,
-    DAEMON_RELOAD,
-    DISABLE,
-    ENABLE,
     LEFT_BEHIND,
-    REENABLE,
     RELOAD,
     REMOVED,
     RESTART,
@@ -21,8 +17,6 @@ from provider.changes import (
     SELF_RELOAD,
     START,
     STOP,
-    STRENGTH,
-    UNMASK,
     Aside,
     FileChange,
     ProbeChange,
@@ -30,36 +24,7 @@ from provider.changes import (
 )
 from provider.foreign import aside, named
 from provider.observed import Observed, ObservedDirectory, ObservedFile
-from provider.steps import INTERRUPTED, setting_causes, unit_settings, unit_steps
-
-__all__ = [
-    "ADDED",
-    "DAEMON_RELOAD",
-    "DISABLE",
-    "ENABLE",
-    "INTERRUPTED",
-    "LEFT_BEHIND",
-    "REENABLE",
-    "RELOAD",
-    "REMOVED",
-    "RESTART",
-    "RESTORED",
-    "SELF_RELOAD",
-    "START",
-    "STOP",
-    "STRENGTH",
-    "UNMASK",
-    "Aside",
-    "FileChange",
-    "Plan",
-    "ProbeChange",
-    "UnitStep",
-    "disruptive",
-    "make_plan",
-    "repairs",
-    "revives",
-    "unannounced",
-]
+from provider.steps import setting_causes, unit_settings, unit_steps
 
 DISRUPTIVE = (RESTART, SELF_RELOAD, STOP)
 """Actions that need a slot. A self-reload may end in a restart. Starting a stopped unit is a repair and needs none."""
@@ -78,8 +43,8 @@ COVERED = {
 class Plan:
     """Everything one update does to a node.
 
-    `settings` are verbs by unit: unmask, enable, disable, reenable, daemon-reload; their causes are beside them. `aside` are foreign paths to move aside.
-    `probes` are the facts that differ; their units are among the steps. `tidy`: a broken run left a journal to finish.
+    `settings` are verbs by unit: unmask, enable, disable, reenable, daemon-reload; their causes are beside them. `aside` are
+    foreign paths to move aside. `probes` are the facts that differ; their units are among the steps. `tidy`: a broken run left a journal to finish.
     `warnings` are shown and change nothing, so a plan of warnings alone is empty. With `refused`, nothing may be applied.
     """
 

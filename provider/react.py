@@ -9,10 +9,10 @@ from cryptography import x509
 
 from nodestate import Action, Hook, NodeState, Readiness
 from nodestate.secret import known_text
-from provider import plan as planning
+from provider import changes
+from provider.changes import UnitStep
 from provider.engine import Log
 from provider.errors import NodeError
-from provider.plan import UnitStep
 from provider.remote import units as remote_units
 from provider.remote.scripts import act_script, handed, reacted_script
 from provider.remote.shell import user_script
@@ -46,8 +46,8 @@ async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState
 
     Returns once each unit is ready. Raises NodeError, with the end of the unit's journal, for the first that is not.
     """
-    starting = [step for step in steps if step.action in (planning.START, planning.RESTART)]
-    reloading = [step for step in steps if step.action == planning.RELOAD]
+    starting = [step for step in steps if step.action in (changes.START, changes.RESTART)]
+    reloading = [step for step in steps if step.action == changes.RELOAD]
     for step in starting:
         await log(f"{node.name}: {_doing(step)}")
     for step in starting:
@@ -68,7 +68,7 @@ async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState
     for step in (*starting, *reloading):
         await _react_ready(node, step, wanted, component, log)
     for step in steps:
-        if step.action == planning.SELF_RELOAD:
+        if step.action == changes.SELF_RELOAD:
             await _reread(node, step, wanted, component, log)
             await _noted(node, reacted_script(component, step.unit, [], None), "reacted", wanted)
 
@@ -102,7 +102,7 @@ async def _run_hook(
 
 
 def _doing(step: UnitStep) -> str:
-    verb = {planning.START: "starting", planning.RESTART: "restarting", planning.RELOAD: "reloading"}[step.action]
+    verb = {changes.START: "starting", changes.RESTART: "restarting", changes.RELOAD: "reloading"}[step.action]
     return f"{verb} {step.unit} because {step.because}"
 
 
@@ -113,7 +113,7 @@ async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, comp
         await _wait(
             node, step.unit, remote_units.ready_script(step.unit, check.http, check.timeout), check, wanted, log
         )
-    started = step.action in (planning.START, planning.RESTART)
+    started = step.action in (changes.START, changes.RESTART)
     files = [
         path
         for reaction in wanted.reactions
@@ -176,7 +176,7 @@ async def _reread(node: SshSession, step: UnitStep, wanted: NodeState, component
         at = reaction.served_at
         await log(f"{node.name}: {step.unit} serves its new certificate at {at}: no restart was needed")
         return
-    restart = replace(step, action=planning.RESTART, because=why)
+    restart = replace(step, action=changes.RESTART, because=why)
     await react(node, (restart,), wanted, component, log)
 
 

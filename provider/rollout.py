@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
@@ -12,6 +12,7 @@ from provider.engine import Log
 from provider.errors import NodeError
 from provider.group import Group, Quiet
 from provider.health import AFTER, BEFORE, PREVIEWED, check
+from provider.outcome import Confirm
 from provider.plan import Plan, disruptive
 from provider.ssh import SshSession
 
@@ -19,9 +20,6 @@ POLL_SECONDS = 0.05
 
 MOST_LEAVING = 2
 """Members that may leave a group in one plan, one after another: three members become one."""
-
-Confirm = Callable[[], Awaitable[None]]
-"""Raises NodeError unless the group is healthy after a change: the change is then undone."""
 
 
 @dataclass(frozen=True)

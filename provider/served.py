@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from nodestate import NodeState
 from provider.errors import NodeError
-from provider.remote.shell import call, whole
+from provider.remote.shell import UPTIME, call, whole
 from provider.ssh import SshSession
 
 _ASK = r"""
@@ -32,19 +32,17 @@ curl_can() {
   curl --version 2>/dev/null | awk 'NR == 1 { split($2, v, "."); can = v[1] > 7 || (v[1] == 7 && v[2] >= 88) } END { exit !can }'
 }
 
-uptime() { cut -d. -f1 /proc/uptime; }
-
 # wait_served: at wanted seconds. Prints `new` once the wanted certificate is served; else `old`, or `nothing`. Prints
 # `unable` if this node has no program that can tell, `unsure` if it has curl only, and nothing was seen with it.
 wait_served() {
   command -v openssl >/dev/null && openssl=yes || openssl=no
   [ "$openssl" = yes ] || curl_can || { echo unable; return 0; }
-  end=$(($(uptime) + seconds)) last=nothing
+  end=$(($(uptime_seconds) + seconds)) last=nothing
   while :; do
     found=$(certificate)
     [ "$found" != "$wanted" ] || { echo new; return 0; }
     [ -z "$found" ] || last=old
-    [ "$(uptime)" -lt "$end" ] || break
+    [ "$(uptime_seconds)" -lt "$end" ] || break
     sleep 1
   done
   [ "$last$openssl" != nothingno ] || last=unsure
@@ -61,7 +59,7 @@ async def wait_served(
     After `seconds` a reason in words: the old one is still served, or nothing answers. Raises NodeError.
     """
     wanted = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
-    script = whole([_ASK, call("wait_served", at=at, wanted=wanted, seconds=str(seconds))])
+    script = whole([UPTIME, _ASK, call("wait_served", at=at, wanted=wanted, seconds=str(seconds))])
     done = await node.run("served", script, hiding=hiding, seconds=seconds + 60)
     if done.status != 0:
         raise NodeError(f"{node.name}: asking which certificate is served at {at} failed: {done.failure}")

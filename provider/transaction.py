@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from nodestate import NodeStateInputs
-from provider import plan as planning
+from provider import changes
+from provider.changes import FileChange
 from provider.engine import Log
 from provider.errors import NodeError, Unreachable
 from provider.observed import Installed, Observed
 from provider.outcome import Outcome, Status
-from provider.plan import FileChange, Plan
+from provider.plan import Plan
 from provider.react import UP_SECONDS, react, ready, stop
 from provider.remote import download, scripts, units
 from provider.remote.blocks import NO_LINES
@@ -48,7 +49,7 @@ class Transaction:
         self._log = log
         self._begun = False
         self._installed = {path: one for path, one in installed.items() if path in wanted.files}
-        changed = [one for one in plan.files if planning.RESTORED not in one.attributes]
+        changed = [one for one in plan.files if changes.RESTORED not in one.attributes]
         self._files = {
             one.path: wanted.files[one.path] for one in changed if one.path in wanted.files and one.rewrites
         } | {one.path: NO_LINES for one in changed if one.removes and one.block}
@@ -73,14 +74,14 @@ class Transaction:
             files=[path for path, file in self._files.items() if not file.block],
             blocks=[path for path, file in self._files.items() if file.block],
             wholes=self._wholes,
-            restored=[one.path for one in plan.files if planning.RESTORED in one.attributes],
+            restored=[one.path for one in plan.files if changes.RESTORED in one.attributes],
             shapes=shapes,
             removed=removed,
             aside=[one.path for one in plan.aside],
-            directories=[one.path for one in plan.directories if planning.REMOVED in one.attributes],
+            directories=[one.path for one in plan.directories if changes.REMOVED in one.attributes],
             retired=retired,
             settings=plan.settings,
-            reactions=[(step.action, step.unit) for step in plan.steps if step.action != planning.STOP],
+            reactions=[(step.action, step.unit) for step in plan.steps if step.action != changes.STOP],
             owned=[*wanted.files, *wanted.directories, *wanted.units],
             owned_whole=[path for path, file in wanted.files.items() if not file.block],
         )
@@ -145,7 +146,7 @@ class Transaction:
 
     async def commit(self) -> None:
         """Stops what ends, swaps the files in, removes, and sets units. Raises NodeError."""
-        stopping = [step for step in self._plan.steps if step.action == planning.STOP]
+        stopping = [step for step in self._plan.steps if step.action == changes.STOP]
         await stop(self._session, stopping, self._wanted, self._component, self._log)
         paths = self._work.changed
         script = scripts.commit_script(self._component, self._work)
@@ -164,7 +165,7 @@ class Transaction:
 
     async def react(self) -> None:
         """Starts, restarts and reloads units, each once, and waits until they are ready. Raises NodeError."""
-        steps = tuple(step for step in self._plan.steps if step.action != planning.STOP)
+        steps = tuple(step for step in self._plan.steps if step.action != changes.STOP)
         await react(self._session, steps, self._wanted, self._component, self._log)
 
     async def probe(self) -> None:

@@ -14,9 +14,10 @@ import grpc
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import resource_status_pb2, resource_status_pb2_grpc
 
-from provider import plan as planning
+from provider import changes
 from provider.calls import Call
-from provider.plan import FileChange, Plan
+from provider.changes import FileChange
+from provider.plan import Plan
 
 PACKAGE = "plumbline:index"
 OPERATIONS = {
@@ -24,13 +25,13 @@ OPERATIONS = {
     "update": resource_status_pb2.ViewStep.UPDATE,
     "delete": resource_status_pb2.ViewStep.DELETE,
 }
-OF_STEP = {planning.START: "create", planning.STOP: "delete"}
+OF_STEP = {changes.START: "create", changes.STOP: "delete"}
 """How a unit step is shown; any other is an update."""
 
 SHOWN = 200
 """Characters of a probe's output in a row."""
 
-ACTIONS = {planning.SELF_RELOAD: "reread"}
+ACTIONS = {changes.SELF_RELOAD: "reread"}
 """Names of actions in a row, if they differ from those of the plan."""
 
 
@@ -53,8 +54,8 @@ def rows(node: str, plan: Plan, order: str | None) -> list[Row]:
 
 
 def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[str, str]]]:
-    for kind, changes in (("File", plan.files), ("Directory", plan.directories)):
-        for change in changes:
+    for kind, section in (("File", plan.files), ("Directory", plan.directories)):
+        for change in section:
             facts = {"change": ", ".join(change.attributes), "because": change.because}
             yield kind, change.path, _operation(change), _given(facts)
     for one in plan.aside:
@@ -75,7 +76,7 @@ def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[s
 
 
 def _operation(change: FileChange) -> str:
-    if planning.ADDED in change.attributes:
+    if changes.ADDED in change.attributes:
         return "create"
     return "delete" if change.removes else "update"
 

@@ -63,6 +63,15 @@ end() {
 """
 
 
+UPTIME = r"""
+# Seconds since the node was booted: a clock that nobody sets.
+uptime_seconds() {
+  read -r up _ </proc/uptime
+  echo "${up%%.*}"
+}
+"""
+
+
 def call(function: str, *words: str, **named: str) -> str:
     """A call of a sh function: `words` are its `$1`, `$2` and so on, `named` variables that it finds set."""
     return " ".join([*(f"{name}={quoted(value)}" for name, value in named.items()), function, *map(quoted, words)])

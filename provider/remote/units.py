@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 
 from nodestate import Probe
-from provider.remote.shell import call, quoted, whole, with_input
+from provider.remote.shell import UPTIME, call, quoted, whole, with_input
 
 UNIT_FOLDER = "/etc/systemd/system/"
 JOURNAL_LINES = 20
@@ -154,15 +154,11 @@ put_setting() {
 }
 """
 
-READY = r"""
+READY = (
+    UPTIME
+    + r"""
 LC_ALL=C
 export LC_ALL
-# Seconds since the node was booted: a clock that nobody sets.
-uptime_seconds() {
-  read -r up _ </proc/uptime
-  echo "${up%%.*}"
-}
-
 # wait_until_ready: unit url seconds. Ready: the unit is active and the URL answers; without a URL, it stays up. Prints the
 # last state and fails once the time is over; sooner if systemd has had to restart the unit three times, since a unit that
 # does not stay up will not be ready by waiting.
@@ -207,6 +203,7 @@ wait_for_probe() {
   return 1
 }
 """
+)
 
 
 def probe_script(probe: Probe, seconds: int) -> str:

@@ -7,10 +7,22 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import toolchain
+
+
+def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait until a condition holds; return whether it does within the time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 class Project:
@@ -44,6 +56,17 @@ class Project:
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of `pulumi`."""
         return ["pulumi", "--non-interactive", "--color=never", *arguments]
+
+    def start_up(self) -> subprocess.Popen[bytes]:
+        """Start an `up` and return while it runs. The caller ends it."""
+        return subprocess.Popen(
+            self.command("up", "--yes", "--skip-preview"),
+            cwd=self.folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     def run(self, *arguments: str, fails: bool = False) -> str:
         """Run a command that must succeed, or with `fails` must fail, and return its output."""

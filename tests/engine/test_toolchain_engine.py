@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.engine.project import Project
+from tests.engine.project import Project, until
 from toolchain import parts
 
 Make = Callable[..., Project]
@@ -110,16 +108,6 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds; return whether it does within the time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_program_ends_with_the_engine(project: Make, how: signal.Signals) -> None:
     trial = project(
@@ -131,14 +119,7 @@ def test_program_ends_with_the_engine(project: Make, how: signal.Signals) -> Non
         time.sleep(600)
         """
     )
-    running = subprocess.Popen(
-        trial.command("up", "--yes", "--skip-preview"),
-        cwd=trial.folder,
-        env=trial.variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    running = trial.start_up()
     try:
         assert until((trial.folder / "started").exists, 60)
         assert processes(trial.folder)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.engine.project import Project
+from tests.engine.project import Project, until
 
 Make = Callable[..., Project]
 PROGRAM = """
@@ -45,32 +43,10 @@ def processes(folder: Path) -> dict[int, str]:
     return found
 
 
-def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait until a condition holds; return whether it does within the time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def started(trial: Project) -> subprocess.Popen[bytes]:
-    """An `up` whose command runs on."""
-    return subprocess.Popen(
-        trial.command("up", "--yes", "--skip-preview"),
-        cwd=trial.folder,
-        env=trial.variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_plugins_end_with_the_engine(project: Make, how: signal.Signals) -> None:
     trial = project(PROGRAM)
-    running = started(trial)
+    running = trial.start_up()
     try:
         assert until((trial.folder / "started").exists, 60)
         names = processes(trial.folder).values()

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.project import Project
-from tests.engine.test_toolchain_lifetime import started, until
+from tests.engine.project import Project, until
 from toolchain import locks
 
 Make = Callable[..., Project]
@@ -41,7 +40,7 @@ def lock_files(trial: Project) -> list[Path]:
 @pytest.fixture
 def running(trial: Project) -> subprocess.Popen[bytes]:
     """An `up` in progress, which holds the lock."""
-    engine = started(trial)
+    engine = trial.start_up()
     assert until((trial.folder / "started").exists, 60)
     return engine
 

@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 
 from tests.provider.conftest import Bench, Reached
+from tests.provider.container import relay
 
 
 class Components(Bench):
@@ -84,19 +85,7 @@ class Relay:
                 continue
             far = socket.create_connection((at["host"], at["port"]))
             self._open += [near, far]
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while data := source.recv(65536):
-            sink.sendall(data)
-    except OSError:
-        pass
-    finally:
-        _shut(source)
-        _shut(sink)
+            relay(near, far)
 
 
 def _shut(one: socket.socket) -> None:

@@ -89,8 +89,13 @@ def _forward(lab: Lab, server: socket.socket) -> None:
             return
         far = netns.call(lab, lambda: socket.create_connection((str(ADDRESS), 22), timeout=30))
         far.settimeout(None)
-        for source, sink in ((near, far), (far, near)):
-            threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+        relay(near, far)
+
+
+def relay(near: socket.socket, far: socket.socket) -> None:
+    """Hands on what either side sends, until one of them ends: then both do."""
+    for source, sink in ((near, far), (far, near)):
+        threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

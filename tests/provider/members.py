@@ -52,7 +52,6 @@ class Hosts:
         """The output of a script, run there as root."""
         login = keys.login(self.lab, ADDRESSES[name], f"sudo -n sh -euc {shlex.quote(script)}")
         # Known hosts are by first address.
-        login = [f"{word}" for word in login]
         target = [word.replace(f"@{ADDRESSES[name]}", f"@{self.addresses[name]}") for word in login]
         target[1:1] = ["-o", f"HostKeyAlias={ADDRESSES[name]}"]
         done = subprocess.run(

@@ -9,8 +9,7 @@ from typing import Any
 
 from nodestate import Directory, File, Foreign, NodeStateInputs, Probe, Reaction, Unit
 from nodestate.schema import Action
-from provider.observed import JournalEntry, Observed, ObservedDirectory, ObservedFile, ObservedUnit
-from provider.plan import (
+from provider.changes import (
     ADDED,
     DAEMON_RELOAD,
     DISABLE,
@@ -22,8 +21,9 @@ from provider.plan import (
     START,
     STOP,
     UNMASK,
-    Plan,
 )
+from provider.observed import JournalEntry, Observed, ObservedDirectory, ObservedFile, ObservedUnit
+from provider.plan import Plan
 from tests.unit.provider.inputs import inputs, observed
 
 NAMES = ("a", "b", "c")

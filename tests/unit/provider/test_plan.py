@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from nodestate.wire import partly_unknown
-from provider.plan import FileChange, make_plan
+from provider.changes import FileChange
+from provider.plan import make_plan
 from tests.unit.provider.inputs import inputs, load, observed
 
 CASES = [

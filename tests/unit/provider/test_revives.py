@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from nodestate import Connection, NodeStateInputs, Secret
+from provider.changes import UnitStep
 from provider.observed import Observed, ObservedUnit
-from provider.plan import Plan, UnitStep, repairs, revives
+from provider.plan import Plan, repairs, revives
 
 WANTED = NodeStateInputs(node="m1", connection=Connection("192.0.2.1", Secret("key"), "ssh-ed25519 AAAA"))
 RESTART = Plan(steps=(UnitStep("a.service", "restart", "/etc/a changes"),))

@@ -10,8 +10,9 @@ import pytest
 
 from nodestate import Connection, Hook, NodeStateInputs, Rollout, Secret
 from provider import group
+from provider.changes import UnitStep
 from provider.errors import NodeError
-from provider.plan import Plan, UnitStep
+from provider.plan import Plan
 from provider.rollout import Disruption, Rollouts, forecast, leaving
 from provider.ssh import Result
 
