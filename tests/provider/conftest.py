@@ -199,4 +199,5 @@ def remote(tmp_path: Path, systemd: container.Container) -> Iterator[Bench]:
     yield made
     made.connections = {"n1": systemd.connection()}
     made.destroy()
-    assert systemd.left() == before
+    after = systemd.left()
+    assert (after - before, before - after) == (set(), set()), "what was left, and what is missing"

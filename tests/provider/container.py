@@ -53,11 +53,13 @@ class Container:
         """When the unit was last started: it changes exactly when the unit is."""
         return self.run(f"systemctl show --property ActiveEnterTimestampMonotonic --value {unit}").strip()
 
-    def left(self) -> list[str]:
+    def left(self) -> set[str]:
         """Everything in the folders that tests write to, and every file of the provider's own notes."""
-        return self.run(
-            "find /etc/proof /etc/systemd/system 2>/dev/null || true\nfind /var/lib/plumbline -type f 2>/dev/null || true"
-        ).splitlines()
+        return set(
+            self.run(
+                "find /etc/proof /etc/systemd/system 2>/dev/null || true\nfind /var/lib/plumbline -type f 2>/dev/null || true"
+            ).splitlines()
+        )
 
     def state(self, unit: str) -> str:
         """The unit's state, as `systemctl is-active` says it."""
