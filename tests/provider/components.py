@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
+from nodestate import Declared, NodeStateInputs, from_wire, to_wire
 from tests.provider.conftest import Bench, Reached
 from tests.provider.container import relay
 
@@ -43,9 +45,19 @@ class Components(Bench):
                     "readiness": [],
                     "revision": None,
                     **self.components[name],
+                    "declaredElsewhere": declared_elsewhere(self.components, name),
                 },
                 pulumi.ResourceOptions(depends_on=before),
             )
+
+
+def declared_elsewhere(components: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, list[str]]]:
+    """The declarations of the other components of the same node, as the program hands them over."""
+    return {
+        other: to_wire(Declared.of(from_wire(NodeStateInputs, one)))
+        for other, one in components.items()
+        if other != name
+    }
 
 
 class Relay:
