@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pulumi
 
-from nodestate import Declared, NodeStateInputs, from_wire, to_wire
+from tests.declared import declared_elsewhere
 from tests.provider.conftest import Bench, Reached
 from tests.provider.container import relay
 
@@ -49,15 +48,6 @@ class Components(Bench):
                 },
                 pulumi.ResourceOptions(depends_on=before),
             )
-
-
-def declared_elsewhere(components: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, dict[str, list[str]]]:
-    """The declarations of the other components of the same node, as the program hands them over."""
-    return {
-        other: to_wire(Declared.of(from_wire(NodeStateInputs, one)))
-        for other, one in components.items()
-        if other != name
-    }
 
 
 class Relay:
