@@ -17,6 +17,7 @@ from cluster.config.model import Cluster, Node, Role, Subject
 from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
 from cluster.pki.leaves import Leaf, leaves
 from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
+from nodestate import Declared
 
 
 class PlanError(Exception):
@@ -40,6 +41,14 @@ class ClusterPlan:
     def of_node(self, node: str) -> tuple[NodeStateStep, ...]:
         """A node's NodeStates, in order."""
         return tuple(step for step in self.steps if isinstance(step, NodeStateStep) and step.node == node)
+
+    def declared_elsewhere(self, step: NodeStateStep) -> dict[str, Declared]:
+        """The declarations of the node's other NodeStates, by step: a path that moves between two of them is handed over."""
+        return {
+            other.name: Declared.of(other.state, [file.path for file in other.issued])
+            for other in self.of_node(step.node)
+            if other is not step
+        }
 
     def edges(self) -> Iterator[tuple[Step, Step, str]]:
         """Every ordering edge: the waiting step, the step that it waits for, and the reason."""

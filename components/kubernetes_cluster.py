@@ -75,7 +75,7 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
             return pulumi.Output.secret(pems.apply(lambda pems: kubeconfig.embedded(cluster, host, user, *pems)))
 
         api = cluster.kubernetes
-        steps = Steps(self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
+        steps = Steps(planned, self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
         first = [step for step in planned.steps if isinstance(step, CommandStep) and step.first_contact]
         for contact in first:
             steps.register(contact)

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from components.machine import Machine
-from nodestate import File, NodeState, NodeStateInputs, Secret, map_leaves, to_wire
+from nodestate import Declared, File, NodeState, NodeStateInputs, Secret, map_leaves, to_wire
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,13 @@ class IssuedText:
 
 @dataclass(frozen=True)
 class NodeStateArgs:
-    """`state` is the rendered state. `issued_files`, by absolute path, are added to its files."""
+    """`state` is the rendered state. `issued_files`, by absolute path, are added to its files. `declared_elsewhere` is
+    what the other NodeStates of the machine declare, by name."""
 
     machine: Machine
     state: NodeState
     issued_files: Mapping[str, IssuedText] = field(default_factory=dict)
+    declared_elsewhere: Mapping[str, Declared] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class _Inputs:
     node: str
     machine_id: pulumi.Input[str] | None
     connection: Mapping[str, Any]
+    declared_elsewhere: Mapping[str, Declared]
 
 
 class NodeStateResource(pulumi.CustomResource):
@@ -50,7 +53,7 @@ class NodeStateResource(pulumi.CustomResource):
 
     def __init__(self, name: str, args: NodeStateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         machine = args.machine
-        node = _Inputs(machine.name, machine.machine_id, machine.connection.record())
+        node = _Inputs(machine.name, machine.machine_id, machine.connection.record(), args.declared_elsewhere)
         inputs = to_wire(args.state) | to_wire(node, NodeStateInputs)
         inputs["files"] |= {path: to_wire(file, File) for path, file in args.issued_files.items()}
         super().__init__("plumbline:index:NodeState", name, {**map_leaves(inputs, _output), "revision": None}, opts)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_command as command
 
+from cluster.plan import ClusterPlan
 from cluster.step import CommandStep, NodeStateStep, Step
 from components import former
 from components.issued import IssuedTexts
@@ -26,12 +27,14 @@ class Steps:
 
     def __init__(
         self,
+        planned: ClusterPlan,
         cluster: pulumi.Resource,
         name: str,
         nodes: Mapping[str, Node],
         issued: IssuedTexts,
         admin_kubeconfig: pulumi.Output[str],
     ) -> None:
+        self._planned = planned
         self._cluster, self._name, self._nodes = cluster, name, nodes
         self._issued, self._admin = issued, admin_kubeconfig
         self.states: dict[str, NodeStateResource] = {}
@@ -57,7 +60,8 @@ class Steps:
         options = pulumi.ResourceOptions(
             parent=node, depends_on=[*after, *self._before_writing], deleted_with=node.machine.resource
         )
-        return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued), options)
+        elsewhere = self._planned.declared_elsewhere(step)
+        return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued, elsewhere), options)
 
     def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         machine: Machine = self._nodes[step.node].machine

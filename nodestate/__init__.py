@@ -8,6 +8,7 @@ from nodestate.revision import revision
 from nodestate.schema import (
     Action,
     Connection,
+    Declared,
     Directory,
     Download,
     File,
@@ -29,6 +30,7 @@ __all__ = [
     "UNKNOWN",
     "Action",
     "Connection",
+    "Declared",
     "Directory",
     "Download",
     "File",

@@ -5,7 +5,7 @@ The wire form (wire.py), the checks (checks.py) and docs/reference/nodestate.md 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
@@ -269,6 +269,26 @@ class NodeState:
 
 
 @dataclass(frozen=True)
+class Declared:
+    """The names of all that one component of a node declares."""
+
+    files: Annotated[tuple[str, ...], Key("Paths of whole files.", PATH)] = ()
+    blocks: Annotated[tuple[str, ...], Key("Paths of files of which it manages a block.", PATH)] = ()
+    directories: Annotated[tuple[str, ...], Key("Paths of directories.", PATH)] = ()
+    units: Annotated[tuple[str, ...], Key("Units.", UNIT)] = ()
+
+    @classmethod
+    def of(cls, state: NodeState, issued: Collection[str] = ()) -> Declared:
+        """The names in a state. `issued` are files that are added to it."""
+        return cls(
+            files=(*(path for path, file in state.files.items() if not file.block), *issued),
+            blocks=tuple(path for path, file in state.files.items() if file.block),
+            directories=tuple(state.directories),
+            units=tuple(state.units),
+        )
+
+
+@dataclass(frozen=True)
 class Connection:
     """How a node is reached by SSH."""
 
@@ -293,3 +313,11 @@ class NodeStateInputs(NodeState):
             MACHINE_ID,
         ),
     ] = None
+    declared_elsewhere: Annotated[
+        Mapping[str, Declared],
+        Key(
+            "What the node's other components declare, by the name of their resource. A path or unit of theirs that this "
+            "component had before, as the same kind of thing, is left to them: it is neither removed nor stopped. It is not "
+            "stored, and a change of it is no change."
+        ),
+    ] = field(default_factory=dict)

@@ -64,7 +64,7 @@ async def delete(session: SshSession, state: Observed, component: str, log: Log)
     begun = await session.run("begin", scripts.owners_script(component, items), hiding=[state])
     if begun.status != 0:
         return Outcome(Status.UNDONE, error=f"{session.name}: nothing was removed: {begun.failure}")
-    handed = scripts.handed(begun.report)
+    handed = {**state.handed_over, **scripts.handed(begun.report)}
     for item, other in sorted(handed.items()):
         await log(f"{session.name}: {item} is left alone: {other} has it now")
     try:

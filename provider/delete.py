@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from nodestate import NodeStateInputs
+from nodestate import Declared, NodeStateInputs
 from provider.apply import delete
 from provider.engine import Engine
 from provider.errors import HostKeyMismatch, NodeError, Unreachable
+from provider.handover import leaving_to
 from provider.observed import Observed, ObservedUnit
 from provider.rollout import Disruption, Rollouts
 
 
 async def delete_state(
-    engine: Engine, rollouts: Rollouts, urn: str, change: Disruption, state: Observed, asked: NodeStateInputs
+    engine: Engine,
+    rollouts: Rollouts,
+    urn: str,
+    change: Disruption,
+    state: Observed,
+    asked: NodeStateInputs,
+    kept: Mapping[str, Declared],
 ) -> None:
-    """Removes what `state`, or the inputs that were `asked` for, put on the node, in the slot of its rollout group.
+    """Removes what `state`, or the inputs that were `asked` for, put on the node, in the slot of its rollout group; what
+    other components declare is `kept`.
 
     The pre-delete hooks run first and decide whether a member may leave. Raises NodeError; a machine with another host key is
     not ours any more: a warning.
     """
-    whole = _united(state, asked)
+    whole = leaving_to(_united(state, asked), kept)
     try:
         async with rollouts.leaving(change):
             (await delete(change.session, whole, change.component, change.log)).expect_done()

@@ -66,6 +66,15 @@ async def dial(name: str, target: Connection, dials: asyncio.Semaphore) -> async
     raise AssertionError("the last try returns or raises")
 
 
+async def accepts(target: Connection, seconds: float) -> bool:
+    """Whether the port accepts a TCP connection within so many seconds."""
+    try:
+        (await asyncio.wait_for(_tcp(target.host, target.port), seconds)).close()
+    except OSError:
+        return False
+    return True
+
+
 def reason(error: BaseException) -> str:
     """The failure of a connection in a few words."""
     if isinstance(error, TimeoutError):

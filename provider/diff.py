@@ -19,6 +19,9 @@ from provider.plan import Plan
 CONTENTS = ("files", "directories", "units", "probes")
 """Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""
 
+NEVER_STORED = ("declared_elsewhere",)
+"""Fields that tell of the rest of the program: Check takes them away."""
+
 FAULTS = {
     field.name: field.wire
     for field in fields_of(ObservedUnit)
@@ -53,6 +56,8 @@ def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any
     """The keys of the inputs that differ, or may, apart from the members of CONTENTS."""
     found: dict[str, Kind] = {}
     for field in fields_of(NodeStateInputs):
+        if field.name in NEVER_STORED:
+            continue
         if field.name in CONTENTS:
             differs = is_unknown(inputs.get(field.wire))
         else:

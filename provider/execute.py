@@ -12,7 +12,6 @@ from nodestate.wire import partly_unknown
 from provider import changes, rollout, views
 from provider.apply import apply
 from provider.calls import CALL
-from provider.changes import UnitStep
 from provider.diff import without_unknown_sections
 from provider.engine import Engine, Log
 from provider.errors import NodeError, Unreachable
@@ -21,6 +20,7 @@ from provider.observe import Request
 from provider.observed import Installed, Observed
 from provider.outcome import Confirm, Status
 from provider.plan import Plan, disruptive, make_plan, repairs, revives, unannounced
+from provider.replacement import replacement_plan, same_machine
 from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshSession
 from provider.steps import setting_lines
@@ -29,8 +29,6 @@ from provider.text_diff import hidden_changes
 SETTLE_SECONDS = 10.0
 """How long a node gets to return to what was announced: a unit that another component of it has just restarted is not ready
 at once."""
-
-REPLACED = "the node becomes another machine"
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,14 @@ class Execution:
 
     async def announce(self, change: Change) -> None:
         """Shows the plan: lines, resource views, warnings. Raises NodeError if the rollout group's checks would refuse it."""
+        checked = change.base is not None and change.replaced is None  # Check has shown the warnings
+        if change.base is None and change.old is None:
+            change = replace(change, base=await self._glance(change))
         wanted = without_unknown_sections(change.basis, change.wanted, change.inputs)
-        plan = make_plan(change.basis, wanted)
         if change.replaced is not None:
-            plan = _replacing(plan, change.replaced)
+            plan = replacement_plan(change.replaced, change.base, wanted, change.wanted.declared_elsewhere)
+        else:
+            plan = make_plan(change.basis, wanted)
         order = await self._rollouts.order(wanted, change.component) if disruptive(plan) else None
         slot = rollout.forecast(wanted, plan, order)
         existing = [
@@ -94,15 +96,26 @@ class Execution:
             f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
         ]
         marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
-        for line in (*existing, *marks, *settings, *steps, *([slot] if slot else []), *shown):
+        handed = [f"{wanted.node}: {item} is handed over to {other}" for item, other in sorted(plan.handed.items())]
+        for line in (*existing, *marks, *settings, *steps, *handed, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
-        for line in plan.warnings if change.base is None else ():  # else Check has shown them
+        for line in () if checked else plan.warnings:
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
-        # A creation on a machine of which nothing is known shows its inputs; each of its files is one.
-        if change.basis.files or change.basis.units or change.replaced is not None:
-            await views.publish(CALL.get(), views.rows(wanted.node, plan, order))
+        if _has_rows(change, plan):
+            adopted = change.component if change.old is None and plan.empty else None
+            await views.publish(CALL.get(), views.rows(wanted.node, plan, order, adopted))
         _refuse(wanted.node, plan)
         await self._preview_check(change, wanted, plan)
+
+    async def _glance(self, change: Change) -> Observed | None:
+        """The observation for a creation of which Check has read nothing. None if the machine is not known yet."""
+        if partly_unknown((change.inputs.get("connection"), change.inputs.get("machineId"))):
+            return None
+        former = change.replaced
+        if former is not None:
+            # The deletion removes its files from this machine, and nothing from another one.
+            former = replace(former, machine=None) if same_machine(former, change.wanted) else None
+        return await self._observations.glance(change.session, replace(change.request, former=former))
 
     async def _preview_check(self, change: Change, wanted: NodeStateInputs, plan: Plan) -> None:
         if partly_unknown(change.inputs.get("connection")):
@@ -217,12 +230,10 @@ def _refuse(node: str, plan: Plan) -> None:
         raise NodeError(f"{node}: {'; '.join(plan.refused)}")
 
 
-def _replacing(plan: Plan, former: Observed) -> Plan:
-    """The plan of a creation that replaces `former`: its units stop, and start on the new machine."""
-    ran = {name for name, unit in former.units.items() if unit.active}
-    steps = [
-        replace(step, action=changes.RESTART, because=REPLACED) if step.unit in ran else step for step in plan.steps
-    ]
-    kept = {step.unit for step in steps}
-    steps += [UnitStep(unit, changes.STOP, REPLACED) for unit in sorted(ran - kept)]
-    return replace(plan, steps=tuple(steps))
+def _has_rows(change: Change, plan: Plan) -> bool:
+    """A creation on a node that has nothing of it yet shows its inputs: each of its files and units is new."""
+    if change.old is not None or change.replaced is not None:
+        return True
+    found = change.basis
+    there = found.files or found.directories or found.units
+    return bool(there) or any(step.unit not in change.wanted.units for step in plan.steps)

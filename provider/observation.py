@@ -8,6 +8,7 @@ from typing import Any
 
 from nodestate import Directory, File, Foreign, NodeStateInputs, Probe, Secret, Text, Unit
 from nodestate.secret import known_text, sha256
+from provider.handover import names
 from provider.observed import Installed, JournalEntry, Observed, ObservedDirectory, ObservedFile, ObservedUnit
 from provider.remote.paths import ExpectedFile, FoundPath, decoded
 from provider.remote.report import Questions, Report
@@ -109,7 +110,8 @@ def observed_state(
         for item in items
     }
     ours = wanted.files.keys() | wanted.directories.keys() | wanted.units.keys()
-    all_declared = {*declared, *request.paths, *others, *report.owners.get(request.component, ())}
+    marked = report.owners.get(request.component, ())
+    all_declared = {*declared, *request.paths, *others, *marked, *names(wanted.declared_elsewhere)}
     entries = tuple(report.journal[request.component])
     left = dict(_left_paths(entries, request.paths, report))
     files: dict[str, ObservedFile] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from nodestate import NodeStateInputs, Secret
 from provider.engine import Engine
-from provider.errors import Unreachable
+from provider.errors import NodeError, Unreachable
 from provider.observe import NodeReader, Request
 from provider.observed import Observed
 from provider.ssh import SshSession
@@ -14,6 +14,9 @@ from provider.ssh import SshSession
 UNREACHABLE_NODES = 2
 """If so many nodes are silent and none has answered, this run has no way to the nodes: no more of them are asked. A preview in
 a pull request may run there."""
+
+GLANCE_SECONDS = 2.0
+"""How long a machine that may not exist yet gets to accept a connection: a preview does not wait for it as for one that does."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Observations:
         seen = self._seen.get(request.component)
         if seen is not None and covers(seen.wanted, request.wanted):
             return seen.found
-        if session in self._silent or (len(self._silent) >= UNREACHABLE_NODES and not self._answered):
+        if self._gives_up(session):
             return None
         if seen is not None:
             request = replace(request, installed=seen.found.installed or request.installed, former=seen.found)
@@ -59,6 +62,21 @@ class Observations:
         except Unreachable as error:
             await self._engine.warn(urn, f"{error}: the plan follows its last known state")
             return None
+
+    async def glance(self, session: SshSession, request: Request) -> Observed | None:
+        """The observation of a node that may not exist yet. None, without a warning and soon, if it does not answer."""
+        if self._gives_up(session):
+            return None
+        if not await session.answers(GLANCE_SECONDS):
+            self._silent.add(session)
+            return None
+        try:
+            return await self.read(session, request)
+        except NodeError:
+            return None  # the update tells why
+
+    def _gives_up(self, session: SshSession) -> bool:
+        return session in self._silent or (len(self._silent) >= UNREACHABLE_NODES and not self._answered)
 
     def last(self, component: str) -> Observed | None:
         """The observation of this run, if there is one."""

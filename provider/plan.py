@@ -23,6 +23,7 @@ from provider.changes import (
     UnitStep,
 )
 from provider.foreign import aside, named
+from provider.handover import without_handed_over
 from provider.observed import Observed, ObservedDirectory, ObservedFile
 from provider.steps import setting_causes, unit_settings, unit_steps
 
@@ -45,7 +46,8 @@ class Plan:
 
     `settings` are verbs by unit: unmask, enable, disable, reenable, daemon-reload; their causes are beside them. `aside` are
     foreign paths to move aside. `probes` are the facts that differ; their units are among the steps. `tidy`: a broken run left a journal to finish.
-    `warnings` are shown and change nothing, so a plan of warnings alone is empty. With `refused`, nothing may be applied.
+    `warnings` are shown and change nothing, so a plan of warnings alone is empty; so are paths and units `handed` over to
+    another component. With `refused`, nothing may be applied.
     """
 
     files: tuple[FileChange, ...] = ()
@@ -58,6 +60,7 @@ class Plan:
     aside: tuple[Aside, ...] = ()
     warnings: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    handed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -68,6 +71,7 @@ class Plan:
 
 def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
     """The plan that turns `found`, as observed, into `wanted`. The order of files and units in either never matters."""
+    found = without_handed_over(found, wanted)
     left = {one.subject for one in found.journal if one.act in ("absent", "made", "noblock")}
     files = _changes(found.files, wanted.files, left)
     directories = _changes(found.directories, wanted.directories, left)
@@ -85,6 +89,7 @@ def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
         aside=moved,
         warnings=(*found.notes, *named(found, wanted), *_kept(found, wanted)),
         refused=tuple(_refused(found, wanted)),
+        handed=found.handed_over,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pulumi.provider.experimental import provider as api
@@ -19,6 +20,7 @@ from provider.digest import observed_input
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone, Unreachable
 from provider.execute import Change, Execution, Incomplete
+from provider.handover import Declarations
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
@@ -31,6 +33,9 @@ NODE_STATE = "plumbline:index:NodeState"
 
 OBSERVED = "observed"
 """The input that Check adds (digest.py): a saved plan holds it and compares it, nothing else does."""
+
+ELSEWHERE = "declaredElsewhere"
+"""The input that Check takes away and keeps for this run (handover.py): it tells of the program, not of the node."""
 
 
 class NodeStateProvider(api.Provider):
@@ -45,6 +50,9 @@ class NodeStateProvider(api.Provider):
         self._execution = Execution(engine, self._observations, self._rollouts)
         self._bases: dict[str, Observed] = {}
         self._replaced: dict[str, Observed] = {}
+        self._declarations = Declarations()
+        self._read: set[SshSession] = set()
+        """Nodes of which the stack has a resource already, and which answered in this run."""
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
@@ -72,7 +80,8 @@ class NodeStateProvider(api.Provider):
         for line in plan.warnings if plan is not None else ():
             await self._engine.warn(request.urn, f"{node}{line}")
         digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
-        news = dict(request.new_inputs)
+        self._declarations.note(component, wanted)
+        news = {key: value for key, value in request.new_inputs.items() if key != ELSEWHERE}
         if digests:
             news[OBSERVED] = sent(digests)
         return api.CheckResponse(news, failures)
@@ -83,12 +92,14 @@ class NodeStateProvider(api.Provider):
         """This run's observation, by which the change is announced. None for a node that cannot be read now."""
         if partly_unknown(inputs.get("connection")) or partly_unknown(inputs.get("machineId")):
             return None
-        if old is None and wanted.machine_id is not None:
-            return None  # a machine of this program: it is read when its resource is created, many at once
-        component = _component(urn)
-        found = await self._observations.once(self._session(wanted, old), Request(wanted, component, {}, old), urn)
+        component, session = _component(urn), self._session(wanted, old)
+        if old is None and wanted.machine_id is not None and session not in self._read:
+            return None  # perhaps a new machine: it is read when its resource is previewed or created, many at once
+        found = await self._observations.once(session, Request(wanted, component, {}, old), urn)
         if found is not None:
             self._bases[component] = found
+            if old is not None:
+                self._read.add(session)
         return found
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
@@ -146,14 +157,14 @@ class NodeStateProvider(api.Provider):
             )
         wanted = from_wire(NodeStateInputs, received(request.inputs))
         stored = from_wire(Observed, received(request.properties))
+        session = self._session(wanted, stored)
         try:
-            found = await self._observations.read(
-                self._session(wanted, stored), Request(wanted, _component(request.urn), stored.installed)
-            )
+            found = await self._observations.read(session, Request(wanted, _component(request.urn), stored.installed))
         except Unreachable as error:
             # A node that does not answer is not gone: the state stays as it was.
             await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")
             return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
+        self._read.add(session)
         if stored.machine and found.machine and stored.machine != found.machine:
             await self._engine.warn(
                 request.urn,
@@ -173,12 +184,14 @@ class NodeStateProvider(api.Provider):
         asked = from_wire(NodeStateInputs, received(CALL.get().old_inputs or request.properties))
         session, component = self._session(state, asked), _component(request.urn)
         disruption = Disruption(session, component, state, self._engine.logger(request.urn))
-        await delete_state(self._engine, self._rollouts, request.urn, disruption, state, asked)
+        kept = self._declarations.kept(state.node, component)
+        await delete_state(self._engine, self._rollouts, request.urn, disruption, state, asked, kept)
 
     def _change(
         self, urn: str, inputs: Mapping[str, Any], old: Observed | None = None, replaced: Observed | None = None
     ) -> Change:
         wanted, component = from_wire(NodeStateInputs, inputs), _component(urn)
+        wanted = replace(wanted, declared_elsewhere=self._declarations.elsewhere(component))
         return Change(
             urn,
             component,

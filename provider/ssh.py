@@ -17,7 +17,7 @@ from functools import cached_property
 import asyncssh
 
 from nodestate import Connection, NodeState
-from provider.dial import dial, reason
+from provider.dial import accepts, dial, reason
 from provider.errors import NodeError, TimedOut, Unreachable
 from provider.remote.shell import begun, end_script, started
 from provider.scrub import Filtered, Scrubber, Unfiltered, ending
@@ -160,6 +160,12 @@ class SshSession:
     async def reach(self) -> None:
         """Connects, if it is not connected. Raises Unreachable."""
         await self._connect()
+
+    async def answers(self, seconds: float) -> bool:
+        """Whether it is connected, or its port accepts a connection within so many seconds. Nothing is tried twice."""
+        if self._open is not None and not self._open.is_closed():
+            return True
+        return await accepts(self._connection, seconds)
 
     async def tunnel(self, host: str, port: int) -> asyncssh.SSHListener:
         """A local listener, forwarded to host:port as the node sees it. The caller closes it."""

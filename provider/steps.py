@@ -123,7 +123,8 @@ def unit_steps(
     """One step per unit, sorted by unit. A unit that leaves has no step but its stop."""
     steps: dict[str, UnitStep] = {}
     ending = leaving(found, wanted)
-    skipped = {*ending, *found.handed_over}
+    # A unit that another component has taken over still follows the files of this one, if the program says so.
+    skipped = {*ending, *(found.handed_over.keys() - {one.unit for one in wanted.reactions})}
     candidates = [
         *_reactions(found, wanted, files),
         *_left(found, wanted),

@@ -37,7 +37,8 @@ ACTIONS = {changes.SELF_RELOAD: "reread"}
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its type (File, Directory, UnitStep, UnitSetting, Probe, Foreign), its name, and facts about the change.
+    """One row: its type (File, Directory, UnitStep, UnitSetting, Probe, Foreign, Ownership), its name, and facts about the
+    change.
 
     Facts hold paths, names and causes, never the content of a file. `operation` is create, update or delete.
     """
@@ -48,9 +49,16 @@ class Row:
     facts: Mapping[str, str]
 
 
-def rows(node: str, plan: Plan, order: str | None) -> list[Row]:
-    """The rows of a plan, none if it is empty. `order` is the node's slot in its rollout group, such as "2 of 3"."""
-    return [Row(kind, f"{node}:{name}", operation, facts) for kind, name, operation, facts in _rows(plan, order)]
+def rows(node: str, plan: Plan, order: str | None, adopted: str | None = None) -> list[Row]:
+    """The rows of a plan, none if it is empty. `order` is the node's slot in its rollout group, such as "2 of 3".
+
+    `adopted` is a component that is created although all of it exists on the node: only its owner marks are written.
+    """
+    shown = [Row(kind, f"{node}:{name}", operation, facts) for kind, name, operation, facts in _rows(plan, order)]
+    if adopted is not None:
+        facts = {"change": "owner marks", "because": "all of it exists"}
+        shown.append(Row("Ownership", f"{node}:{adopted}", "update", facts))
+    return shown
 
 
 def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[str, str]]]:
@@ -60,6 +68,8 @@ def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[s
             yield kind, change.path, _operation(change), _given(facts)
     for one in plan.aside:
         yield "Foreign", one.path, "delete", _given({"change": "moved aside", "unit": one.unit or ""})
+    for item, other in plan.handed.items():
+        yield "Ownership", item, "update", {"change": "handed over", "to": other}
     for unit, verbs in plan.settings.items():
         yield (
             "UnitSetting",

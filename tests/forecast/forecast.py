@@ -47,7 +47,8 @@ class Forecast:
 
 
 def read(events: list[EngineEvent]) -> dict[str, Forecast]:
-    """The forecast by node. A resource with rows is described by its rows alone; so is everything that is not deleted."""
+    """The forecast by node. A resource with rows is described by its rows alone: those of a replacement tell what the
+    deletion before it does, too."""
     found: dict[str, Forecast] = defaultdict(Forecast)
     steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
     described: set[str] = set()
@@ -57,7 +58,7 @@ def read(events: list[EngineEvent]) -> dict[str, Forecast]:
             _row(found, metadata)
     kept = _kept(steps)
     for metadata in steps:
-        if metadata.type == NODE_STATE and (metadata.urn not in described or _op(metadata) in DELETES):
+        if metadata.type == NODE_STATE and metadata.urn not in described:
             _resource(found, metadata, kept)
     return found
 

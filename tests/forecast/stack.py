@@ -14,6 +14,7 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent
 
 import toolchain
+from tests.declared import declared_elsewhere
 from tests.forecast.forecast import Forecast, read
 from tests.forecast.hosts import ROOT, Hosts
 from tests.forecast.world import World
@@ -111,10 +112,12 @@ class Stack:
             connection: dict[str, Any] = {**self.hosts.connection(world.node)}
             connection["privateKey"] = pulumi.Output.secret(self.hosts.private_key)
             before: pulumi.Resource | None = None
+            named = {world.resource(component): one for component, one in world.components.items()}
             for component in ORDER:
                 if component not in world.components:
                     continue
                 inputs = {"node": world.node, "connection": connection, "revision": None, **world.components[component]}
+                inputs["declaredElsewhere"] = declared_elsewhere(named, world.resource(component))
                 inputs["files"] = {path: _marked(path, file) for path, file in inputs["files"].items()}
                 before = pulumi.CustomResource(
                     "plumbline:index:NodeState",

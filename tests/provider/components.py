@@ -10,6 +10,7 @@ from typing import Any
 
 import pulumi
 
+from tests.declared import declared_elsewhere
 from tests.provider.conftest import Bench, Reached
 from tests.provider.container import relay
 
@@ -43,6 +44,7 @@ class Components(Bench):
                     "readiness": [],
                     "revision": None,
                     **self.components[name],
+                    "declaredElsewhere": declared_elsewhere(self.components, name),
                 },
                 pulumi.ResourceOptions(depends_on=before),
             )

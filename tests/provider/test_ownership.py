@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,36 @@ def test_path_that_moves_to_the_component_before_stays(stack: Components, system
     del stack.components["b"]
     stack.up()
     assert systemd.run("ls /etc/proof") == "moved.conf\n"
+
+
+@pytest.mark.parametrize("order", [{"b": "a"}, {"a": "b"}], ids=["former-owner-first", "new-owner-first"])
+def test_unit_and_path_that_move_are_left_alone_whatever_the_order(
+    stack: Components, systemd: Container, order: dict[str, str]
+) -> None:
+    """The former owner knows from the program that another component declares them now."""
+    kept = {"/etc/proof/kept.conf": {"content": "kept\n", **OWNED}}
+    content: dict[str, Any] = {
+        "files": {OTHER_FILE: {"content": SLEEPER, **OWNED}} | MOVED,
+        "units": {OTHER: {"enabled": True, "active": True}},
+        "reactions": [{"unit": OTHER, "action": "restart", "files": [OTHER_FILE]}],
+    }
+    stack.after = order
+    stack.components = {"a": {**content, "files": content["files"] | kept}, "b": {}}
+    stack.up()
+    assert stack.up(refresh=True) == {"same": 3}
+    before = systemd.started(OTHER), systemd.run(f"stat -c %i {OTHER_FILE} {' '.join(MOVED)}")
+    stack.components = {"a": {"files": kept}, "b": content}
+    preview = stack.preview()
+    for item in (OTHER, OTHER_FILE, *MOVED):
+        assert f"n1: {item} is handed over to b" in preview
+    assert "will stop" not in preview
+    stack.up()
+    assert (systemd.started(OTHER), systemd.run(f"stat -c %i {OTHER_FILE} {' '.join(MOVED)}")) == before
+    assert stack.up(refresh=True) == {"same": 3}
+    assert "declaredElsewhere" not in stack.state()
+    del stack.components["b"]
+    stack.up()
+    assert systemd.run("ls /etc/proof") == "kept.conf\n"
 
 
 def test_renamed_component_keeps_its_files_and_its_unit(stack: Components, systemd: Container) -> None:

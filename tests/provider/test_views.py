@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import time
 from typing import Any
 
 from pulumi import automation
@@ -73,6 +74,75 @@ def test_preview_of_a_file_in_another_state_has_its_row(bench: Bench) -> None:
     assert rows(bench) == {}
 
 
+def test_preview_of_a_host_installed_again_has_all_rows(bench: Bench, sshd: server.Sshd) -> None:
+    """Another host key, and nothing on it: nothing is replaced, and each file is new."""
+    bench.text("a.conf", "one\n")
+    bench.up()
+    for path in (sshd.folder / "host", sshd.folder / "host.pub", bench.file("a.conf")):
+        path.unlink()
+    bench.target.rmdir()
+    sshd.stop()
+    started = server.start(sshd.folder)
+    sshd.process, sshd.port = started.process, started.port
+    bench.connections = {"n1": sshd.connection()}
+    found = rows(bench)
+    assert {name: one["op"] for name, one in found.items()} == {
+        f"n1:{bench.target}": "create",
+        f"n1:{bench.file('a.conf')}": "create",
+    }
+
+
+def test_creation_on_a_node_that_has_all_of_it_shows_no_file(bench: Bench) -> None:
+    """Its state was lost; then it is renamed as well, with another text."""
+    bench.text("a.conf", "one\n")
+    bench.text("b.conf", "one\n")
+    bench.up()
+    lose(bench)
+    adopted = {"type": "plumbline:index:Ownership", "op": "update", "change": "owner marks"}
+    assert rows(bench) == {"n1:n1-proof": {**adopted, "because": "all of it exists"}}
+    bench.text("a.conf", "two\n")
+    assert {name: one["change"] for name, one in rows(bench).items()} == {f"n1:{bench.file('a.conf')}": "content"}
+    bench.file("b.conf").write_text("by hand\n")
+    before = bench.file("a.conf").stat().st_ino, bench.file("b.conf").stat().st_ino
+    bench.text("a.conf", "one\n")
+    bench.up()
+    assert bench.file("a.conf").stat().st_ino == before[0]
+    assert bench.file("b.conf").stat().st_ino != before[1]
+
+
+def test_preview_of_a_machine_that_does_not_answer_is_soon_done(bench: Bench) -> None:
+    """It is known already, and does not exist yet: neither a failure nor a wait. TEST-NET-1 swallows or refuses."""
+    bench.text("a.conf", "one\n")
+    bench.connections["n1"]["host"] = "192.0.2.1"
+    begun = time.monotonic()
+    assert rows(bench) == {}
+    assert time.monotonic() - begun < 12
+    assert "192.0.2.1" not in "\n".join(bench.printed)
+
+
+def test_replacement_on_the_same_machine_shows_what_is_written(bench: Bench) -> None:
+    for name in "abc":
+        bench.text(f"{name}.conf", "one\n")
+    bench.up()
+    bench.file("b.conf").unlink()
+    del bench.files[str(bench.file("c.conf"))]
+    bench.extra["machineId"] = "machine-2"
+    found = {name.rpartition("/")[2]: one for name, one in rows(bench).items()}
+    assert {name: one["op"] for name, one in found.items()} == {
+        "a.conf": "update",
+        "b.conf": "create",
+        "c.conf": "delete",
+    }
+
+
+def lose(bench: Bench) -> None:
+    """The state of before, without the resource: as from a backup that is too old."""
+    exported = bench.stack.export_stack()
+    deployment = exported.deployment or {}
+    kept = [one for one in deployment.get("resources", []) if one["type"] != "plumbline:index:NodeState"]
+    bench.stack.import_stack(automation.Deployment(exported.version, {**deployment, "resources": kept}))
+
+
 class Sequence:
     """Random changes of one stack, each followed by an operation of a real engine."""
 
@@ -112,17 +182,10 @@ class Sequence:
                 case "destroy":
                     bench.stack.destroy(**more)
                 case "lose":
-                    self._lose()
+                    lose(bench)
         except automation.CommandError as error:
             bench.printed.append(str(error))
             assert "the node changed since the plan was made" in str(error), (self.done, str(error))
-
-    def _lose(self) -> None:
-        """The state of before, without the resource: as from a backup that is too old."""
-        exported = self.bench.stack.export_stack()
-        deployment = exported.deployment or {}
-        kept = [one for one in deployment.get("resources", []) if one["type"] != "plumbline:index:NodeState"]
-        self.bench.stack.import_stack(automation.Deployment(exported.version, {**deployment, "resources": kept}))
 
 
 def test_engine_survives_random_sequences(bench: Bench, sshd: server.Sshd) -> None:

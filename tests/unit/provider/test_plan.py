@@ -39,10 +39,11 @@ def test_plan_names_changes_steps_and_causes(case: dict[str, Any]) -> None:
     assert [" ".join(filter(None, (one.path, one.unit))) for one in plan.aside] == case.get("aside", [])
     assert list(plan.warnings) == case.get("warnings", [])
     assert list(plan.refused) == case.get("refused", [])
+    assert dict(plan.handed) == case.get("handed", {})
     assert plan.setting_causes.keys() == plan.settings.keys()
     if "causes" in case:
         assert [f"{unit}: {cause}" for unit, cause in plan.setting_causes.items()] == case["causes"]
-    assert plan.empty is not bool(case.keys() - {"case", "old", "new", "warnings"})
+    assert plan.empty is not bool(case.keys() - {"case", "old", "new", "warnings", "handed"})
 
 
 @pytest.mark.parametrize("case", [one for one in CASES if not partly_unknown(one.values[0])])
