@@ -14,7 +14,7 @@ from cluster.config.model import Cluster, Libvirt
 from cluster.node import kubeconfig
 from cluster.pki.leaves import ADMIN, BOOTSTRAP
 from cluster.plan import plan
-from cluster.step import CA, CommandStep
+from cluster.step import CA, CommandStep, NodeStateStep
 from components import former
 from components.certificate import issue
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
@@ -75,7 +75,9 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
             return pulumi.Output.secret(pems.apply(lambda pems: kubeconfig.embedded(cluster, host, user, *pems)))
 
         api = cluster.kubernetes
-        steps = Steps(self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
+        states = [step for step in planned.steps if isinstance(step, NodeStateStep)]
+        components = {node: tuple(sorted(one.name for one in states if one.node == node)) for node in nodes}
+        steps = Steps(self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint), components)
         first = [step for step in planned.steps if isinstance(step, CommandStep) and step.first_contact]
         for contact in first:
             steps.register(contact)

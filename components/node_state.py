@@ -24,11 +24,13 @@ class IssuedText:
 
 @dataclass(frozen=True)
 class NodeStateArgs:
-    """`state` is the rendered state. `issued_files`, by absolute path, are added to its files."""
+    """`state` is the rendered state. `issued_files`, by absolute path, are added to its files. `components` are the names of
+    all NodeStates of the node."""
 
     machine: Machine
     state: NodeState
     issued_files: Mapping[str, IssuedText] = field(default_factory=dict)
+    components: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class _Inputs:
     node: str
     machine_id: pulumi.Input[str] | None
     connection: Mapping[str, Any]
+    components: tuple[str, ...]
 
 
 class NodeStateResource(pulumi.CustomResource):
@@ -50,7 +53,7 @@ class NodeStateResource(pulumi.CustomResource):
 
     def __init__(self, name: str, args: NodeStateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         machine = args.machine
-        node = _Inputs(machine.name, machine.machine_id, machine.connection.record())
+        node = _Inputs(machine.name, machine.machine_id, machine.connection.record(), args.components)
         inputs = to_wire(args.state) | to_wire(node, NodeStateInputs)
         inputs["files"] |= {path: to_wire(file, File) for path, file in args.issued_files.items()}
         super().__init__("plumbline:index:NodeState", name, {**map_leaves(inputs, _output), "revision": None}, opts)

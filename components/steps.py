@@ -21,7 +21,8 @@ FIRST_CONTACT_DIALS = 120
 class Steps:
     """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far, by step name.
 
-    Steps of a node are children of its Node component, the others of `cluster`.
+    Steps of a node are children of its Node component, the others of `cluster`. `components` are the names of each node's
+    NodeStates.
     """
 
     def __init__(
@@ -31,9 +32,10 @@ class Steps:
         nodes: Mapping[str, Node],
         issued: IssuedTexts,
         admin_kubeconfig: pulumi.Output[str],
+        components: Mapping[str, tuple[str, ...]],
     ) -> None:
         self._cluster, self._name, self._nodes = cluster, name, nodes
-        self._issued, self._admin = issued, admin_kubeconfig
+        self._issued, self._admin, self._components = issued, admin_kubeconfig, components
         self.states: dict[str, NodeStateResource] = {}
         self.commands: dict[str, command.remote.Command] = {}
         self._registered: dict[str, pulumi.Resource] = {}
@@ -57,7 +59,9 @@ class Steps:
         options = pulumi.ResourceOptions(
             parent=node, depends_on=[*after, *self._before_writing], deleted_with=node.machine.resource
         )
-        return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued), options)
+        return NodeStateResource(
+            step.name, NodeStateArgs(node.machine, step.state, issued, self._components[step.node]), options
+        )
 
     def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         machine: Machine = self._nodes[step.node].machine

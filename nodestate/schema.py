@@ -293,3 +293,11 @@ class NodeStateInputs(NodeState):
             MACHINE_ID,
         ),
     ] = None
+    components: Annotated[
+        tuple[str, ...],
+        Key(
+            "Names of all NodeStates that the program declares for this node. With them, a run also removes what the "
+            "interrupted creation of another one left on the node, if the program does not declare that one any more.",
+            NAME,
+        ),
+    ] = ()

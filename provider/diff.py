@@ -19,6 +19,9 @@ from provider.plan import Plan
 CONTENTS = ("files", "directories", "units", "probes")
 """Fields that are compared by their members; a change of any other is recorded and touches nothing on the node."""
 
+UNCOMPARED = ("components",)
+"""Fields that say nothing about the node: a change of them is none."""
+
 FAULTS = {
     field.name: field.wire
     for field in fields_of(ObservedUnit)
@@ -53,6 +56,8 @@ def differing_keys(old: Observed, new: NodeStateInputs, inputs: Mapping[str, Any
     """The keys of the inputs that differ, or may, apart from the members of CONTENTS."""
     found: dict[str, Kind] = {}
     for field in fields_of(NodeStateInputs):
+        if field.name in UNCOMPARED:
+            continue
         if field.name in CONTENTS:
             differs = is_unknown(inputs.get(field.wire))
         else:
@@ -96,6 +101,8 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
             }
     if old.journal:
         found["journal"] = Kind.DELETE
+    if old.lost:
+        found["lost"] = Kind.DELETE
     if old.unmarked:
         found["unmarked"] = Kind.DELETE
     found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}

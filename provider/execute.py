@@ -9,7 +9,7 @@ from typing import Any
 
 from nodestate import NodeStateInputs
 from nodestate.wire import partly_unknown
-from provider import changes, rollout, views
+from provider import changes, lost, rollout, views
 from provider.apply import apply
 from provider.calls import CALL
 from provider.changes import UnitStep
@@ -94,7 +94,8 @@ class Execution:
             f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
         ]
         marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
-        for line in (*existing, *marks, *settings, *steps, *([slot] if slot else []), *shown):
+        gone = lost.lines(wanted.node, change.basis.lost)
+        for line in (*gone, *existing, *marks, *settings, *steps, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
         for line in plan.warnings if change.base is None else ():  # else Check has shown them
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
@@ -123,6 +124,7 @@ class Execution:
         The node is observed again, in the slot once more. A plan with anything that was not announced is refused: NodeError.
         """
         log = self._engine.logger(change.urn)
+        await lost.remove(change.session, change.basis.lost, change.wanted, log)
         async with self._rollouts.returned(Disruption(change.session, change.component, change.wanted, log)) as confirm:
             return await self._make(change, confirm, log)
 
@@ -178,6 +180,7 @@ class Execution:
             log,
             installed=_kept(change),
             confirm=None if plan.empty else confirm,
+            stack=lost.stack_note(change.urn, change.wanted),
         )
         if done.status is Status.UNKNOWN:
             raise Incomplete(done.error)

@@ -153,6 +153,7 @@ def observed_state(
         installed=request.installed,
         reactions=(*_reactions(request), *left_reactions(left, report)),
         left=tuple(sorted(left)),
+        stacks=report.stacks,
     )
 
 

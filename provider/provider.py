@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pulumi.provider.experimental import provider as api
@@ -19,6 +20,7 @@ from provider.digest import observed_input
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone, Unreachable
 from provider.execute import Change, Execution, Incomplete
+from provider.lost import LostCreations, component_name, refusal
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
@@ -45,6 +47,7 @@ class NodeStateProvider(api.Provider):
         self._execution = Execution(engine, self._observations, self._rollouts)
         self._bases: dict[str, Observed] = {}
         self._replaced: dict[str, Observed] = {}
+        self._lost = LostCreations()
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
@@ -88,21 +91,26 @@ class NodeStateProvider(api.Provider):
         component = _component(urn)
         found = await self._observations.once(self._session(wanted, old), Request(wanted, component, {}, old), urn)
         if found is not None:
-            self._bases[component] = found
+            gone, kept = self._lost.find(urn, component, wanted, found)
+            for name in kept:
+                await self._engine.warn(urn, refusal(wanted.node, name))
+            found = self._bases[component] = replace(found, lost=tuple(gone))
         return found
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         inputs = received(request.new_inputs)
         old = from_wire(Observed, received(request.old_state))
         new = without_unknown_sections(old, from_wire(NodeStateInputs, inputs), inputs)
-        old = with_facts_of_new_probes(old, new, self._bases.get(_component(request.urn)))
+        base = self._bases.get(_component(request.urn))
+        old = with_facts_of_new_probes(old, new, base)
+        old = replace(old, lost=base.lost if base is not None else ())
         plan = make_plan(old, new)
         keys = differing_keys(old, new, inputs)
         replacing = [key for key, kind in keys.items() if kind == api.PropertyDiffKind.UPDATE_REPLACE]
         if replacing:
             self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
-            changes=not plan.empty or bool(keys) or old.unmarked,
+            changes=not plan.empty or bool(keys) or old.unmarked or bool(old.lost),
             replaces=replacing,
             # The old machine is removed, or about to be: undo first what is on it.
             delete_before_replace=bool(replacing),
@@ -144,6 +152,7 @@ class NodeStateProvider(api.Provider):
             raise NodeError(
                 "a NodeState cannot be imported: declare it, and `pulumi up` adopts existing files and units"
             )
+        self._lost.stored(_component(request.urn))
         wanted = from_wire(NodeStateInputs, received(request.inputs))
         stored = from_wire(Observed, received(request.properties))
         try:
@@ -211,4 +220,4 @@ class NodeStateProvider(api.Provider):
 
 def _component(urn: str) -> str:
     """The resource's own name: unique in a stack, and safe as a file name."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in urn.rpartition("::")[2])
+    return component_name(urn.rpartition("::")[2])

@@ -14,14 +14,15 @@ report_units() {
     \( -type l -printf 'unitlink\t%p\t%l\n' \) , \( -path '*.d/*.conf' -printf 'dropin\t%p\n' \) 2>/dev/null || true
 }
 
-# report_notes: owner marks, and the files that units were started with
+# report_notes: owner marks, the stacks of components, and the files that units were started with
 report_notes() {
   set --
   for one in "$home"/owned/*; do [ ! -f "$one" ] || { set -- "$@" "$one"; printf 'marked\t%s\n' "${one##*/}"; }; done
-  for one in "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
+  for one in "$home"/stacks/* "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
   [ $# = 0 ] || awk -v OFS='\t' '
     { parts = split(FILENAME, part, "/"); name = part[parts] }
     part[parts - 1] == "owned" { print "owned", name, $0; next }
+    part[parts - 1] == "stacks" { print "stack", name, $0; next }
     FNR == 1 { print "started", name, $0; next }
     { print "startsum", name, substr($0, 1, 64), substr($0, 67) }' "$@"
 }

@@ -20,6 +20,7 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     marked COMPONENT                           a component with a list of owner marks
     owned COMPONENT ITEM                       an owner mark: a path or a unit
     whole COMPONENT PATH                       a mark that nobody asked about is of a whole file
+    stack COMPONENT STACK                      the stack that declared a component; ` hooks` follows if it has pre-delete hooks
     started UNIT INVOCATION                    the invocation of a unit that a run started
     startsum UNIT SHA256 PATH                  one of the files that this invocation started with
     journal COMPONENT ACT FIELD...             a line of the journal of a broken run
@@ -91,6 +92,7 @@ class Report:
     """By component: the paths and units that it owns."""
 
     wholes: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    stacks: dict[str, str] = field(default_factory=dict)
     invocations: dict[str, str] = field(default_factory=dict)
     started_with: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     journal: defaultdict[str, list[JournalEntry]] = field(default_factory=lambda: defaultdict(list))
@@ -132,6 +134,9 @@ class Report:
             case "whole":
                 component, path = fields
                 self.wholes[component].add(path)
+            case "stack":
+                component, text = fields
+                self.stacks[component] = text
             case "started":
                 unit, invocation = fields
                 self.invocations[unit] = invocation

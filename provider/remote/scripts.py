@@ -133,14 +133,15 @@ def stage_script(
     component: str,
     known: int | None = None,
     wholes: Sequence[str] = (),
+    stack: str = "",
 ) -> str:
     """Begins a run, makes missing directories, and puts every new file beside its target, downloads checked. Nothing is in
     its place yet. `known` are the lines of the open journal that the change was planned with; `wholes` are blocks whose file
-    was wholly the component's.
+    was wholly the component's. `stack` is noted as the one that declares it (owners.py).
 
     Prints `begun`, then what download.installed parses.
     """
-    lines = [call("begin", "-" if known is None else str(known)), *_wholes(wholes)]
+    lines = [call("begin", "-" if known is None else str(known), stack), *_wholes(wholes)]
     lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
     for path, file in files.items():
         if file.source is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from nodestate import Action, NodeStateInputs, Reaction
 from provider.changes import LEFT_BEHIND, RESTART
+from provider.lost import LostCreations
 from provider.observation import Request, observed_state, questions
 from provider.observed import Observed
 from provider.plan import Plan, make_plan
@@ -184,3 +185,66 @@ def test_delete_removes_what_the_state_does_not_know(node: Node) -> None:
     assert [*node.tree()] == ["f", "hosts"]
     assert (node.root / "hosts").read_text() == "localhost\n"
     assert not node.home.exists()
+
+
+STACK = "urn:pulumi:dev::shop"
+URN = f"{STACK}::plumbline:index:NodeState::n1-proof"
+
+
+def begin(node: Node, stack: str, **files: str) -> None:
+    """The first step of a creation."""
+    wanted = {node.at(name): text(content) for name, content in files.items()}
+    node.ok(scripts.stage_script(wanted, {}, COMPONENT, stack=stack))
+
+
+def test_stack_of_a_component_is_noted_until_its_creation_is_undone(node: Node) -> None:
+    begin(node, f"{STACK} hooks", f="one\n")
+    assert read(node, inputs({})).stacks == {COMPONENT: f"{STACK} hooks"}
+    node.ok(scripts.abandon_script(COMPONENT))
+    assert read(node, inputs({})).stacks == {}
+    begin(node, STACK)
+    finish(node, inputs({}))
+    assert read(node, inputs({})).stacks == {COMPONENT: STACK}, "a later run of an earlier version keeps it"
+    begin(node, STACK, f="one\n")
+    node.ok(scripts.abandon_script(COMPONENT))
+    assert read(node, inputs({})).stacks == {COMPONENT: STACK}, "only a creation leaves nothing"
+
+
+@pytest.mark.parametrize("ended", ["staged", "committed", "finished"])
+def test_lost_creation_is_removed_whole(node: Node, ended: str) -> None:
+    files = {node.at("d/f"): text("one\n")}
+    node.ok(scripts.stage_script(files, {node.at("d"): folder()}, COMPONENT, stack=STACK))
+    if ended != "staged":
+        work = Commit(files=[*files], owned=[*files, node.at("d")], owned_whole=[*files])
+        node.ok(scripts.commit_script(COMPONENT, work))
+    if ended == "finished":
+        node.ok(scripts.finish_script(COMPONENT))
+    node.ok(scripts.owners_script(COMPONENT, []), "b")
+    removal = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component=COMPONENT)
+    node.ok(removal, "b")
+    assert node.tree() == {}
+    assert not node.home.exists()
+
+
+def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
+    found = replace(
+        Observed.nothing(inputs({})),
+        stacks={
+            "n1-proof": STACK,
+            "n1-new": STACK,
+            "n1-lost": STACK,
+            "n1-hooks": f"{STACK} hooks",
+            "n1-leaving": STACK,
+            "n1-theirs": "urn:pulumi:prod::shop",
+        },
+    )
+    wanted = inputs({"components": ["n1-proof", "n1-other", "n1-new"]})
+    lost = LostCreations()
+    assert lost.find(URN, "n1-proof", wanted, found) == ([], []), "without a refresh nobody knows what the state has"
+    for stored in ("n1-proof", "n1-other", "n1-leaving"):
+        lost.stored(stored)
+    assert lost.find(URN, "n1-new", wanted, found) == ([], []), "a creation"
+    assert lost.find(URN, "n1-proof", inputs({}), found) == ([], []), "a program that does not tell of its components"
+    assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
+    assert lost.find(URN, "n1-other", wanted, found) == ([], []), "one removes it"
+    assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
