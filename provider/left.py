@@ -1,4 +1,4 @@
-"""What runs left on a node that no state knows of: a broken run by its journal, a run whose result was lost by its owner marks.
+"""Paths and units on a node that no state knows of: a broken run's, by its journal; a lost result's, by its owner marks.
 
 A result is lost where the engine or the provider ends after the node has finished and before the state is saved.
 """

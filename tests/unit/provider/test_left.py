@@ -1,4 +1,4 @@
-"""What a run left whose result was lost: the node has finished, the state does not know it. Its owner marks are all that tells."""
+"""Lost results: the node has finished, and the state does not know it. The owner marks on the node are all that tells."""
 
 from __future__ import annotations
 
