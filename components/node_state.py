@@ -30,7 +30,7 @@ class NodeStateArgs:
     machine: Machine
     state: NodeState
     issued_files: Mapping[str, IssuedText] = field(default_factory=dict)
-    declared_elsewhere: Mapping[str, Declared] = field(default_factory=dict)
+    declared_elsewhere: Mapping[str, Declared] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Inputs:
     node: str
     machine_id: pulumi.Input[str] | None
     connection: Mapping[str, Any]
-    declared_elsewhere: Mapping[str, Declared]
+    declared_elsewhere: Mapping[str, Declared] | None
 
 
 class NodeStateResource(pulumi.CustomResource):

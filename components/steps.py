@@ -22,7 +22,8 @@ FIRST_CONTACT_DIALS = 120
 class Steps:
     """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far, by step name.
 
-    Steps of a node are children of its Node component, the others of `cluster`.
+    Steps of a node are children of its Node component, the others of `cluster`. `components` are the names of each node's
+    NodeStates.
     """
 
     def __init__(

@@ -314,10 +314,11 @@ class NodeStateInputs(NodeState):
         ),
     ] = None
     declared_elsewhere: Annotated[
-        Mapping[str, Declared],
+        Mapping[str, Declared] | None,
         Key(
             "What the node's other components declare, by the name of their resource. A path or unit of theirs that this "
-            "component had before, as the same kind of thing, is left to them: it is neither removed nor stopped. It is not "
-            "stored, and a change of it is no change."
+            "component had before, as the same kind of thing, is left to them: it is neither removed nor stopped. With it, a "
+            "run also removes what the interrupted creation of another component left on the node, if the program does not "
+            "declare that one any more. It is not stored, and a change of it is no change."
         ),
-    ] = field(default_factory=dict)
+    ] = None

@@ -28,15 +28,16 @@ async def apply(
     *,
     installed: Mapping[str, Installed] | None = None,
     confirm: Confirm | None = None,
+    stack: str = "",
 ) -> Outcome:
     """Does exactly what `plan` names; `found` is the observation that it was made from.
 
-    An empty plan only claims the owner marks. `installed` are the downloads as they were installed before. Each step is
-    logged. It never raises NodeError: if anything fails, `confirm` included, the node is put back as it was found, and the
+    An empty plan only claims the owner marks. `installed` are the downloads as they were installed before; `stack` is noted
+    on the node as the component's (lost.py). Each step is logged. It never raises NodeError: if anything fails, `confirm` included, the node is put back as it was found, and the
     outcome tells what failed and what was done about it.
     """
     known = found.installed if installed is None else installed
-    work = Transaction(session, plan, found, wanted, component, log, known)
+    work = Transaction(session, plan, found, wanted, component, log, known, stack)
     try:
         await work.stage()
         await work.verify()

@@ -101,6 +101,8 @@ def detailed(old: Observed, new: NodeStateInputs, plan: Plan) -> dict[str, Kind]
             }
     if old.journal:
         found["journal"] = Kind.DELETE
+    if old.lost:
+        found["lost"] = Kind.DELETE
     if old.unmarked:
         found["unmarked"] = Kind.DELETE
     found |= {_member("probes", one.name) + ".expected": Kind.UPDATE for one in plan.probes}

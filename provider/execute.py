@@ -9,7 +9,7 @@ from typing import Any
 
 from nodestate import NodeStateInputs
 from nodestate.wire import partly_unknown
-from provider import changes, rollout, views
+from provider import changes, lost, rollout, views
 from provider.apply import apply
 from provider.calls import CALL
 from provider.diff import without_unknown_sections
@@ -81,7 +81,7 @@ class Execution:
             change = replace(change, base=await self._glance(change))
         wanted = without_unknown_sections(change.basis, change.wanted, change.inputs)
         if change.replaced is not None:
-            plan = replacement_plan(change.replaced, change.base, wanted, change.wanted.declared_elsewhere)
+            plan = replacement_plan(change.replaced, change.base, wanted, change.wanted.declared_elsewhere or {})
         else:
             plan = make_plan(change.basis, wanted)
         order = await self._rollouts.order(wanted, change.component) if disruptive(plan) else None
@@ -97,7 +97,8 @@ class Execution:
         ]
         marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
         handed = [f"{wanted.node}: {item} is handed over to {other}" for item, other in sorted(plan.handed.items())]
-        for line in (*existing, *marks, *settings, *steps, *handed, *([slot] if slot else []), *shown):
+        gone = lost.lines(wanted.node, change.basis.lost)
+        for line in (*gone, *existing, *marks, *settings, *steps, *handed, *([slot] if slot else []), *shown):
             await self._engine.log(change.urn, line)
         for line in () if checked else plan.warnings:
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
@@ -136,6 +137,7 @@ class Execution:
         The node is observed again, in the slot once more. A plan with anything that was not announced is refused: NodeError.
         """
         log = self._engine.logger(change.urn)
+        await lost.remove(change.session, change.basis.lost, change.wanted, log)
         async with self._rollouts.returned(Disruption(change.session, change.component, change.wanted, log)) as confirm:
             return await self._make(change, confirm, log)
 
@@ -191,6 +193,7 @@ class Execution:
             log,
             installed=_kept(change),
             confirm=None if plan.empty else confirm,
+            stack=lost.stack_note(change.urn, change.wanted),
         )
         if done.status is Status.UNKNOWN:
             raise Incomplete(done.error)

@@ -24,7 +24,7 @@ class Item(NamedTuple):
 
 
 class Declarations:
-    """What the program of this run declares on each node, as the checks of its resources told."""
+    """All that the program of this run declares on each node, as the checks of its resources told."""
 
     def __init__(self) -> None:
         self._elsewhere: dict[str, Mapping[str, Declared]] = {}
@@ -33,14 +33,14 @@ class Declarations:
     def note(self, component: str, wanted: NodeStateInputs) -> None:
         """Notes what a component declares, and what it was told of the others."""
         self._own[wanted.node][component] = Declared.of(wanted)
-        self._elsewhere[component] = wanted.declared_elsewhere
+        self._elsewhere[component] = wanted.declared_elsewhere or {}
 
     def elsewhere(self, component: str) -> Mapping[str, Declared]:
-        """What the node's other components declare, as this one was told."""
+        """All that the node's other components declare, as this one was told."""
         return self._elsewhere.get(component, {})
 
     def kept(self, node: str, component: str) -> Mapping[str, Declared]:
-        """What a deletion of this component leaves: all that others of the node declare, as far as it is known by now."""
+        """All that a deletion of this component leaves: all that others of the node declare, as far as it is known by now."""
         others = {name: declared for name, declared in self._own[node].items() if name != component}
         return {**self.elsewhere(component), **others}
 
@@ -48,7 +48,7 @@ class Declarations:
 def without_handed_over(found: Observed, wanted: NodeStateInputs) -> Observed:
     """`found` without the paths and units that only other components declare now; `handed_over` names them."""
     ours = {item.name for item in _items(Declared.of(wanted))}
-    return leaving_to(found, wanted.declared_elsewhere, but=ours)
+    return leaving_to(found, wanted.declared_elsewhere or {}, but=ours)
 
 
 def leaving_to(found: Observed, elsewhere: Mapping[str, Declared], but: Collection[str] = ()) -> Observed:

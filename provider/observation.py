@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
-from nodestate import Directory, File, Foreign, NodeStateInputs, Probe, Secret, Text, Unit
+from nodestate import Directory, File, Foreign, NodeStateInputs, Probe, Reaction, Secret, Text, Unit
 from nodestate.secret import known_text, sha256
 from provider.handover import names
-from provider.observed import Installed, JournalEntry, Observed, ObservedDirectory, ObservedFile, ObservedUnit
+from provider.left import NOT_READ, left_paths, left_reactions, left_units
+from provider.observed import Installed, Observed, ObservedDirectory, ObservedFile, ObservedUnit
 from provider.remote.paths import ExpectedFile, FoundPath, decoded
 from provider.remote.report import Questions, Report
 from provider.unit_state import Context, observed_unit
@@ -34,8 +36,9 @@ class Request:
 
     @property
     def files(self) -> dict[str, File]:
-        """All files that are read."""
+        """All files that are read. What a lost run left is found again by the node's own notes (left.py)."""
         former = self.former.files if self.former is not None else {}
+        former = {path: one for path, one in former.items() if one.content != NOT_READ}
         return {
             path: one for path, one in {**former, **self.wanted.files}.items() if path not in self.wanted.directories
         }
@@ -99,9 +102,12 @@ def block_text(text: str) -> str:
 
 
 def observed_state(
-    report: Report, request: Request, expected: Mapping[str, ExpectedFile], declared: Collection[str] = ()
+    report: Report,
+    request: Request,
+    expected: Mapping[str, ExpectedFile],
+    declared: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> Observed:
-    """The state of one request from the report of all. `declared`: the paths that any component of the node declares."""
+    """The state of one request from the report of all. `declared`: by component, the paths that it declares on this node."""
     wanted = request.wanted
     others = {
         item: component
@@ -110,10 +116,13 @@ def observed_state(
         for item in items
     }
     ours = wanted.files.keys() | wanted.directories.keys() | wanted.units.keys()
-    marked = report.owners.get(request.component, ())
-    all_declared = {*declared, *request.paths, *others, *marked, *names(wanted.declared_elsewhere)}
+    own_marks = report.owners.get(request.component, set())
     entries = tuple(report.journal[request.component])
-    left = dict(_left_paths(entries, request.paths, report))
+    others_declare = {path for name, paths in declared.items() if name != request.component for path in paths}
+    others_declare |= names(wanted.declared_elsewhere or {})
+    all_declared = {*request.paths, *others, *own_marks, *others_declare}
+    unknown = own_marks - request.paths - request.units.keys() - others_declare
+    left = left_paths(entries, request.component, unknown, request.paths, report)
     files: dict[str, ObservedFile] = {}
     for path, one in request.files.items():
         found = _block(one, path, request, report, expected) if one.block else _found(one, path, report, expected[path])
@@ -127,7 +136,7 @@ def observed_state(
             directories[path] = found_left
     context = Context(report, wanted, all_declared | left.keys(), report.sums)
     units = {name: observed_unit(name, unit, context) for name, unit in request.units.items()}
-    units |= _left_units(report, entries, units)
+    units |= left_units(entries, unknown, left, units, report)
     gone = {item: component for item, component in others.items() if item not in ours}
     handed_over = {
         item: gone[item] for item in sorted(gone.keys() & (files.keys() | directories.keys() | units.keys()))
@@ -144,7 +153,9 @@ def observed_state(
         machine=report.machine,
         notes=tuple(_notes(request, report, units)),
         installed=request.installed,
-        reactions=_reactions(request),
+        reactions=(*_reactions(request), *left_reactions(left, report)),
+        left=tuple(sorted(left)),
+        stacks=report.stacks,
     )
 
 
@@ -159,7 +170,7 @@ def _notes(request: Request, report: Report, units: Mapping[str, ObservedUnit | 
             yield f"{name} ended by itself: systemd has restarted it {times} since it was started"
 
 
-def _reactions(request: Request) -> Any:
+def _reactions(request: Request) -> Sequence[Reaction]:
     """The reactions of the stored state: those of a removed file may be removed with it."""
     return request.wanted.reactions if request.former is None else request.former.reactions
 
@@ -276,36 +287,3 @@ def _probes(request: Request, report: Report) -> Iterator[tuple[str, Probe]]:
             text = f"{text} (exit status {status})".lstrip()
         same = text == probe.expected.removesuffix("\n")
         yield name, probe if same else replace(probe, expected=text)
-
-
-def _left_paths(
-    entries: Sequence[JournalEntry], known: Collection[str], report: Report
-) -> Iterator[tuple[str, ObservedFile | ObservedDirectory]]:
-    """The paths that only the journal of a broken run names, where it changed something."""
-    unswapped = {one.subject for one in entries if one.act == "unswapped"}
-    for entry in entries:
-        path, found = entry.subject, report.found.get(entry.subject)
-        if path in known or path in unswapped:
-            continue
-        if entry.act == "made" and found is not None and found.kind == "directory":
-            yield path, ObservedDirectory(found.mode, found.owner, found.group)
-        elif entry.act in ("file", "absent") and (entry.act == "file" or found is not None):
-            shape = found or FoundPath("regular file", "0644", "root", "root", "0", "0")
-            replaced = entry.act == "file"
-            yield path, ObservedFile("(not read)", None, shape.mode, shape.owner, shape.group, replaced=replaced)
-        elif entry.act in ("block", "noblock") and found is not None:
-            yield path, ObservedFile("(not read)", block=True, replaced=entry.act == "block")
-
-
-def _left_units(
-    report: Report, entries: Sequence[JournalEntry], known: Mapping[str, ObservedUnit | None]
-) -> dict[str, ObservedUnit]:
-    """Units that only the journal of a broken run names."""
-    named = {one.subject for one in entries if one.act in ("started", "setting")}
-    return {
-        unit: ObservedUnit(
-            enabled=enabled.startswith("enabled"), active=active in ("active", "activating", "reloading")
-        )
-        for unit, (active, enabled) in report.left.items()
-        if unit in named and unit not in known
-    }

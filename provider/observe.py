@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from provider.errors import NodeError
 from provider.observation import SKEW_SECONDS, Request, expected_file, observed_state, questions
@@ -19,12 +20,14 @@ __all__ = ["NodeReader", "Request", "clock_skew", "expected_file", "observe", "o
 READ_SECONDS = 300
 
 
-async def observe(node: SshSession, requests: Sequence[Request], declared: Collection[str] = ()) -> list[Observed]:
+async def observe(
+    node: SshSession, requests: Sequence[Request], declared: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[Observed]:
     """The state of the node for each request; no two of them may name the same path. One round trip.
 
     Missing paths and units are left out. A file with the wanted content is returned as it is wanted, with its secret
     mark. Other public content is read; other secret or large content is named by its checksum only. `declared`: more paths
-    that components of the node declare, so that they do not count as foreign. Raises NodeError.
+    that components of the node declare, by component, so that they do not count as foreign. Raises NodeError.
     """
     asked = questions(requests)
     hiding = [state for request in requests for state in (request.wanted, request.former) if state is not None]
@@ -37,7 +40,9 @@ async def observe(node: SshSession, requests: Sequence[Request], declared: Colle
         report = parse(result.report, asked)
     except MalformedReport as error:
         raise NodeError(f"{node.name}: reading its state {error}: run pulumi again") from None
-    paths = {*declared, *(path for request in requests for path in request.paths)}
+    paths = {name: set(known) for name, known in declared.items()}
+    for request in requests:
+        paths.setdefault(request.component, set()).update(request.paths)
     skew = clock_skew(report.epoch, before, after)
     found = [_without_secrets(node, observed_state(report, one, asked.files, paths), one) for one in requests]
     if not skew:
@@ -74,7 +79,7 @@ class NodeReader:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[SshSession, dict[asyncio.Future[Observed], Request]] = defaultdict(dict)
-        self._declared: defaultdict[SshSession, set[str]] = defaultdict(set)
+        self._declared: defaultdict[SshSession, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._locks: defaultdict[SshSession, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def observe(self, node: SshSession, request: Request) -> Observed:
@@ -82,7 +87,7 @@ class NodeReader:
         waiting = self._waiting[node]
         answer: asyncio.Future[Observed] = asyncio.get_running_loop().create_future()
         waiting[answer] = request
-        self._declared[node] |= request.paths
+        self._declared[node][request.component] |= request.paths
         try:
             async with self._locks[node]:
                 # The first reads for all: most find their answer here.

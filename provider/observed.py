@@ -115,6 +115,15 @@ class Observed(NodeStateInputs):
     ] = False
     machine: Annotated[str | None, Key("The node's /etc/machine-id.")] = None
     skew: Annotated[int, Key("Seconds that the node's clock is ahead of ours (behind: negative), if more than 60.")] = 0
+    stacks: Annotated[Mapping[str, str], Key("The stack of each component on the node, as it is noted there.")] = field(
+        default_factory=dict
+    )
+    lost: Annotated[
+        tuple[str, ...], Key("Components that are removed: a run created them and its result was lost.")
+    ] = ()
+    left: Annotated[
+        tuple[str, ...], Key("Paths that only the node itself tells of: its journal or its owner marks.")
+    ] = ()
     notes: Annotated[
         tuple[str, ...], Key("Lines about the node as a whole: its clock, its identity, units that systemd restarted.")
     ] = ()

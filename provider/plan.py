@@ -72,7 +72,7 @@ class Plan:
 def make_plan(found: Observed, wanted: NodeStateInputs) -> Plan:
     """The plan that turns `found`, as observed, into `wanted`. The order of files and units in either never matters."""
     found = without_handed_over(found, wanted)
-    left = {one.subject for one in found.journal if one.act in ("absent", "made", "noblock")}
+    left = {*found.left, *(one.subject for one in found.journal if one.act in ("absent", "made", "noblock"))}
     files = _changes(found.files, wanted.files, left)
     directories = _changes(found.directories, wanted.directories, left)
     probes = _probes(found, wanted)

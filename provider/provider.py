@@ -21,6 +21,7 @@ from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone, Unreachable
 from provider.execute import Change, Execution, Incomplete
 from provider.handover import Declarations
+from provider.lost import LostCreations, component_name, refusal
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
@@ -53,6 +54,7 @@ class NodeStateProvider(api.Provider):
         self._declarations = Declarations()
         self._read: set[SshSession] = set()
         """Nodes of which the stack has a resource already, and which answered in this run."""
+        self._lost = LostCreations()
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
@@ -97,7 +99,10 @@ class NodeStateProvider(api.Provider):
             return None  # perhaps a new machine: it is read when its resource is previewed or created, many at once
         found = await self._observations.once(session, Request(wanted, component, {}, old), urn)
         if found is not None:
-            self._bases[component] = found
+            gone, kept = self._lost.find(urn, component, wanted, found)
+            for name in kept:
+                await self._engine.warn(urn, refusal(wanted.node, name))
+            found = self._bases[component] = replace(found, lost=tuple(gone))
             if old is not None:
                 self._read.add(session)
         return found
@@ -106,14 +111,16 @@ class NodeStateProvider(api.Provider):
         inputs = received(request.new_inputs)
         old = from_wire(Observed, received(request.old_state))
         new = without_unknown_sections(old, from_wire(NodeStateInputs, inputs), inputs)
-        old = with_facts_of_new_probes(old, new, self._bases.get(_component(request.urn)))
+        base = self._bases.get(_component(request.urn))
+        old = with_facts_of_new_probes(old, new, base)
+        old = replace(old, lost=base.lost if base is not None else ())
         plan = make_plan(old, new)
         keys = differing_keys(old, new, inputs)
         replacing = [key for key, kind in keys.items() if kind == api.PropertyDiffKind.UPDATE_REPLACE]
         if replacing:
             self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
-            changes=not plan.empty or bool(keys) or old.unmarked,
+            changes=not plan.empty or bool(keys) or old.unmarked or bool(old.lost),
             replaces=replacing,
             # The old machine is removed, or about to be: undo first what is on it.
             delete_before_replace=bool(replacing),
@@ -155,6 +162,7 @@ class NodeStateProvider(api.Provider):
             raise NodeError(
                 "a NodeState cannot be imported: declare it, and `pulumi up` adopts existing files and units"
             )
+        self._lost.stored(_component(request.urn))
         wanted = from_wire(NodeStateInputs, received(request.inputs))
         stored = from_wire(Observed, received(request.properties))
         session = self._session(wanted, stored)
@@ -224,4 +232,4 @@ class NodeStateProvider(api.Provider):
 
 def _component(urn: str) -> str:
     """The resource's own name: unique in a stack, and safe as a file name."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in urn.rpartition("::")[2])
+    return component_name(urn.rpartition("::")[2])

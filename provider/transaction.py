@@ -40,6 +40,7 @@ class Transaction:
         component: str,
         log: Log,
         installed: Mapping[str, Installed],
+        stack: str,
     ) -> None:
         self._session = session
         self._plan = plan
@@ -48,6 +49,7 @@ class Transaction:
         self._component = component
         self._log = log
         self._begun = False
+        self._stack = stack
         self._installed = {path: one for path, one in installed.items() if path in wanted.files}
         changed = [one for one in plan.files if changes.RESTORED not in one.attributes]
         self._files = {
@@ -101,7 +103,7 @@ class Transaction:
         known = sum(1 for entry in self._found.journal if entry.act not in UNWRITTEN)
         done = await self._session.run(
             "stage",
-            scripts.stage_script(self._files, missing, self._component, known, self._wholes),
+            scripts.stage_script(self._files, missing, self._component, known, self._wholes, self._stack),
             hiding=[self._wanted],
             writes=len(self._files) + len(missing),
             paths=(*self._files, *missing),

@@ -69,12 +69,17 @@ entries() { head -n "$(wc -l <"$journal_log")" "$journal_log"; }
 # The id of the run that wrote last.
 last_run() { [ ! -s "$journal_log" ] || sed -n "s/^run$tab//p" "$journal_log" | tail -n 1; }
 
-# begin LINES: opens the journal, or continues it. LINES of it were known when this change was planned; `-` is any number.
+# begin LINES [STACK]: opens the journal, or continues it. LINES of it were known when this change was planned; `-` is any
+# number. STACK is noted: a creation whose result is lost is found by it.
 begin() {
   [ "$1" = - ] || [ "$1" = "$number" ] ||
     fail "another run has worked on this node since this change was planned: run pulumi again"
   mkdir -p "$kept"
   chmod 0700 "$home/journal" "$journal" "$kept"
+  if [ -n "${2:-}" ] && [ "$(cat "$home/stacks/$component" 2>/dev/null)" != "$2" ]; then
+    mkdir -p "$home/stacks"
+    printf '%s\n' "$2" >"$home/stacks/$component"
+  fi
   note run "$run"
   sync_journal
   printf 'begun\n'
@@ -127,6 +132,8 @@ keep_shape() {
 close_journal() {
   rm -f -- "$journal_log"
   rm -rf -- "$journal" "$home/downloads/$component"
+  # A creation that was undone leaves nothing.
+  [ -e "$home/owned/$component" ] || rm -f -- "$home/stacks/$component"
   if [ -d "$home/journal" ]; then sync "$home/journal" 2>/dev/null || sync; fi
 }
 """

@@ -2,6 +2,7 @@
 
 owned/COMPONENT   the paths and units of a component, one per line
 whole/COMPONENT   those of its paths that it wrote as whole files, not as blocks
+stacks/COMPONENT  the stack that declared it (`urn:pulumi:STACK::PROJECT`), then `hooks` if it has pre-delete hooks
 
 A node without marks is from an earlier version: there a former owner may remove.
 """
@@ -107,7 +108,7 @@ unclaim() {
 # Takes all marks of a component away.
 disown() {
   marks
-  rm -f -- "$home/owned/$component" "$home/whole/$component"
+  rm -f -- "$home/owned/$component" "$home/whole/$component" "$home/stacks/$component"
   exec 7>&-
 }
 """

@@ -39,9 +39,7 @@ report_journal() {
           printf '%s\n' "$one" >>"$work/paths"
           [ -e "$one" ] || [ -L "$one" ] || printf 'journal\t%s\tunswapped\t%s\n' "$component" "$one" ;;
         made | noblock) printf '%s\n' "$one" >>"$work/paths" ;;
-        started | setting)
-          printf 'left\t%s\t%s\t%s\n' "$one" "$(systemctl is-active "$one" 2>/dev/null || true)" \
-            "$(systemctl is-enabled "$one" 2>/dev/null || true)" ;;
+        started | setting) report_left "$one" ;;
       esac
     done <"$kept/log"
   done

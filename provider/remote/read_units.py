@@ -14,16 +14,45 @@ report_units() {
     \( -type l -printf 'unitlink\t%p\t%l\n' \) , \( -path '*.d/*.conf' -printf 'dropin\t%p\n' \) 2>/dev/null || true
 }
 
-# report_notes: owner marks, and the files that units were started with
+# report_notes: owner marks, the stacks of components, and the files that units were started with
 report_notes() {
   set --
   for one in "$home"/owned/*; do [ ! -f "$one" ] || { set -- "$@" "$one"; printf 'marked\t%s\n' "${one##*/}"; }; done
-  for one in "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
+  for one in "$home"/stacks/* "$home"/started/*; do [ ! -f "$one" ] || set -- "$@" "$one"; done
   [ $# = 0 ] || awk -v OFS='\t' '
     { parts = split(FILENAME, part, "/"); name = part[parts] }
     part[parts - 1] == "owned" { print "owned", name, $0; next }
+    part[parts - 1] == "stacks" { print "stack", name, $0; next }
     FNR == 1 { print "started", name, $0; next }
     { print "startsum", name, substr($0, 1, 64), substr($0, 67) }' "$@"
+}
+
+# report_marked UNITS COMPONENT...: of what these components own, that which nobody asked about: UNITS, between blanks, and the
+# paths so far are what was asked. Its paths are added to the report.
+report_marked() {
+  asked=" $1 "
+  shift
+  for component; do
+    shift
+    [ ! -s "$home/owned/$component" ] || set -- "$@" "$home/owned/$component"
+  done
+  [ $# != 0 ] || return 0
+  awk -v OFS='\t' 'FILENAME == ARGV[1] { asked[$0]; next }
+    !($0 in asked) { parts = split(FILENAME, part, "/"); print part[parts], $0 }' "$work/paths" "$@" >"$work/marked"
+  while IFS="$tab" read -r component one; do
+    case $one in
+      /*)
+        printf '%s\n' "$one" >>"$work/paths"
+        ! grep -qxF -- "$one" "$home/whole/$component" 2>/dev/null || printf 'whole\t%s\t%s\n' "$component" "$one" ;;
+      *) case $asked in *" $one "*) ;; *) report_left "$one" ;; esac ;;
+    esac
+  done <"$work/marked"
+}
+
+# report_left UNIT
+report_left() {
+  printf 'left\t%s\t%s\t%s\n' "$1" "$(systemctl is-active "$1" 2>/dev/null || true)" \
+    "$(systemctl is-enabled "$1" 2>/dev/null || true)"
 }
 
 # report_node: identity, clock and seconds since boot

@@ -19,13 +19,15 @@ Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is
     dropin PATH                                a drop-in there
     marked COMPONENT                           a component with a list of owner marks
     owned COMPONENT ITEM                       an owner mark: a path or a unit
+    whole COMPONENT PATH                       a mark that nobody asked about is of a whole file
+    stack COMPONENT STACK                      the stack that declared a component; ` hooks` follows if it has pre-delete hooks
     started UNIT INVOCATION                    the invocation of a unit that a run started
     startsum UNIT SHA256 PATH                  one of the files that this invocation started with
     journal COMPONENT ACT FIELD...             a line of the journal of a broken run
     journal COMPONENT unswapped PATH           that path is still as it was before
     journal COMPONENT earlier ACTION UNIT      a unit that has not reacted since a broken run of an earlier version
     journal COMPONENT earlier tidy             such a run left something
-    left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, in systemd's words
+    left UNIT ACTIVE ENABLED                   a unit that a broken run started or set, or that is only marked, in systemd's words
     probe COMPONENT NAME STATUS TEXT           the output of a probe
     end                                        the report is complete
 """
@@ -89,6 +91,8 @@ class Report:
     owners: dict[str, set[str]] = field(default_factory=dict)
     """By component: the paths and units that it owns."""
 
+    wholes: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    stacks: dict[str, str] = field(default_factory=dict)
     invocations: dict[str, str] = field(default_factory=dict)
     started_with: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
     journal: defaultdict[str, list[JournalEntry]] = field(default_factory=lambda: defaultdict(list))
@@ -127,6 +131,12 @@ class Report:
             case "owned":
                 component, item = fields
                 self.owners.setdefault(component, set()).add(item)
+            case "whole":
+                component, path = fields
+                self.wholes[component].add(path)
+            case "stack":
+                component, text = fields
+                self.stacks[component] = text
             case "started":
                 unit, invocation = fields
                 self.invocations[unit] = invocation
@@ -164,7 +174,7 @@ def read_script(asked: Questions) -> str:
     lines += [read_journal.report(asked.components), "report_notes"]
     lines += [read_paths.expect_file(path, file) for path, file in asked.files.items()]
     lines += [read_paths.expect_path(path) for path in asked.paths]
-    lines.append("report_paths")
+    lines += [call("report_marked", " ".join(asked.units), *asked.components), "report_paths"]
     if asked.folders:
         lines.append(call("report_entries", *asked.folders))
     if asked.units:

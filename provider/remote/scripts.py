@@ -54,6 +54,32 @@ delete_blocks() {
   done
 }
 
+# marked units|paths|directories: of what this component owns on the node, that kind; inner directories come first
+marked() {
+  [ -s "$home/owned/$component" ] || return 0
+  sort -r "$home/owned/$component" | while IFS= read -r one; do
+    case $1:$one in
+      units:/*) ;;
+      units:*) [ ! -e "/etc/systemd/system/$one" ] || ! grep -qxF -- "/etc/systemd/system/$one" "$home/owned/$component" ||
+        printf '%s\n' "$one" ;;
+      *:/*) if was_whole "$one" || [ ! -d "$one" ]; then kind=paths; else kind=directories; fi
+        [ "$kind" != "$1" ] || printf '%s\n' "$one" ;;
+    esac
+  done
+}
+
+# delete_marked units|paths|directories: a run whose result was lost put more there than the state tells of
+delete_marked() {
+  marked "$1" >"$journal/marked"
+  while IFS= read -r one; do
+    case $1 in
+      units) retire_unit "$one" ;;
+      paths) if was_whole "$one"; then delete_files "$one"; else delete_blocks "$one"; fi ;;
+      *) delete_directories "$one" ;;
+    esac
+  done <"$journal/marked"
+}
+
 delete_directories() { for one; do ours "$one" && rmdir -- "$one" 2>/dev/null || true; done; }
 
 # forget: nothing of the component is left in the provider's own folder; the folder goes with the last one
@@ -107,14 +133,15 @@ def stage_script(
     component: str,
     known: int | None = None,
     wholes: Sequence[str] = (),
+    stack: str = "",
 ) -> str:
     """Begins a run, makes missing directories, and puts every new file beside its target, downloads checked. Nothing is in
     its place yet. `known` are the lines of the open journal that the change was planned with; `wholes` are blocks whose file
-    was wholly the component's.
+    was wholly the component's. `stack` is noted as the one that declares it (owners.py).
 
     Prints `begun`, then what download.installed parses.
     """
-    lines = [call("begin", "-" if known is None else str(known)), *_wholes(wholes)]
+    lines = [call("begin", "-" if known is None else str(known), stack), *_wholes(wholes)]
     lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
     for path, file in files.items():
         if file.source is not None:
@@ -233,9 +260,9 @@ def delete_script(
     inner_first = sorted(directories, key=len, reverse=True)
     lines = [call("replay", *retired), 'mkdir -p "$kept"']
     lines += [call("retire_unit", unit) for unit in retired]
-    lines += [call("delete_files", *files), call("delete_blocks", *shared_files)]
-    lines += ["! command -v systemctl >/dev/null || systemctl daemon-reload || true"]
-    lines += [call("delete_directories", *inner_first), "forget", "printf 'deleted\\n'"]
+    lines += ["delete_marked units", call("delete_files", *files), call("delete_blocks", *shared_files)]
+    lines += ["delete_marked paths", "! command -v systemctl >/dev/null || systemctl daemon-reload || true"]
+    lines += [call("delete_directories", *inner_first), "delete_marked directories", "forget", "printf 'deleted\\n'"]
     return journal.script(component, [*FAMILIES, FINISH], lines)
 
 

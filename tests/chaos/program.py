@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos.fleet import Fleet, hidden
+from tests.declared import declared_elsewhere
 
 FOLDER, UNITS = "/etc/chaos", "/etc/systemd/system"
 SHARED = "/etc/chaos-shared"
@@ -19,9 +20,10 @@ exec sleep infinity
 """
 LISTING = """
 find /etc/chaos* /etc/systemd/system -path '*/chaos*' | LC_ALL=C sort
-find /var/lib/plumbline -type f ! -path '*/owned/*' ! -path '*/whole/*' | LC_ALL=C sort
+find /var/lib/plumbline -type f | LC_ALL=C sort
 """
-"""Every path of ours on a node, and every note of a run that did not finish."""
+"""Every path of ours on a node, and every note of ours."""
+NOTES = "/var/lib/plumbline"
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,15 @@ class Version:
     def states(self, fleet: Fleet) -> dict[str, Any]:
         """The NodeStates of every node by resource name."""
         return {
-            f"{node}-{component}": {"node": node, "connection": fleet.connection(node), **self.components()[component]}
+            f"{node}-{component}": {
+                "node": node,
+                "connection": fleet.connection(node),
+                "declaredElsewhere": {
+                    f"{node}-{other}": names
+                    for other, names in declared_elsewhere(self.components(), component).items()
+                },
+                **self.components()[component],
+            }
             for node in fleet.names
             for component in self.components()
         }
@@ -97,32 +107,33 @@ class Version:
         for node, printed in fleet.run_each(LISTING + self._script()).items():
             listing, _, rest = printed.partition("--\n")
             paths = set(listing.splitlines())
-            found += [f"{node}: {path} is left" for path in sorted(paths - self._paths(wanted))]
-            found += [f"{node}: {path} is missing" for path in sorted(self._paths(wanted) - paths)]
+            found += [f"{node}: {path} is left" for path in sorted(paths - self._paths(node, wanted))]
+            found += [f"{node}: {path} is missing" for path in sorted(self._paths(node, wanted) - paths)]
             expected = self._expected(wanted)
             if rest != expected:
                 found.append(f"{node}: found\n{textwrap.indent(rest, '  ')}expected\n{textwrap.indent(expected, '  ')}")
         return found
 
     @staticmethod
-    def _paths(wanted: dict[str, Any]) -> set[str]:
-        paths = set()
+    def _paths(node: str, wanted: dict[str, Any]) -> set[str]:
+        paths = {f"{NOTES}/{kind}/{node}-{one}" for kind in ("owned", "whole", "stacks") for one in wanted}
         for component in wanted.values():
             paths |= component["files"].keys() | component["directories"].keys()
             paths |= {f"{UNITS}/multi-user.target.wants/{name}" for name in component["units"]}
         # When which unit was started is a note that stays as long as the unit.
-        paths |= {f"/var/lib/plumbline/started/{name}" for component in wanted.values() for name in component["units"]}
+        paths |= {f"{NOTES}/started/{name}" for component in wanted.values() for name in component["units"]}
         return paths
 
     def _script(self) -> str:
         return (
             "echo --\ncat /run/chaos-word; echo\ngrep -c managed /etc/chaos-shared\ncat /etc/chaos/key /etc/chaos/reread.conf\n"
             "systemctl is-active chaos.service chaos-extra.service || true\nsystemctl show -p NeedDaemonReload chaos.service\n"
+            "tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value chaos.service)/environ | grep -c '^OWN=' || true\n"
         )
 
     def _expected(self, wanted: dict[str, Any]) -> str:
         extra = "active" if "extra" in wanted else "inactive"
-        return f"{self.word}\n1\na-secret-of-chaos-{self.word}\n{self.reread}\nactive\n{extra}\nNeedDaemonReload=no\n"
+        return f"{self.word}\n1\na-secret-of-chaos-{self.word}\n{self.reread}\nactive\n{extra}\nNeedDaemonReload=no\n{int(self.drop_in)}\n"
 
 
 def text(content: Any, mode: str = "0644") -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""Creations whose result was lost: the node has the component, and neither the state nor the program knows it.
+
+It happens where the engine or the provider is killed while a resource is created, and the program is then reverted. The
+engine has nothing to delete; the node's own notes tell of the component (remote/owners.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nodestate import NodeStateInputs
+from provider.engine import Log
+from provider.errors import NodeError
+from provider.observed import Observed
+from provider.remote import scripts
+from provider.ssh import SshSession
+
+HOOKS = " hooks"
+
+
+def stack_note(urn: str, wanted: NodeStateInputs) -> str:
+    """The note on the node: the stack that declares the component, and whether it has pre-delete hooks."""
+    return stack_of(urn) + (HOOKS if wanted.pre_delete else "")
+
+
+def stack_of(urn: str) -> str:
+    """Stack and project of a URN."""
+    return "::".join(urn.split("::")[:2])
+
+
+class LostCreations:
+    """Finds them, once a run has read every resource of the state: a refresh reads them before the program runs."""
+
+    def __init__(self) -> None:
+        self._in_state: set[str] = set()
+        self._remover: dict[tuple[str, str], str] = {}
+
+    def stored(self, component: str) -> None:
+        """Notes that the state has this component."""
+        self._in_state.add(component)
+
+    def find(self, urn: str, component: str, wanted: NodeStateInputs, found: Observed) -> tuple[list[str], list[str]]:
+        """The lost components of a node that `component`, the first to ask, removes; and those that it cannot remove, since
+        they have pre-delete hooks that nobody knows.
+
+        None unless the run has read all that the program declares for the node: a run with `--target` reads less, and does
+        not tell what the state has.
+        """
+        if wanted.declared_elsewhere is None:
+            return [], []
+        declared = {component, *map(component_name, wanted.declared_elsewhere)}
+        if not declared <= self._in_state:
+            return [], []
+        lost = {name: note for name, note in found.stacks.items() if name not in self._in_state}
+        ours = {name: note for name, note in lost.items() if note.removesuffix(HOOKS) == stack_of(urn)}
+        mine = [name for name in sorted(ours) if self._remover.setdefault((wanted.node, name), component) == component]
+        return [one for one in mine if not ours[one].endswith(HOOKS)], [
+            one for one in mine if ours[one].endswith(HOOKS)
+        ]
+
+
+def component_name(resource: str) -> str:
+    """A resource's own name, safe as a file name."""
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in resource)
+
+
+def lines(node: str, lost: tuple[str, ...]) -> Iterator[str]:
+    """The lines that announce the removal."""
+    for name in lost:
+        yield f"{node}: {name} will be removed because an interrupted run created it, and the program does not declare it"
+
+
+def refusal(node: str, name: str) -> str:
+    """The warning for a component with hooks."""
+    return (
+        f"{node}: {name} is on the node, and neither in the program nor in the state: an interrupted run created it. It has "
+        "pre-delete hooks: declare it again and run `pulumi up`, then remove it"
+    )
+
+
+async def remove(session: SshSession, lost: tuple[str, ...], wanted: NodeStateInputs, log: Log) -> None:
+    """Undoes what is open in the journal of each, and removes all that it owns. Raises NodeError."""
+    for name in lost:
+        await log(
+            f"{session.name}: removing {name}: an interrupted run created it, and the program does not declare it"
+        )
+        deletion = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component=name)
+        for purpose, script in (("begin", scripts.owners_script(name, [])), ("delete", deletion)):
+            done = await session.run(purpose, script, hiding=[wanted])
+            left = scripts.left(done.stdout)
+            if done.status != 0 or left:
+                listed = "; ".join(f"{path} ({why})" for path, why in sorted(left.items()))
+                raise NodeError(f"{session.name}: removing {name} failed: {listed or done.failure}")

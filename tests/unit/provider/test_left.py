@@ -1,0 +1,251 @@
+"""Lost results: the node has finished, and the state does not know it. The owner marks on the node are all that tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nodestate import Action, NodeStateInputs, Reaction
+from provider.changes import LEFT_BEHIND, RESTART
+from provider.lost import LostCreations
+from provider.observation import Request, observed_state, questions
+from provider.observed import Observed
+from provider.plan import Plan, make_plan
+from provider.remote import scripts
+from provider.remote.report import Report, parse, read_script
+from provider.remote.scripts import Commit
+from tests.unit.provider.inputs import inputs
+from tests.unit.provider.node import COMPONENT, Node, folder, stage, text
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def finish(node: Node, wanted: NodeStateInputs, plan: Plan | None = None) -> None:
+    """A whole run, up to its last step."""
+    files = wanted.files if plan is None else {}
+    removed = [one.path for one in plan.files if one.removes and not one.block] if plan is not None else []
+    node.ok(stage(files, wanted.directories))
+    work = Commit(
+        files=[path for path, one in files.items() if not one.block],
+        blocks=[path for path, one in files.items() if one.block],
+        removed=removed,
+        directories=[one.path for one in plan.directories if one.removes] if plan is not None else [],
+        owned=[*wanted.files, *wanted.directories, *wanted.units],
+        owned_whole=[path for path, one in wanted.files.items() if not one.block],
+    )
+    node.ok(scripts.commit_script(COMPONENT, work))
+    node.ok(scripts.finish_script(COMPONENT))
+
+
+def report(node: Node, request: Request) -> Report:
+    asked = questions([request])
+    done = node.run(read_script(asked))
+    assert done.returncode == 0, done.stderr
+    return parse(done.stdout, asked)
+
+
+def read(node: Node, wanted: NodeStateInputs, declared: Mapping[str, set[str]] | None = None) -> Observed:
+    request = Request(wanted, COMPONENT, {})
+    asked = questions([request])
+    return observed_state(report(node, request), request, asked.files, declared or {})
+
+
+def test_files_and_directories_of_a_lost_result_are_removed(node: Node) -> None:
+    former = replace(inputs({}), files={node.at("kept"): text("one\n")})
+    lost = replace(
+        former,
+        files={**former.files, node.at("d/more"): text("a secret\n")},
+        directories={node.at("d"): folder("0750")},
+    )
+    finish(node, lost)
+    found = read(node, former)
+    assert found.left == (node.at("d"), node.at("d/more"))
+    assert found.files[node.at("d/more")].content == "(not read)"
+    plan = make_plan(found, former)
+    assert {(one.path, one.attributes, one.because) for one in (*plan.files, *plan.directories)} == {
+        (node.at("d/more"), ("removed",), LEFT_BEHIND),
+        (node.at("d"), ("removed",), LEFT_BEHIND),
+    }
+    finish(node, former, plan)
+    assert [*node.tree()] == ["kept"]
+    assert read(node, former).left == ()
+
+
+def test_block_of_a_lost_result_is_a_block(node: Node) -> None:
+    former = inputs({})
+    (node.root / "hosts").write_text("localhost\n")
+    finish(node, replace(former, files={node.at("hosts"): text("ours\n", block=True)}))
+    [change] = make_plan(read(node, former), former).files
+    assert (change.path, change.attributes, change.block) == (node.at("hosts"), ("removed",), True)
+
+
+def test_content_of_a_lost_result_is_never_read(node: Node) -> None:
+    """Also not once the state knows the path: it may be a secret of a program that is not known here."""
+    former = inputs({})
+    finish(node, replace(former, files={node.at("key"): text("a secret\n")}))
+    stored = read(node, former)
+    request = Request(former, COMPONENT, {}, stored)
+    done = node.ok(read_script(questions([request])))
+    assert "YSBzZWNyZXQK" not in done
+    found = observed_state(parse(done, questions([request])), request, {})
+    assert found.files == stored.files
+
+
+def test_path_that_another_component_declares_is_not_left(node: Node) -> None:
+    former = inputs({})
+    finish(node, replace(former, files={node.at("moved"): text("one\n")}))
+    assert read(node, former, {COMPONENT: {node.at("moved")}}).left == (node.at("moved"),)
+    assert read(node, former, {"n1-other": {node.at("moved")}}).left == ()
+
+
+def test_directory_in_the_place_of_a_left_file_stays(node: Node) -> None:
+    former = inputs({})
+    finish(node, replace(former, files={node.at("f"): text("one\n")}))
+    (node.root / "f").unlink()
+    (node.root / "f").mkdir()
+    plan = make_plan(read(node, former), former)
+    assert plan.empty
+    assert plan.warnings == (f"{node.at('f')} is a directory now: it stays",)
+
+
+LOST = """\
+node\tm1\t1000\t500.0
+marked\tn1-proof
+owned\tn1-proof\t/etc/systemd/system/new.service
+owned\tn1-proof\t/etc/systemd/system/a.service.d/own.conf
+owned\tn1-proof\tnew.service
+owned\tn1-proof\tsshd.service
+whole\tn1-proof\t/etc/systemd/system/new.service
+whole\tn1-proof\t/etc/systemd/system/a.service.d/own.conf
+found\tregular file\t0644\troot\troot\t0\t0\t1\t/etc/systemd/system/new.service
+found\tregular file\t0644\troot\troot\t0\t0\t1\t/etc/systemd/system/a.service.d/own.conf
+left\tnew.service\tactive\tenabled
+left\tsshd.service\tactive\tenabled
+started\ta.service\tinvocation-1
+startsum\ta.service\tc0\t/etc/systemd/system/a.service.d/own.conf
+unit\tId=a.service
+unit\tLoadState=loaded
+unit\tActiveState=active
+unit\tUnitFileState=enabled
+unit\tInvocationID=invocation-1
+end
+"""
+
+
+def lost_units(printed: str = LOST) -> Plan:
+    wire: dict[str, Any] = {"units": {"a.service": {}}}
+    request = Request(inputs(wire), "n1-proof", {})
+    asked = questions([request])
+    return make_plan(observed_state(parse(printed, asked), request, asked.files), inputs(wire))
+
+
+def test_unit_of_a_lost_result_ends_with_its_file() -> None:
+    plan = lost_units()
+    assert plan.settings == {"new.service": ("disable",)}
+    assert [(one.unit, one.action) for one in plan.steps if one.unit != "a.service"] == [("new.service", "stop")]
+
+
+def test_unit_that_runs_with_a_left_drop_in_restarts() -> None:
+    [step] = [one for one in lost_units().steps if one.unit == "a.service"]
+    assert (step.action, step.because) == (RESTART, "/etc/systemd/system/a.service.d/own.conf changes")
+    started_since = LOST.replace("started\ta.service\tinvocation-1", "started\ta.service\tinvocation-0")
+    assert all(one.unit != "a.service" for one in lost_units(started_since).steps)
+
+
+def test_left_reaction_is_of_the_running_invocation_only() -> None:
+    request = Request(inputs({"units": {"a.service": {}}}), "n1-proof", {})
+    asked = questions([request])
+    found = observed_state(parse(LOST, asked), request, asked.files)
+    assert found.reactions == (Reaction("a.service", Action.RESTART, ("/etc/systemd/system/a.service.d/own.conf",)),)
+
+
+def test_delete_removes_what_the_state_does_not_know(node: Node) -> None:
+    (node.root / "hosts").write_text("localhost\n")
+    files = {
+        node.at("known"): text("one\n"),
+        node.at("d/deep/more"): text("two\n"),
+        node.at("hosts"): text("ours\n", block=True),
+    }
+    folders = {node.at("d"): folder(), node.at("d/deep"): folder()}
+    finish(node, replace(inputs({}), files=files, directories=folders))
+    (node.root / "f").mkdir()
+    node.ok(scripts.owners_script(COMPONENT, []))
+    node.ok(
+        scripts.delete_script(
+            files=[node.at("known")], shared_files=[], directories=[], retired=[], component=COMPONENT
+        )
+    )
+    assert [*node.tree()] == ["f", "hosts"]
+    assert (node.root / "hosts").read_text() == "localhost\n"
+    assert not node.home.exists()
+
+
+STACK = "urn:pulumi:dev::shop"
+URN = f"{STACK}::plumbline:index:NodeState::n1-proof"
+
+
+def begin(node: Node, stack: str, **files: str) -> None:
+    """The first step of a creation."""
+    wanted = {node.at(name): text(content) for name, content in files.items()}
+    node.ok(scripts.stage_script(wanted, {}, COMPONENT, stack=stack))
+
+
+def test_stack_of_a_component_is_noted_until_its_creation_is_undone(node: Node) -> None:
+    begin(node, f"{STACK} hooks", f="one\n")
+    assert read(node, inputs({})).stacks == {COMPONENT: f"{STACK} hooks"}
+    node.ok(scripts.abandon_script(COMPONENT))
+    assert read(node, inputs({})).stacks == {}
+    begin(node, STACK)
+    finish(node, inputs({}))
+    assert read(node, inputs({})).stacks == {COMPONENT: STACK}, "a later run of an earlier version keeps it"
+    begin(node, STACK, f="one\n")
+    node.ok(scripts.abandon_script(COMPONENT))
+    assert read(node, inputs({})).stacks == {COMPONENT: STACK}, "only a creation leaves nothing"
+
+
+@pytest.mark.parametrize("ended", ["staged", "committed", "finished"])
+def test_lost_creation_is_removed_whole(node: Node, ended: str) -> None:
+    files = {node.at("d/f"): text("one\n")}
+    node.ok(scripts.stage_script(files, {node.at("d"): folder()}, COMPONENT, stack=STACK))
+    if ended != "staged":
+        work = Commit(files=[*files], owned=[*files, node.at("d")], owned_whole=[*files])
+        node.ok(scripts.commit_script(COMPONENT, work))
+    if ended == "finished":
+        node.ok(scripts.finish_script(COMPONENT))
+    node.ok(scripts.owners_script(COMPONENT, []), "b")
+    removal = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component=COMPONENT)
+    node.ok(removal, "b")
+    assert node.tree() == {}
+    assert not node.home.exists()
+
+
+def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
+    found = replace(
+        Observed.nothing(inputs({})),
+        stacks={
+            "n1-proof": STACK,
+            "n1-lost": STACK,
+            "n1-hooks": f"{STACK} hooks",
+            "n1-leaving": STACK,
+            "n1-theirs": "urn:pulumi:prod::shop",
+        },
+    )
+    declared: dict[str, Any] = {"n1-other": {}}
+    wanted, grown = inputs({"declaredElsewhere": declared}), inputs({"declaredElsewhere": {**declared, "n1-new": {}}})
+    lost = LostCreations()
+    assert lost.find(URN, "n1-proof", wanted, found) == ([], []), "without a refresh nobody knows what the state has"
+    for stored in ("n1-proof", "n1-other", "n1-leaving"):
+        lost.stored(stored)
+    assert lost.find(URN, "n1-new", wanted, found) == ([], []), "a creation"
+    assert lost.find(URN, "n1-proof", grown, found) == ([], []), "a run that did not read all that is declared"
+    assert lost.find(URN, "n1-proof", inputs({}), found) == ([], []), "a program that does not tell of its components"
+    assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
+    assert lost.find(URN, "n1-other", wanted, found) == ([], []), "one removes it"
+    assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
