@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import netns
 from lab.context import Lab
-from tests.forecast import compare, hosts, rendered, rounds, services
+from tests.forecast import compare, control_plane, hosts, rendered, rounds, services
 from tests.forecast.hosts import ROOT, Hosts
 from tests.forecast.rival.ansible import Play
 from tests.forecast.stack import Stack
@@ -92,12 +92,13 @@ def _cases(
 
 def worlds(nodes: Hosts, services_only: bool = False) -> dict[str, World]:
     """The desired state of each node before the first mutation."""
-    lab, cluster = nodes.lab, rendered.load(nodes)
+    lab, cluster, issuer = nodes.lab, rendered.load(nodes), rendered.Issuer()
+    if not services_only:
+        control_plane.start(lab, issuer)
     tools = [hosts.sha256(lab, f"{hosts.VARIANT}/tool-{number}") for number in range(3)]
     made = {}
     for name in nodes.names:
-        issuer = rendered.Issuer()
-        components = {} if services_only else rendered.components(cluster, name, issuer)
+        components = {} if services_only else rendered.components(cluster, name, issuer, control_plane.URL)
         components |= {"services": services.services(issuer, tools[0]), "other": services.other()}
         source = cluster.kubernetes.artifacts.kubelet
         variant = {

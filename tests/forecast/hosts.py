@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lab import build, hosts, keys, mirror, netns, stack
+from lab import build, hosts, keys, mirror, netns, processes, stack
 from lab.context import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
 MIRROR = f"http://{stack.HOST_GATEWAY}:{mirror.PORT}"
 SHELL_SECONDS = 120
 VARIANT = "forecast"
+BESIDE = ("kube-apiserver", "etcd")
+"""Processes beside the hosts, which control_plane.py starts, in the order in which they end."""
 
 
 class Hosts:
@@ -126,8 +128,15 @@ def namespace() -> Iterator[Lab]:
 
 def _end(lab: Lab) -> None:
     hosts.down(lab)
+    for name in BESIDE:
+        processes.stop(pidfile(lab, name))
     mirror.stop(lab)
     netns.remove(lab)
+
+
+def pidfile(lab: Lab, name: str) -> Path:
+    """The file with the ID of a process beside the hosts."""
+    return lab.state / f"{name}.pid"
 
 
 def _sweep() -> None:

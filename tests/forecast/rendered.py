@@ -1,11 +1,12 @@
 """The kubelet, the container runtime and the pod routes of stack `hosts`, as the program itself renders them.
 
-There is no control plane: the kubelet runs static pods and retries to reach an API server.
+The control plane is not among them: the kubelets' API server runs beside the hosts (control_plane.py).
 """
 
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cluster import plan as planning
+from cluster.config.addresses import url
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
 from cluster.node import container_runtime, kubelet, paths, pod_network
 from cluster.node.binaries import binaries
+from cluster.node.kubeconfig import API_PORT
 from cluster.rendering import dump_yaml
 from cluster.step import NodeStateStep, Part
 from nodestate import File, NodeState, to_wire
@@ -50,15 +53,17 @@ class Issuer:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = self._issue("forecast-ca", self._key, "forecast-ca", ca=True)
 
-    def leaf(self, name: str) -> tuple[str, str]:
-        """A new certificate for `name`, and its private key, in PEM."""
+    def leaf(self, name: str, address: str | None = None) -> tuple[str, str]:
+        """A new certificate for `name`, served at `address` if there is one, and its private key, in PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        return self._issue(name, key, "forecast-ca"), key.private_bytes(
+        return self._issue(name, key, "forecast-ca", address=address), key.private_bytes(
             encoding, form, serialization.NoEncryption()
         ).decode()
 
-    def _issue(self, name: str, key: ec.EllipticCurvePrivateKey, issuer: str, ca: bool = False) -> str:
+    def _issue(
+        self, name: str, key: ec.EllipticCurvePrivateKey, issuer: str, ca: bool = False, address: str | None = None
+    ) -> str:
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()
@@ -70,6 +75,10 @@ class Issuer:
             .not_valid_after(now + datetime.timedelta(days=30))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
+        if address is not None:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
+            )
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
@@ -78,21 +87,25 @@ def load(hosts: Hosts) -> Cluster:
     return load_config(hosts.configured, hosts.lab.project)
 
 
-def components(cluster: Cluster, node: str, issuer: Issuer) -> dict[str, dict[str, Any]]:
-    """The NodeStates of a node by component, in their order, in wire form."""
+def components(cluster: Cluster, node: str, issuer: Issuer, api: str) -> dict[str, dict[str, Any]]:
+    """The NodeStates of a node by component, in their order, in wire form. `api` is the URL of the API server."""
     steps = {step.component: step for step in planning.plan(cluster).of_node(node)}
     runtime, agent = steps[container_runtime.COMPONENT], steps[kubelet.COMPONENT]
     network = without(steps[pod_network.COMPONENT].state, KUBE_PROXY)
     return {
         "runtime": to_wire(replace(_pause_only(runtime.state, cluster), rollout=None)),
-        "kubelet": _issued(agent, issuer),
+        "kubelet": _issued(agent, issuer, url(cluster.kubernetes.internal_endpoint, API_PORT), api),
         "network": to_wire(replace(network, rollout=None)),
         "pod": _own(cluster),
     }
 
 
-def _issued(step: NodeStateStep, issuer: Issuer) -> dict[str, Any]:
-    files: dict[str, File] = {}
+def _issued(step: NodeStateStep, issuer: Issuer, declared: str, api: str) -> dict[str, Any]:
+    text = step.state.files[paths.KUBECONFIG].text
+    assert text is not None and declared in text
+    files: dict[str, File] = {
+        paths.KUBECONFIG: replace(step.state.files[paths.KUBECONFIG], content=text.replace(declared, api))
+    }
     pairs: dict[str, tuple[str, str]] = {}
     for file in step.issued:
         if file.text.of == "ca":

@@ -193,3 +193,20 @@ def test_plan_shared_keys_are_on_control_plane_nodes_only(cluster: Cluster) -> N
             if file.text.of in {*SharedKey}
         }
         assert shared == ({*SharedKey} if node.role == "control-plane" else set())
+
+
+def test_plan_declares_all_other_paths_of_a_node_to_each_step(cluster: Cluster) -> None:
+    """A path that moves between two steps of a node is known to both, issued files and units included."""
+    planned = plan(cluster)
+    for node in ("m1", "w1"):
+        states = planned.of_node(node)
+        for step in states:
+            elsewhere = planned.declared_elsewhere(step)
+            others = [other for other in states if other is not step]
+            assert elsewhere.keys() == {other.name for other in others}
+            for other in others:
+                declared = elsewhere[other.name]
+                issued = {file.path for file in other.issued}
+                assert {*declared.files, *declared.blocks} == {*other.state.files, *issued}
+                assert set(declared.directories) == set(other.state.directories)
+                assert set(declared.units) == set(other.state.units)

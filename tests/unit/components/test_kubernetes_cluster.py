@@ -199,6 +199,13 @@ def test_node_state_connection_key_is_secret(recorder: Recorder) -> None:
         assert state.inputs["connection"]["hostKey"].startswith("ssh-ed25519 ")
 
 
+def test_node_state_gets_the_declarations_of_the_others(recorder: Recorder) -> None:
+    """The provider hands over what moves between them."""
+    elsewhere = recorder.named("m1-kubelet").inputs["declaredElsewhere"]
+    assert elsewhere.keys() == {"m1-runtime", "m1-etcd", "m1-control-plane", "m1-network"}
+    assert "containerd.service" in elsewhere["m1-runtime"]["units"]
+
+
 def test_registration_has_no_triggers(recorder: Recorder) -> None:
     """A changed trigger would replace the registration and run `unregister.sh`, which drains and deletes the node."""
     for name in ("m1", "w1"):
