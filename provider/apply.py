@@ -60,6 +60,9 @@ async def delete(session: SshSession, state: Observed, component: str, log: Log)
     What another component has claimed is left alone, its hooks and units included. What could not be removed is named.
     Raises Unreachable or HostKeyMismatch if nothing was removed since the node cannot be reached.
     """
+    # The journal puts back a file of others that a broken run replaced: it stays.
+    files = {path: one for path, one in state.files.items() if one.block or not one.replaced}
+    state = replace(state, files=files)
     own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
     items = [*state.files, *state.directories, *state.units]
     begun = await session.run("begin", scripts.owners_script(component, items), hiding=[state])

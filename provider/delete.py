@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from nodestate import NodeStateInputs
 from provider.apply import delete
 from provider.engine import Engine
 from provider.errors import HostKeyMismatch, NodeError, Unreachable
-from provider.observed import Observed, ObservedUnit
+from provider.observed import Observed
 from provider.rollout import Disruption, Rollouts
 
 
-async def delete_state(
-    engine: Engine, rollouts: Rollouts, urn: str, change: Disruption, state: Observed, asked: NodeStateInputs
-) -> None:
-    """Removes what `state`, or the inputs that were `asked` for, put on the node, in the slot of its rollout group.
+async def delete_state(engine: Engine, rollouts: Rollouts, urn: str, change: Disruption, state: Observed) -> None:
+    """Removes what `state` names and what the component owns by its marks on the node, in the slot of its rollout group.
 
-    The pre-delete hooks run first and decide whether a member may leave. Raises NodeError; a machine with another host key is
+    The state of a creation that failed names nothing: the journal on the node undoes it, or the marks tell of it. The
+    pre-delete hooks run first and decide whether a member may leave. Raises NodeError; a machine with another host key is
     not ours any more: a warning.
     """
-    whole = _united(state, asked)
     try:
         async with rollouts.leaving(change):
-            (await delete(change.session, whole, change.component, change.log)).expect_done()
+            (await delete(change.session, state, change.component, change.log)).expect_done()
     except HostKeyMismatch as error:
         # The machine that this state was on is gone, and the one that answers is not ours.
         await engine.warn(urn, f"{error}. Nothing was removed from the former machine")
@@ -33,15 +27,3 @@ async def delete_state(
             f"{error}: its files and units cannot be removed. If the machine is gone for good, "
             f"`pulumi state delete '{urn}'`, then run pulumi again"
         ) from None
-
-
-def _united(state: Observed, asked: NodeStateInputs) -> Observed:
-    units = {name: ObservedUnit(one.enabled, one.active) for name, one in asked.units.items()}
-    files: dict[str, Any] = {**asked.files, **state.files}
-    directories: dict[str, Any] = {**asked.directories, **state.directories}
-    return replace(
-        state,
-        files=files,
-        directories=directories,
-        units={**units, **state.units},
-    )

@@ -102,8 +102,10 @@ def test_lost_update_is_undone_by_the_reverted_program(stack: Components, system
     assert stack.up(refresh=True) == {"same": 2}
 
 
-@pytest.mark.parametrize("program", ["engine", "provider"])
-@pytest.mark.parametrize("operation", ["stage", "commit", "ready", "finish"])
+@pytest.mark.parametrize(
+    ("program", "operation"),
+    [("engine", "commit"), ("engine", "finish"), ("provider", "stage"), ("provider", "ready")],
+)
 def test_lost_creation_is_removed_by_the_reverted_program(
     stack: Components, systemd: Container, program: str, operation: str
 ) -> None:

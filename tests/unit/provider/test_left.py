@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from nodestate import Action, NodeStateInputs, Reaction
+from provider.apply import delete
 from provider.changes import LEFT_BEHIND, RESTART
 from provider.lost import LostCreations
 from provider.observation import Request, observed_state, questions
@@ -18,8 +20,9 @@ from provider.plan import Plan, make_plan
 from provider.remote import scripts
 from provider.remote.report import Report, parse, read_script
 from provider.remote.scripts import Commit
+from provider.ssh import Result
 from tests.unit.provider.inputs import inputs
-from tests.unit.provider.node import COMPONENT, Node, folder, stage, text
+from tests.unit.provider.node import COMPONENT, Node, commit, folder, stage, text
 
 
 @pytest.fixture
@@ -185,6 +188,35 @@ def test_delete_removes_what_the_state_does_not_know(node: Node) -> None:
     assert [*node.tree()] == ["f", "hosts"]
     assert (node.root / "hosts").read_text() == "localhost\n"
     assert not node.home.exists()
+
+
+class Session:
+    """Runs the scripts of a deletion on a node of the tests."""
+
+    name = "n1"
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def run(self, purpose: str, script: str, **_: Any) -> Result:
+        done = self._node.run(script)
+        return Result(done.returncode, done.stdout, done.stdout, done.stderr)
+
+
+async def quiet(line: str, ephemeral: bool = False) -> None:
+    """A log that nobody reads."""
+
+
+def test_file_of_others_that_a_broken_run_replaced_outlives_a_deletion(node: Node) -> None:
+    (node.root / "theirs").write_text("theirs\n")
+    lost = {node.at("theirs"): text("ours\n"), node.at("more"): text("ours\n")}
+    for script in (stage(lost), commit(lost)):
+        node.ok(script)
+    state = read(node, inputs({}))
+    assert state.files[node.at("theirs")].replaced
+    asyncio.run(delete(Session(node), state, COMPONENT, quiet)).expect_done()  # type: ignore[arg-type]
+    assert [*node.tree()] == ["theirs"]
+    assert (node.root / "theirs").read_text() == "theirs\n"
 
 
 STACK = "urn:pulumi:dev::shop"
