@@ -155,6 +155,14 @@ def test_unit_of_a_lost_result_ends_with_its_file() -> None:
     assert [(one.unit, one.action) for one in plan.steps if one.unit != "a.service"] == [("new.service", "stop")]
 
 
+def test_unit_that_a_broken_run_ended_is_not_enabled_again() -> None:
+    broken = "".join(
+        line for line in LOST.splitlines(keepends=True) if not line.startswith(("found", "left\tnew.service", "end"))
+    )
+    broken += "journal\tn1-proof\tsetting\tnew.service\tenabled\nleft\tnew.service\tinactive\t\nend\n"
+    assert lost_units(broken).settings == {}
+
+
 def test_unit_that_runs_with_a_left_drop_in_restarts() -> None:
     [step] = [one for one in lost_units().steps if one.unit == "a.service"]
     assert (step.action, step.because) == (RESTART, "/etc/systemd/system/a.service.d/own.conf changes")
@@ -188,6 +196,33 @@ def test_delete_removes_what_the_state_does_not_know(node: Node) -> None:
     assert [*node.tree()] == ["f", "hosts"]
     assert (node.root / "hosts").read_text() == "localhost\n"
     assert not node.home.exists()
+
+
+def test_file_that_a_broken_run_removed_is_not_put_back(node: Node) -> None:
+    """The program has dropped it, and the state has been refreshed since: only the journal and the mark tell of it."""
+    former = replace(inputs({}), files={node.at("kept"): text("one\n"), node.at("dropped"): text("two\n")})
+    finish(node, former)
+    new = replace(former, files={node.at("kept"): text("two\n")})
+    node.ok(stage(new.files))
+    node.ok(commit(new.files, removed=[node.at("dropped")]))
+    found = read(node, new)
+    assert [one for one in found.journal if one.act == "file"]
+    assert [*found.files] == [node.at("kept")]
+    assert not make_plan(found, new).files
+
+
+def test_file_of_others_that_a_broken_run_claimed_stays(node: Node) -> None:
+    (node.root / "theirs").write_text("theirs\n")
+    lost = {node.at("theirs"): text("ours\n")}
+    node.ok(stage(lost))
+    claimed = commit(lost)
+    at = claimed.index(f"swap {node.at('theirs')}")
+    assert node.run(f"{claimed[:at]}\nkill -9 $$\n{claimed[at:]}").returncode == -9
+    plan = make_plan(read(node, inputs({})), inputs({}))
+    assert (plan.files, plan.tidy) == ((), True)
+    assert node.ok(claimed) == ""
+    [change] = make_plan(read(node, inputs({})), inputs({})).files
+    assert change.attributes == ("restored",)
 
 
 class Session:
