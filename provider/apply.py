@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from nodestate import NodeStateInputs
@@ -54,12 +54,17 @@ async def apply(
     return await work.finish()
 
 
-async def delete(session: SshSession, state: Observed, component: str, log: Log) -> Outcome:
+async def delete(
+    session: SshSession, state: Observed, component: str, log: Log, elsewhere: Collection[str] = ()
+) -> Outcome:
     """Removes the files, blocks and directories of `state`, and the units whose files they are, after the pre-delete hooks.
 
-    What another component has claimed is left alone, its hooks and units included. What could not be removed is named.
+    What another component has claimed, or declares (`elsewhere`), is left alone, its hooks and units included. What could not be removed is named.
     Raises Unreachable or HostKeyMismatch if nothing was removed since the node cannot be reached.
     """
+    # The journal puts back a file of others that a broken run replaced: it stays.
+    files = {path: one for path, one in state.files.items() if one.block or not one.replaced}
+    state = replace(state, files=files)
     own = [name for name in state.units if f"{UNIT_FOLDER}{name}" in state.files]
     items = [*state.files, *state.directories, *state.units]
     begun = await session.run("begin", scripts.owners_script(component, items), hiding=[state])
@@ -81,6 +86,7 @@ async def delete(session: SshSession, state: Observed, component: str, log: Log)
             directories=list(state.directories),
             retired=own,
             component=component,
+            elsewhere=elsewhere,
         )
         writes = len(state.files) + len(own)
         done = await session.run("delete", script, hiding=[state], writes=writes, paths=tuple(state.files))

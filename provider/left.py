@@ -6,6 +6,7 @@ A result is lost where the engine or the provider ends after the node has finish
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from nodestate import Action, Reaction
 from provider.observed import JournalEntry, ObservedDirectory, ObservedFile, ObservedUnit
@@ -19,30 +20,43 @@ NOT_READ = "(not read)"
 Left = Mapping[str, ObservedFile | ObservedDirectory]
 
 
+class Asked(Protocol):
+    """The part of a request that matters here."""
+
+    @property
+    def component(self) -> str: ...
+
+    @property
+    def paths(self) -> frozenset[str]: ...
+
+
 def left_paths(
-    entries: Sequence[JournalEntry], component: str, unknown: Collection[str], known: Collection[str], report: Report
+    entries: Sequence[JournalEntry], request: Asked, owned: Collection[str], unknown: Collection[str], report: Report
 ) -> Left:
-    """The paths that only the journal names, where it changed something, and those of the `unknown` owner marks; none of
-    the `known` paths."""
-    return {**dict(_marked(component, unknown, report)), **dict(_journaled(entries, known, report))}
+    """The paths that only the journal names, where it changed something, and those of the `unknown` owner marks. `owned`: what
+    the component owned before a run broke: such a file is not put back, since the program has dropped it."""
+    return {
+        **dict(_marked(request.component, unknown, report)),
+        **dict(_journaled(entries, request.paths, owned, report)),
+    }
 
 
 def _journaled(
-    entries: Sequence[JournalEntry], known: Collection[str], report: Report
+    entries: Sequence[JournalEntry], known: Collection[str], owned: Collection[str], report: Report
 ) -> Iterator[tuple[str, ObservedFile | ObservedDirectory]]:
     unswapped = {one.subject for one in entries if one.act == "unswapped"}
     for entry in entries:
         path, found = entry.subject, report.found.get(entry.subject)
         if path in known or path in unswapped:
             continue
+        replaced = entry.act in ("file", "block") and path not in owned
         if entry.act == "made" and found is not None and found.kind == "directory":
             yield path, ObservedDirectory(found.mode, found.owner, found.group)
-        elif entry.act in ("file", "absent") and (entry.act == "file" or found is not None):
+        elif entry.act in ("file", "absent") and (replaced or found is not None):
             shape = found or FoundPath("regular file", "0644", "root", "root", "0", "0")
-            replaced = entry.act == "file"
             yield path, ObservedFile(NOT_READ, None, shape.mode, shape.owner, shape.group, replaced=replaced)
         elif entry.act in ("block", "noblock") and found is not None:
-            yield path, ObservedFile(NOT_READ, block=True, replaced=entry.act == "block")
+            yield path, ObservedFile(NOT_READ, block=True, replaced=replaced)
 
 
 def _marked(
@@ -64,13 +78,15 @@ def _marked(
 
 def left_units(
     entries: Sequence[JournalEntry],
+    owned: Collection[str],
     unknown: Collection[str],
     left: Left,
     known: Collection[str],
     report: Report,
 ) -> dict[str, ObservedUnit]:
-    """Units that only the journal names, and those of the `unknown` owner marks whose file was left; none of the `known`."""
-    named = {one.subject for one in entries if one.act in ("started", "setting")}
+    """Units that only the journal names, and those of the `unknown` owner marks whose file was left; none of the `known`. Of
+    those that the component `owned` before, the program has dropped each: it is not enabled again."""
+    named = {one.subject for one in entries if one.act in ("started", "setting")} - {*owned}
     named |= {unit for unit in unknown if f"{UNIT_FOLDER}{unit}" in left}
     return {
         unit: ObservedUnit(

@@ -116,13 +116,15 @@ def observed_state(
         for item in items
     }
     ours = wanted.files.keys() | wanted.directories.keys() | wanted.units.keys()
-    own_marks = report.owners.get(request.component, set())
     entries = tuple(report.journal[request.component])
+    own_marks = report.owners.get(request.component, set())
+    # Before the run that broke, if one did: what that run claimed may be a file of others.
+    owned = own_marks - {one.subject for one in entries if one.act == "claimed"}
     others_declare = {path for name, paths in declared.items() if name != request.component for path in paths}
     others_declare |= names(wanted.declared_elsewhere or {})
     all_declared = {*request.paths, *others, *own_marks, *others_declare}
-    unknown = own_marks - request.paths - request.units.keys() - others_declare
-    left = left_paths(entries, request.component, unknown, request.paths, report)
+    unknown = owned - request.paths - request.units.keys() - others_declare
+    left = left_paths(entries, request, owned, unknown, report)
     files: dict[str, ObservedFile] = {}
     for path, one in request.files.items():
         found = _block(one, path, request, report, expected) if one.block else _found(one, path, report, expected[path])
@@ -136,7 +138,7 @@ def observed_state(
             directories[path] = found_left
     context = Context(report, wanted, all_declared | left.keys(), report.sums)
     units = {name: observed_unit(name, unit, context) for name, unit in request.units.items()}
-    units |= left_units(entries, unknown, left, units, report)
+    units |= left_units(entries, owned, unknown, left, units, report)
     gone = {item: component for item, component in others.items() if item not in ours}
     handed_over = {
         item: gone[item] for item in sorted(gone.keys() & (files.keys() | directories.keys() | units.keys()))

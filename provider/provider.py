@@ -188,12 +188,12 @@ class NodeStateProvider(api.Provider):
 
     async def delete(self, request: api.DeleteRequest) -> None:
         state = from_wire(Observed, received(request.properties))
-        # A creation that failed has outputs without files: its inputs tell what may be there.
+        # A creation that failed has outputs without files: the secrets of its inputs may be on the node.
         asked = from_wire(NodeStateInputs, received(CALL.get().old_inputs or request.properties))
         session, component = self._session(state, asked), _component(request.urn)
         disruption = Disruption(session, component, state, self._engine.logger(request.urn))
         kept = self._declarations.kept(state.node, component)
-        await delete_state(self._engine, self._rollouts, request.urn, disruption, state, asked, kept)
+        await delete_state(self._engine, self._rollouts, request.urn, disruption, state, kept)
 
     def _change(
         self, urn: str, inputs: Mapping[str, Any], old: Observed | None = None, replaced: Observed | None = None

@@ -107,6 +107,7 @@ undo() {
       [ "$(systemctl is-active "$2" 2>/dev/null || true)" = inactive ] || {
         systemctl stop "$2" && printf 'stopped\t%s\n' "$2" >&3
       }
+      rm -f -- "$home/started/$2"
       systemctl reset-failed "$2" 2>/dev/null || true ;;
     claimed) unclaim "$2" "$3" ;;
   esac

@@ -3,7 +3,7 @@ delete. All but the first belong to a run that has begun, and are refused once a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nodestate import Directory, File, Readiness
@@ -54,10 +54,11 @@ delete_blocks() {
   done
 }
 
-# marked units|paths|directories: of what this component owns on the node, that kind; inner directories come first
+# marked units|paths|directories: of what this component owns on the node, that kind; inner directories come first. What
+# other components declare, the lines of `elsewhere`, is theirs.
 marked() {
   [ -s "$home/owned/$component" ] || return 0
-  sort -r "$home/owned/$component" | while IFS= read -r one; do
+  sort -r "$home/owned/$component" | grep -vxF -- "${elsewhere:-}" | while IFS= read -r one; do
     case $1:$one in
       units:/*) ;;
       units:*) [ ! -e "/etc/systemd/system/$one" ] || ! grep -qxF -- "/etc/systemd/system/$one" "$home/owned/$component" ||
@@ -251,14 +252,16 @@ def delete_script(
     directories: Sequence[str],
     retired: Sequence[str],
     component: str,
+    elsewhere: Collection[str] = (),
 ) -> str:
     """Undoes what a broken run left; stops and disables the units whose files are removed; removes the files, of
     `shared_files` only the blocks, and the directories that are then empty.
 
-    What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
+    What another component has claimed stays: `handed ITEM COMPONENT`; so does what others declare `elsewhere`. What cannot
+    be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = [call("replay", *retired), 'mkdir -p "$kept"']
+    lines = [f"elsewhere={quoted(chr(10).join(sorted(elsewhere)))}", call("replay", *retired), 'mkdir -p "$kept"']
     lines += [call("retire_unit", unit) for unit in retired]
     lines += ["delete_marked units", call("delete_files", *files), call("delete_blocks", *shared_files)]
     lines += ["delete_marked paths", "! command -v systemctl >/dev/null || systemctl daemon-reload || true"]

@@ -23,17 +23,21 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.program import Version
 
 END_SECONDS = 30
+DELAY_SECONDS = 0.5
+"""At most this long after an operation has begun, a run is killed or cut off."""
+
 UP = ("up", "--yes", "--skip-preview", "--refresh", "--continue-on-error")
 
 
 @dataclass
 class Chaos:
-    """The rounds. `length` is the duration in seconds of an undisturbed update: kills fall into it."""
+    """The rounds. `length` is the number of operations on the nodes in an undisturbed update: kills fall into it, not into the
+    start of the engine, however busy this machine is."""
 
     fleet: Fleet
     random: Random
     version: Version
-    length: float = 0.0
+    length: int = 0
     words: str = ""
     printed: str = ""
 
@@ -44,22 +48,24 @@ class Chaos:
         self.fleet.pulumi(*UP)
         self.version = Version.random(self.random, 1)
         self.fleet.want(self.version.states(self.fleet))
-        begun = time.monotonic()
+        before = self.fleet.operations()
         self.fleet.pulumi(*UP)
-        self.length = time.monotonic() - begun
+        self.length = self.fleet.operations() - before
         self._check()
 
     def round(self, number: int) -> str:
         """One killed update and the runs after it; what was done, in words. Raises AssertionError."""
         former, self.version = self.version, Version.random(self.random, number + 2)
         self.fleet.want(self.version.states(self.fleet))
-        moment = self.random.uniform(0.05, 1.0) * self.length
+        moment, delay = self.random.randrange(self.length), self.random.uniform(0, DELAY_SECONDS)
         kind = self.random.choice(list(KINDS))
         reverted = number % 2 == 1
-        self.words = f"{kind} after {moment:.1f} s of {self.length:.1f} s{', then taken back' if reverted else ''}"
+        self.words = f"{kind} after {moment} of {self.length} operations{', then taken back' if reverted else ''}"
+        last = self.fleet.operations() + moment
         running = self.fleet.start(*UP, output=subprocess.DEVNULL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.wait(moment)
+        while self.fleet.operations() < last and running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(delay)
         KINDS[kind](self.fleet, self.random)
         running.wait(fleets.UP_SECONDS)
         self._ended()

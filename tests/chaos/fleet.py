@@ -121,6 +121,10 @@ class Fleet:
         os.environ["PULUMI_BACKEND_URL"] = self.variables["PULUMI_BACKEND_URL"]
         list(locks.clear_stale(self.folder, STACK))
 
+    def operations(self) -> int:
+        """How many operations on nodes all runs have begun until now."""
+        return self.trace.read_bytes().count(b"\n") if self.trace.exists() else 0
+
     def processes(self) -> dict[int, str]:
         """The programs by pid that engines of this project started, and the engines."""
         mark = f"PLUMBLINE_TRACE={self.trace}".encode()

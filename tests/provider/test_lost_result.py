@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,10 +51,19 @@ def stack(tmp_path: Path, systemd: Container) -> Iterator[Components]:
     assert systemd.left() == before
 
 
-def closed(systemd: Container) -> None:
-    """Waits until the node has finished by itself."""
+def finished(stack: Components, systemd: Container) -> Callable[[], bool]:
+    """Whether the node has finished, which the engine does not hear: it is stopped before."""
     journals = "ls -d /var/lib/plumbline/journal/*/log 2>/dev/null || true"
-    wait_for("the end of the journal", lambda: systemd.run(journals) == "")
+
+    def reached() -> bool:
+        if not traced(stack, "finish")():
+            return False
+        for pid in engines(stack):
+            os.kill(pid, signal.SIGSTOP)
+        wait_for("the end of the journal", lambda: systemd.run(journals) == "")
+        return True
+
+    return reached
 
 
 def left(systemd: Container) -> str:
@@ -73,12 +82,11 @@ def test_lost_update_is_undone_by_the_reverted_program(stack: Components, system
     stack.components["main"] = {
         **MAIN,
         "files": files,
-        "directories": {**FOLDER, **MORE["directories"]},  # type: ignore[dict-item]
+        "directories": {**FOLDER, f"{FILE}.d": FOLDER["/etc/proof"], **MORE["directories"]},  # type: ignore[dict-item]
         "units": {**MAIN["units"], **MORE["units"]},  # type: ignore[dict-item]
         "reactions": [{"unit": UNIT, "action": "restart", "files": [FILE, DROP_IN]}],
     }
-    killed(stack, traced(stack, "finish"))
-    closed(systemd)
+    killed(stack, finished(stack, systemd))
     environment = f"tr '\\0' '\\n' </proc/$(systemctl show -p MainPID --value {UNIT})/environ | grep -c OWN= || true"
     assert systemd.run(environment) == "1\n"
     stack.components["main"] = MAIN
@@ -91,19 +99,22 @@ def test_lost_update_is_undone_by_the_reverted_program(stack: Components, system
     assert stack.up(refresh=True) == {"same": 2}
 
 
-@pytest.mark.parametrize("program", ["engine", "provider"])
-@pytest.mark.parametrize("operation", ["stage", "commit", "ready", "finish"])
+@pytest.mark.parametrize(
+    ("program", "operation"),
+    [("engine", "commit"), ("engine", "finish"), ("provider", "stage"), ("provider", "ready")],
+)
 def test_lost_creation_is_removed_by_the_reverted_program(
     stack: Components, systemd: Container, program: str, operation: str
 ) -> None:
     stack.components = {"main": MAIN, "more": MORE}
     if program == "engine":
-        killed(stack, traced(stack, operation))
+        killed(stack, finished(stack, systemd) if operation == "finish" else traced(stack, operation))
     else:
         provider_killed(stack, operation)
-    closed_or_open(systemd)
+    idle(systemd)
     stack.components = {"main": MAIN}
-    assert "n1: more will be removed because an interrupted run created it" in stack.preview()
+    shown = "n1: more will be removed because an interrupted run created it" in stack.preview()
+    assert shown or operation == "stage", "its first script may not have reached the node"
     stack.up(refresh=True)
     assert left(systemd) == CLEAN
     assert stack.up(refresh=True) == {"same": 2}
@@ -111,8 +122,7 @@ def test_lost_creation_is_removed_by_the_reverted_program(
 
 def test_lost_creation_is_taken_over_by_the_same_program(stack: Components, systemd: Container) -> None:
     stack.components = {"main": MAIN, "more": MORE}
-    provider_killed(stack, "finish")
-    closed(systemd)
+    killed(stack, finished(stack, systemd))
     before = systemd.started(OTHER)
     stack.up(refresh=True)
     assert systemd.started(OTHER) == before
@@ -137,6 +147,6 @@ def provider_killed(stack: Components, operation: str) -> None:
     assert not engines(stack)
 
 
-def closed_or_open(systemd: Container) -> None:
+def idle(systemd: Container) -> None:
     """Waits until no script of the killed run is at work."""
     systemd.run("for one in /run/plumbline/*.lock; do flock -w 60 $one true; done")

@@ -135,6 +135,17 @@ def test_run_that_was_overtaken_changes_nothing(node: Node) -> None:
     assert (node.root / "f").read_text() == "old\n"
 
 
+def test_note_of_a_unit_that_a_run_started_is_undone_with_it(node: Node) -> None:
+    files = {node.at("new.service"): text("[Service]\n")}
+    node.ok(stage(files))
+    node.ok(commit(files))
+    node.ok(scripts.act_script("restart", ["new.service"], COMPONENT))
+    node.ok(scripts.reacted_script(COMPONENT, "new.service", [], [*files]))
+    assert (node.home / "started/new.service").exists()
+    node.ok(scripts.replay_script(COMPONENT))
+    assert not (node.home / "started/new.service").exists()
+
+
 def test_stage_that_fails_leaves_nothing(node: Node) -> None:
     (node.root / "d").mkdir(0o750)
     before = node.tree()

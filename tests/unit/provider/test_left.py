@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from nodestate import Action, NodeStateInputs, Reaction
+from provider.apply import delete
 from provider.changes import LEFT_BEHIND, RESTART
 from provider.lost import LostCreations
 from provider.observation import Request, observed_state, questions
@@ -18,8 +20,9 @@ from provider.plan import Plan, make_plan
 from provider.remote import scripts
 from provider.remote.report import Report, parse, read_script
 from provider.remote.scripts import Commit
+from provider.ssh import Result
 from tests.unit.provider.inputs import inputs
-from tests.unit.provider.node import COMPONENT, Node, folder, stage, text
+from tests.unit.provider.node import COMPONENT, Node, commit, folder, stage, text
 
 
 @pytest.fixture
@@ -152,6 +155,14 @@ def test_unit_of_a_lost_result_ends_with_its_file() -> None:
     assert [(one.unit, one.action) for one in plan.steps if one.unit != "a.service"] == [("new.service", "stop")]
 
 
+def test_unit_that_a_broken_run_ended_is_not_enabled_again() -> None:
+    broken = "".join(
+        line for line in LOST.splitlines(keepends=True) if not line.startswith(("found", "left\tnew.service", "end"))
+    )
+    broken += "journal\tn1-proof\tsetting\tnew.service\tenabled\nleft\tnew.service\tinactive\t\nend\n"
+    assert lost_units(broken).settings == {}
+
+
 def test_unit_that_runs_with_a_left_drop_in_restarts() -> None:
     [step] = [one for one in lost_units().steps if one.unit == "a.service"]
     assert (step.action, step.because) == (RESTART, "/etc/systemd/system/a.service.d/own.conf changes")
@@ -185,6 +196,79 @@ def test_delete_removes_what_the_state_does_not_know(node: Node) -> None:
     assert [*node.tree()] == ["f", "hosts"]
     assert (node.root / "hosts").read_text() == "localhost\n"
     assert not node.home.exists()
+
+
+def test_delete_leaves_what_others_declare_and_have_not_claimed_yet(node: Node) -> None:
+    files = {node.at("d/mine"): text("one\n"), node.at("d/theirs"): text("two\n")}
+    finish(node, replace(inputs({}), files=files, directories={node.at("d"): folder()}))
+    node.ok(scripts.owners_script(COMPONENT, []))
+    node.ok(
+        scripts.delete_script(
+            files=[node.at("d/mine")],
+            shared_files=[],
+            directories=[],
+            retired=[],
+            component=COMPONENT,
+            elsewhere=[node.at("d/theirs"), node.at("d")],
+        )
+    )
+    assert [*node.tree()] == ["d", "d/theirs"]
+
+
+def test_file_that_a_broken_run_removed_is_not_put_back(node: Node) -> None:
+    """The program has dropped it, and the state has been refreshed since: only the journal and the mark tell of it."""
+    former = replace(inputs({}), files={node.at("kept"): text("one\n"), node.at("dropped"): text("two\n")})
+    finish(node, former)
+    new = replace(former, files={node.at("kept"): text("two\n")})
+    node.ok(stage(new.files))
+    node.ok(commit(new.files, removed=[node.at("dropped")]))
+    found = read(node, new)
+    assert [one for one in found.journal if one.act == "file"]
+    assert [*found.files] == [node.at("kept")]
+    assert not make_plan(found, new).files
+
+
+def test_file_of_others_that_a_broken_run_claimed_stays(node: Node) -> None:
+    (node.root / "theirs").write_text("theirs\n")
+    lost = {node.at("theirs"): text("ours\n")}
+    node.ok(stage(lost))
+    claimed = commit(lost)
+    at = claimed.index(f"swap {node.at('theirs')}")
+    assert node.run(f"{claimed[:at]}\nkill -9 $$\n{claimed[at:]}").returncode == -9
+    plan = make_plan(read(node, inputs({})), inputs({}))
+    assert (plan.files, plan.tidy) == ((), True)
+    assert node.ok(claimed) == ""
+    [change] = make_plan(read(node, inputs({})), inputs({})).files
+    assert change.attributes == ("restored",)
+
+
+class Session:
+    """Runs the scripts of a deletion on a node of the tests."""
+
+    name = "n1"
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    async def run(self, purpose: str, script: str, **_: Any) -> Result:
+        done = self._node.run(script)
+        return Result(done.returncode, done.stdout, done.stdout, done.stderr)
+
+
+async def quiet(line: str, ephemeral: bool = False) -> None:
+    """A log that nobody reads."""
+
+
+def test_file_of_others_that_a_broken_run_replaced_outlives_a_deletion(node: Node) -> None:
+    (node.root / "theirs").write_text("theirs\n")
+    lost = {node.at("theirs"): text("ours\n"), node.at("more"): text("ours\n")}
+    for script in (stage(lost), commit(lost)):
+        node.ok(script)
+    state = read(node, inputs({}))
+    assert state.files[node.at("theirs")].replaced
+    asyncio.run(delete(Session(node), state, COMPONENT, quiet)).expect_done()  # type: ignore[arg-type]
+    assert [*node.tree()] == ["theirs"]
+    assert (node.root / "theirs").read_text() == "theirs\n"
 
 
 STACK = "urn:pulumi:dev::shop"
