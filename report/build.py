@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from nodestate import rows
+from nodestate import vocabulary
 from report.events import DONE, PRE, QUIET, Message, Step, Stream
 from report.model import VERSION, Certificate, Group, NodeReport, Notice, NotRead, Report, ResourceChange
 from report.node import describe, group_of
@@ -32,7 +32,7 @@ def natural(name: str) -> tuple[tuple[int, str | int], ...]:
 def build(stream: Stream) -> Report:
     """The report of a stream. Days left are counted from the stream's own time."""
     steps = [one for one in stream.steps if one.phase == PRE and one.op not in ("refresh", "read")]
-    states = [one for one in steps if one.type == rows.NODE_STATE]
+    states = [one for one in steps if one.type == vocabulary.NODE_STATE]
     nodes = tuple(_nodes(states, stream.steps, steps))
     changed = {one.node for one in nodes}
     seen = {one.node for one in states if one.node}
@@ -63,11 +63,16 @@ def _nodes(states: Iterable[Step], every: Iterable[Step], steps: Iterable[Step])
     drifted = {
         one.urn: one.diff
         for one in every
-        if one.type == rows.NODE_STATE and one.op == "refresh" and one.phase == DONE and one.diff
+        if one.type == vocabulary.NODE_STATE and one.op == "refresh" and one.phase == DONE and one.diff
     }
     views: dict[str, list[Step]] = defaultdict(list)
     for step in steps:
-        if step.type.startswith(f"{rows.PACKAGE}:") and step.op not in QUIET and step.state.parent and not step.node:
+        if (
+            step.type.startswith(f"{vocabulary.PACKAGE}:")
+            and step.op not in QUIET
+            and step.state.parent
+            and not step.node
+        ):
             views[step.state.parent].append(step)
     by_node: dict[str, list[Step]] = defaultdict(list)
     for step in states:
@@ -78,11 +83,11 @@ def _nodes(states: Iterable[Step], every: Iterable[Step], steps: Iterable[Step])
 
 
 def _not_read(stream: Stream) -> Iterator[NotRead]:
-    nodes = {step.urn: step.node for step in stream.steps if step.type == rows.NODE_STATE and step.node}
+    nodes = {step.urn: step.node for step in stream.steps if step.type == vocabulary.NODE_STATE and step.node}
     found: dict[str, str] = {}
     for message in stream.messages:
-        if message.severity == "warning" and message.text.endswith(rows.NOT_READ) and message.urn in nodes:
-            reason = message.text.removesuffix(rows.NOT_READ).removesuffix(": ")
+        if message.severity == "warning" and message.text.endswith(vocabulary.NOT_READ) and message.urn in nodes:
+            reason = message.text.removesuffix(vocabulary.NOT_READ).removesuffix(": ")
             found.setdefault(nodes[message.urn], reason.removeprefix(f"{nodes[message.urn]}: "))
     for node in sorted(found, key=natural):
         yield NotRead(node, found[node])
@@ -143,7 +148,7 @@ def _others(steps: Iterable[Step]) -> Iterator[ResourceChange]:
     """Resources that are neither NodeStates, rows nor certificates. The steps of a replacement are one change."""
     found: dict[str, ResourceChange] = {}
     for step in steps:
-        kept = step.type.startswith((*SILENT, f"{rows.PACKAGE}:")) or step.type in CERTIFICATES
+        kept = step.type.startswith((*SILENT, f"{vocabulary.PACKAGE}:")) or step.type in CERTIFICATES
         if kept or step.op in QUIET:
             continue
         operation = "replace" if step.op in REPLACES else step.op
@@ -155,7 +160,7 @@ def _others(steps: Iterable[Step]) -> Iterator[ResourceChange]:
 def _notices(messages: Iterable[Message], severity: str) -> Iterator[Notice]:
     known = set()
     for message in messages:
-        if message.severity != severity or message.text.endswith(rows.NOT_READ) or message.text in known:
+        if message.severity != severity or message.text.endswith(vocabulary.NOT_READ) or message.text in known:
             continue
         known.add(message.text)
         yield Notice(message.text, message.urn.split("::", 3)[-1] if message.urn else "")

@@ -163,12 +163,13 @@ class Happened:
     result: Annotated[str, Key("`succeeded` or `failed`.")]
     seconds: Annotated[int, Key("Duration of the update.")] = 0
     nodes: Annotated[tuple[NodeOutcome, ...], Key("The nodes that the forecast or the update names.")] = ()
+    differences: Annotated[tuple[str, ...], Key("Differences of certificates and other resources.")] = ()
     errors: Annotated[tuple[Notice, ...], Key("Errors of the update.")] = ()
 
     @property
     def differs(self) -> bool:
         """Whether anything else happened than was forecast."""
-        return any(one.differences for one in self.nodes)
+        return bool(self.differences) or any(one.differences for one in self.nodes)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from nodestate import rows
+from nodestate import vocabulary
 from report.events import Step
 from report.model import NodeReport, Origin, PathChange, ProbeDifference, UnitSetting, UnitStep
 from report.text import details, diff, secret
@@ -44,12 +44,15 @@ class _Found:
 
     def step(self, step: UnitStep) -> None:
         """Adds a step. A unit that is stopped and started, as in a replacement, is restarted."""
-        for action in (rows.START, rows.RESTART, rows.STOP):
+        for action in (vocabulary.START, vocabulary.RESTART, vocabulary.STOP):
             known = self.steps.get((step.unit, action))
-            if known and {action, step.action} in ({rows.START, rows.STOP}, {rows.RESTART, rows.STOP}):
+            if known and {action, step.action} in (
+                {vocabulary.START, vocabulary.STOP},
+                {vocabulary.RESTART, vocabulary.STOP},
+            ):
                 del self.steps[step.unit, action]
                 because = known.because or step.because
-                step = replace(step, action=rows.RESTART, because=because)
+                step = replace(step, action=vocabulary.RESTART, because=because)
         self.steps.setdefault((step.unit, step.action), step)
 
 
@@ -82,7 +85,7 @@ def describe(node: str, steps: list[Step], views: Views, drifted: Drifted) -> No
             _whole(found, step, kept if step.op == "delete" else set(), made=False)
         else:
             found.recorded |= {one for one in step.diff if not MEMBER.match(one)}
-    disrupted = [one for one in found.steps.values() if one.action in rows.DISRUPTIVE]
+    disrupted = [one for one in found.steps.values() if one.action in vocabulary.DISRUPTIVE]
     groups = [str(one["group"]) for one in map(group_of, steps) if one and "group" in one]
     return NodeReport(
         node,
@@ -147,23 +150,27 @@ def _of_rows(found: _Found, step: Step, shown: list[Step], origins: _Origins) ->
     new = _map(step.new.inputs if step.new else {})
     for row in shown:
         kind = row.type.rpartition(":")[2]
-        _, name = rows.split_name(row.name)
+        _, name = vocabulary.split_name(row.name)
         facts = {key: str(value) for key, value in row.state.inputs.items()}
-        because = facts.get(rows.BECAUSE, "")
-        if kind in (rows.FILE, rows.DIRECTORY):
+        because = facts.get(vocabulary.BECAUSE, "")
+        if kind in (vocabulary.FILE, vocabulary.DIRECTORY):
             found.path(_path(kind, name, row.op, facts, step, old, new, origins))
-        elif kind == rows.FOREIGN:
-            text = f"drop-in of {facts[rows.UNIT]}" if rows.UNIT in facts else ""
+        elif kind == vocabulary.FOREIGN:
+            text = f"drop-in of {facts[vocabulary.UNIT]}" if vocabulary.UNIT in facts else ""
             found.path(PathChange(name, "foreign", "delete", ("moved aside",), text, Origin.DRIFT, component=step.name))
-        elif kind == rows.UNIT_SETTING:
-            verbs = tuple(facts.get(rows.CHANGE, "").split(", "))
+        elif kind == vocabulary.UNIT_SETTING:
+            verbs = tuple(facts.get(vocabulary.CHANGE, "").split(", "))
             found.settings.append(UnitSetting(name, verbs, because, origins.member("units", name), step.name))
-        elif kind == rows.PROBE:
-            values = (facts.get(rows.FOUND, ""), facts.get(rows.EXPECTED, ""), facts.get(rows.UNIT, ""))
+        elif kind == vocabulary.PROBE:
+            values = (
+                facts.get(vocabulary.FOUND, ""),
+                facts.get(vocabulary.EXPECTED, ""),
+                facts.get(vocabulary.UNIT, ""),
+            )
             found.probes.append(ProbeDifference(name, *values, origins.member("probes", name), step.name))
-        elif kind == rows.UNIT_STEP:
-            action = facts.get(rows.ACTION, "")
-            found.slot = found.slot or facts.get(rows.ORDER, "")
+        elif kind == vocabulary.UNIT_STEP:
+            action = facts.get(vocabulary.ACTION, "")
+            found.slot = found.slot or facts.get(vocabulary.ORDER, "")
             found.step(UnitStep(name, action, because, origins.cause(name, because), step.name))
 
 
@@ -177,19 +184,19 @@ def _path(
     new: Mapping[str, Any],
     origins: _Origins,
 ) -> PathChange:
-    section = "files" if kind == rows.FILE else "directories"
+    section = "files" if kind == vocabulary.FILE else "directories"
     before, after = _map(old.get(section)).get(path), _map(new.get(section)).get(path)
-    attributes = tuple(facts.get(rows.CHANGE, "").split(", "))
-    rewritten = kind == rows.FILE and not set(attributes) <= {"mode", "owner", "group", "label"}
+    attributes = tuple(facts.get(vocabulary.CHANGE, "").split(", "))
+    rewritten = kind == vocabulary.FILE and not set(attributes) <= {"mode", "owner", "group", "label"}
     hidden = secret(before) or secret(after)
     # A file that was found, and that no earlier run put there, is in no state: its present content is not known.
     lines = diff(before, after) if rewritten and not hidden and step.old is not None else ()
     return PathChange(
         path,
-        "file" if kind == rows.FILE else "directory",
+        "file" if kind == vocabulary.FILE else "directory",
         op,
         attributes,
-        facts.get(rows.BECAUSE, ""),
+        facts.get(vocabulary.BECAUSE, ""),
         origins.member(section, path),
         hidden,
         step.name,
@@ -219,12 +226,14 @@ def _whole(found: _Found, step: Step, kept: set[str], made: bool) -> None:
                 hidden = secret(shape)
                 found.path(PathChange(path, kind, operation, (attribute,), secret=hidden, component=step.name))
     for unit in _units(inputs, kept, made):
-        found.step(UnitStep(unit, rows.START if made else rows.STOP, "", component=step.name))
+        found.step(UnitStep(unit, vocabulary.START if made else vocabulary.STOP, "", component=step.name))
 
 
 def _units(inputs: Mapping[str, Any], kept: set[str], made: bool) -> Iterator[str]:
     for name, unit in _map(inputs.get("units")).items():
-        if (made and _map(unit).get("active", True)) or (not made and name not in kept and f"{UNIT_FOLDER}{name}" in _map(inputs.get("files"))):
+        if (made and _map(unit).get("active", True)) or (
+            not made and name not in kept and f"{UNIT_FOLDER}{name}" in _map(inputs.get("files"))
+        ):
             yield name
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from nodestate import rows
+from nodestate import vocabulary
 from report import words
 from report.fold import Fold, fold, part
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
@@ -91,7 +91,7 @@ class Terminal:
         kinds = [words.count(len(found), kind) for kind in ("file", "directory") if (found := _of_kind(node, kind))]
         kinds = [one.replace("directorys", "directories") for one in kinds]
         yield self._row(node.change, ", ".join(kinds) or "nothing", "")
-        for action in (rows.START, rows.RESTART, rows.STOP):
+        for action in (vocabulary.START, vocabulary.RESTART, vocabulary.STOP):
             if units := [step.unit.removesuffix(".service") for step in node.steps if step.action == action]:
                 yield self._row(action, ", ".join(units), "")
 
@@ -114,10 +114,12 @@ class Terminal:
             return
         heads = [unit.removesuffix(".service") for unit in units]
         left = max(len(one.title) for one in shown) + 2
-        widths = [max(len(head), len(rows.RESTART)) + 2 for head in heads]
+        widths = [max(len(head), len(vocabulary.RESTART)) + 2 for head in heads]
         if left + sum(widths) > self.width:
             return
-        yield self._paint(" " * left + "".join(head.ljust(size) for head, size in zip(heads, widths, strict=True)), BOLD)
+        yield self._paint(
+            " " * left + "".join(head.ljust(size) for head, size in zip(heads, widths, strict=True)), BOLD
+        )
         for one in shown:
             actions = {step.unit: step.action for step in one.report.steps}
             cells = [actions.get(unit, ".").ljust(size) for unit, size in zip(units, widths, strict=True)]
@@ -147,7 +149,7 @@ class Terminal:
 
 
 def _cause(step: UnitStep) -> str:
-    if step.action == rows.REREAD:
+    if step.action == vocabulary.REREAD:
         return f"{step.because}; restarts only if it still serves the old certificate"
     return step.because
 

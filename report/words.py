@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from nodestate import rows
+from nodestate import vocabulary
 from report.fold import FEW, names
 from report.model import Budget, Certificate, Group, Happened, NodeReport, Origin, Report, ResourceChange
 
@@ -13,11 +13,11 @@ SOON_DAYS = 30
 """A certificate with fewer days left is named even if nothing happens to it."""
 
 DOES = {
-    rows.START: ("starts", "start"),
-    rows.RESTART: ("restarts", "restart"),
-    rows.RELOAD: ("reloads", "reload"),
-    rows.REREAD: ("rereads its files", "reread their files"),
-    rows.STOP: ("stops", "stop"),
+    vocabulary.START: ("starts", "start"),
+    vocabulary.RESTART: ("restarts", "restart"),
+    vocabulary.RELOAD: ("reloads", "reload"),
+    vocabulary.REREAD: ("rereads its files", "reread their files"),
+    vocabulary.STOP: ("stops", "stop"),
 }
 
 NOTHING = "nothing changes"
@@ -47,7 +47,7 @@ def _headline(report: Report) -> Iterator[str]:
     if silent := sum(one.silent for one in report.nodes):
         yield f"{count(silent, 'node')} recorded only"
     steps = Counter(step.action for node in report.nodes for step in node.steps)
-    for action in (rows.RESTART, rows.REREAD, rows.RELOAD, rows.START, rows.STOP):
+    for action in (vocabulary.RESTART, vocabulary.REREAD, vocabulary.RELOAD, vocabulary.START, vocabulary.STOP):
         if steps[action]:
             verb = DOES[action][steps[action] > 1]
             yield f"{count(steps[action], 'unit')} {verb}"
@@ -61,11 +61,13 @@ def _headline(report: Report) -> Iterator[str]:
 
 def drifting(report: Report) -> list[NodeReport]:
     """The nodes that are not as the last run left them."""
-    return [
-        node
-        for node in report.nodes
-        if any(one.origin is not Origin.PROGRAM for one in (*node.paths, *node.steps, *node.settings, *node.probes))
-    ]
+    return [node for node in report.nodes if any(one is not Origin.PROGRAM for one in origins(node))]
+
+
+def origins(node: NodeReport) -> set[Origin]:
+    """Who causes the changes of a node."""
+    units = {one.origin for one in node.steps} | {one.origin for one in node.settings}
+    return units | {one.origin for one in node.paths} | {one.origin for one in node.probes}
 
 
 def order(group: Group) -> str:
@@ -86,10 +88,10 @@ def sequence(nodes: tuple[str, ...]) -> str:
 
 def batches(group: Group) -> list[tuple[str, ...]]:
     """The slots of a group as a timeline. A slot of several nodes is taken up as others are given back."""
-    found = [(one,) for one in group.nodes[: group.canaries]]
-    rest = group.nodes[group.canaries :]
-    found += [rest[at : at + group.at_a_time] for at in range(0, len(rest), group.at_a_time)]  # type: ignore[misc]
-    return found
+    canaries = group.canaries if group.at_a_time > 1 else 0
+    found: list[tuple[str, ...]] = [(one,) for one in group.nodes[:canaries]]
+    rest = group.nodes[canaries:]
+    return found + [rest[at : at + group.at_a_time] for at in range(0, len(rest), group.at_a_time)]
 
 
 def certificates(report: Report) -> list[str]:
@@ -140,4 +142,6 @@ def happened(found: Happened) -> str:
 
 def unchanged(report: Report) -> str:
     """The nodes and resources that stay as they are, in one line."""
-    return f"{count(len(report.unchanged), 'node')} and {count(report.unchanged_resources, 'resource')} do not change"
+    counted = ((len(report.unchanged), "node"), (report.unchanged_resources, "resource"))
+    told = " and ".join(count(number, what) for number, what in counted if number)
+    return f"unchanged: {told or 'none'}"

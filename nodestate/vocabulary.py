@@ -31,6 +31,7 @@ NOT_READ = "its last known state is kept, drift is not seen"
 
 DOING = {START: "starting", RESTART: "restarting", RELOAD: "reloading", STOP: "stopping"}
 SERVES = "serves its new certificate"
+MOVED = "was moved to"
 
 
 def row_name(node: str, name: str) -> str:
@@ -64,9 +65,23 @@ def serves(unit: str, at: str) -> str:
     return f"{unit} {SERVES} at {at}: no restart was needed"
 
 
+def moved(path: str, place: str) -> str:
+    """The line about a foreign entry that was moved aside."""
+    return f"{path} {MOVED} {place}"
+
+
 _VERBS = {verb: action for action, verb in DOING.items()}
 _DOING = re.compile(rf"([^:\s]+): ({'|'.join(_VERBS)}) (\S+) because (.+)", re.DOTALL)
 _SERVES = re.compile(rf"([^:\s]+): (\S+) {SERVES} at .*", re.DOTALL)
+
+
+_MOVED = re.compile(rf"([^:\s]+): (/.+) {MOVED} /.*")
+
+
+def moved_path(line: str) -> tuple[str, str] | None:
+    """The node and the path that a line tells was moved aside; None for any other line."""
+    match = _MOVED.fullmatch(line.strip())
+    return (match[1], match[2]) if match else None
 
 
 def done(line: str) -> Done | None:

@@ -1,0 +1,71 @@
+"""The report of an event log: `python -m report EVENTLOG --format terminal|json|markdown|html`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from report import data, html, markdown
+from report.build import build
+from report.events import NotEvents, Stream, read
+from report.happened import compare
+from report.model import Report
+from report.terminal import WIDTH, Terminal
+
+FORMATS = {"json": data.to_json, "markdown": markdown.render, "html": html.render}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: 0, or 1 if a file cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m report", description=__doc__)
+    parser.add_argument("events", type=Path, help="event log of a preview; or a report in JSON, to render it again")
+    parser.add_argument("--update", type=Path, help="event log of the update that followed: shown beside the forecast")
+    parser.add_argument("--format", choices=("terminal", *FORMATS), default="terminal")
+    parser.add_argument("--output", type=Path, help="write to this file instead of printing")
+    chosen = parser.parse_args(arguments)
+    try:
+        report = load(chosen.events)
+        if chosen.update is not None:
+            report = compare(report, stream(chosen.update))
+    except (OSError, ValueError) as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 1
+    text = rendered(report, chosen.format, to_terminal=chosen.output is None and sys.stdout.isatty())
+    if chosen.output is None:
+        sys.stdout.write(text)
+    else:
+        chosen.output.write_text(text)
+    return 0
+
+
+def stream(file: Path) -> Stream:
+    """The events of a log. Raises OSError and NotEvents, which name the file."""
+    with file.open() as lines:
+        try:
+            return read(lines)
+        except NotEvents as error:
+            raise NotEvents(f"{file}: {error}") from None
+
+
+def load(file: Path) -> Report:
+    """The report of an event log, or of a report in JSON."""
+    with file.open() as opened:
+        if opened.readline().rstrip() == "{":
+            opened.seek(0)
+            return data.from_json(opened.read())
+    return build(stream(file))
+
+
+def rendered(report: Report, form: str, to_terminal: bool = False) -> str:
+    """The report in one of the formats."""
+    if form in FORMATS:
+        return FORMATS[form](report)
+    width = max(60, shutil.get_terminal_size((WIDTH, 24)).columns) if to_terminal else WIDTH
+    return Terminal(width, color=to_terminal and "NO_COLOR" not in os.environ).render(report)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
