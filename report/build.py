@@ -76,10 +76,11 @@ def _nodes(states: Iterable[Step], every: Iterable[Step], steps: Iterable[Step])
             views[step.state.parent].append(step)
     by_node: dict[str, list[Step]] = defaultdict(list)
     for step in states:
-        if step.op not in QUIET and step.node:
+        if step.node:
             by_node[step.node].append(step)
     for node in sorted(by_node, key=natural):
-        yield describe(node, by_node[node], views, drifted)
+        if any(step.op not in QUIET for step in by_node[node]):
+            yield describe(node, by_node[node], views, drifted)
 
 
 def _not_read(stream: Stream) -> Iterator[NotRead]:

@@ -97,14 +97,18 @@ class NotEvents(ValueError):
 def read(lines: Iterable[str]) -> Stream:
     """The stream of an event log. Raises NotEvents with the number of the line that is no event.
 
-    Of a resource that stays the same only its name and node are read.
+    Of a resource that stays the same only its name and node are read, unless another one of its node is deleted: what both
+    have stays then.
     """
     stream = Stream()
+    same: dict[int, str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         if light := _light(line):
             _see(stream, light.at)
+            if light.node and light.op == "same" and light.phase == PRE:
+                same[len(stream.steps)] = line
             stream.steps.append(light)
             continue
         try:
@@ -114,6 +118,11 @@ def read(lines: Iterable[str]) -> Stream:
         if not isinstance(event, dict) or "sequence" not in event:
             raise NotEvents(f"line {number} is no event of the engine")
         _add(stream, event)
+    shrinking = {one.node for one in stream.steps if one.node and one.op == "delete"}
+    for index, line in same.items():
+        if stream.steps[index].node in shrinking:
+            event = json.loads(line)
+            stream.steps[index] = _step(PRE, event["resourcePreEvent"], stream.steps[index].at)
     return stream
 
 

@@ -101,10 +101,12 @@ def _by_path(foretold: NodeReport | None) -> Mapping[str, PathChange]:
 
 def _others(forecast: Report, update: Report) -> Iterator[str]:
     """Certificates and other resources whose operation is another than forecast."""
-    before, after = (
-        {one.name: one.operation for one in (*report.resources, *report.certificates) if one.operation != "same"}
-        for report in (forecast, update)
-    )
+    before, after = _operations(forecast), _operations(update)
     for name in sorted(before.keys() | after.keys(), key=natural):
         if before.get(name) != after.get(name):
             yield f"{name}: forecast {before.get(name, 'nothing')}, happened {after.get(name, 'nothing')}"
+
+
+def _operations(report: Report) -> dict[str, str]:
+    found = {one.name: one.operation for one in report.resources}
+    return found | {one.name: one.operation for one in report.certificates if one.operation != "same"}

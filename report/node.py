@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nodestate import vocabulary
-from report.events import Step
+from report.events import QUIET, Step
 from report.model import NodeReport, Origin, PathChange, ProbeDifference, UnitSetting, UnitStep
 from report.text import details, diff, secret
 
@@ -71,10 +71,11 @@ def group_of(step: Step) -> Mapping[str, Any] | None:
     return rollout if isinstance(rollout, Mapping) else None
 
 
-def describe(node: str, steps: list[Step], views: Views, drifted: Drifted) -> NodeReport:
+def describe(node: str, states: list[Step], views: Views, drifted: Drifted) -> NodeReport:
     """The report of one node from the steps of its NodeStates, in the engine's order."""
     found = _Found()
-    kept = _kept(steps)
+    kept = _kept(states)
+    steps = [one for one in states if one.op not in QUIET]
     for step in steps:
         shown = [one for one in views.get(step.urn, ()) if one.op]
         if shown and step.op not in DELETES:
