@@ -6,12 +6,14 @@ import argparse
 import os
 import shutil
 import sys
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from report import data, html, markdown
-from report.build import build
 from report.events import NotEvents, Stream, read
-from report.happened import compare
+from report.happened import combined, compare
 from report.model import Report
 from report.terminal import WIDTH, Terminal
 
@@ -21,15 +23,17 @@ FORMATS = {"json": data.to_json, "markdown": markdown.render, "html": html.rende
 def main(arguments: list[str] | None = None) -> int:
     """The command line: 0, or 1 if a file cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m report", description=__doc__)
-    parser.add_argument("events", type=Path, help="event log of a preview; or a report in JSON, to render it again")
-    parser.add_argument("--update", type=Path, help="event log of the update that followed: shown beside the forecast")
+    parser.add_argument("events", help="event log, - for standard input; or a report in JSON, to render it again")
+    parser.add_argument(
+        "--update", help="event log of the update that followed, if the first one holds the preview only"
+    )
     parser.add_argument("--format", choices=("terminal", *FORMATS), default="terminal")
     parser.add_argument("--output", type=Path, help="write to this file instead of printing")
     chosen = parser.parse_args(arguments)
     try:
         report = load(chosen.events)
         if chosen.update is not None:
-            report = compare(report, stream(chosen.update))
+            report = compare(report, _streams(chosen.update)[-1])
     except (OSError, ValueError) as error:
         print(f"report: {error}", file=sys.stderr)
         return 1
@@ -41,22 +45,29 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def stream(file: Path) -> Stream:
-    """The events of a log. Raises OSError and NotEvents, which name the file."""
-    with file.open() as lines:
-        try:
-            return read(lines)
-        except NotEvents as error:
-            raise NotEvents(f"{file}: {error}") from None
+def load(name: str) -> Report:
+    """The report of an event log, or of a report in JSON. Raises OSError and ValueError."""
+    with _opened(name) as lines:
+        first = next(lines, "")
+        if first.rstrip() == "{":
+            return data.from_json(first + lines.read())
+        return combined(_read(name, chain([first], lines)))
 
 
-def load(file: Path) -> Report:
-    """The report of an event log, or of a report in JSON."""
-    with file.open() as opened:
-        if opened.readline().rstrip() == "{":
-            opened.seek(0)
-            return data.from_json(opened.read())
-    return build(stream(file))
+def _streams(name: str) -> list[Stream]:
+    with _opened(name) as lines:
+        return _read(name, lines)
+
+
+def _read(name: str, lines: Iterable[str]) -> list[Stream]:
+    try:
+        return read(lines)
+    except NotEvents as error:
+        raise NotEvents(f"{name}: {error}") from None
+
+
+def _opened(name: str) -> TextIO:
+    return sys.stdin if name == "-" else Path(name).open()
 
 
 def rendered(report: Report, form: str, to_terminal: bool = False) -> str:

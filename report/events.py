@@ -94,36 +94,61 @@ class NotEvents(ValueError):
     """The input is no event log."""
 
 
-def read(lines: Iterable[str]) -> Stream:
-    """The stream of an event log. Raises NotEvents with the number of the line that is no event.
+class Reader:
+    """Reads an event log line by line. A log may hold several operations, such as the preview and the update of one `up`.
 
-    Of a resource that stays the same only its name and node are read, unless another one of its node is deleted: what both
+    Of a resource that stays the same only its name and node are kept, unless another one of its node is deleted: what both
     have stays then.
     """
-    stream = Stream()
-    same: dict[int, str] = {}
-    for number, line in enumerate(lines, 1):
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self._same: list[dict[int, str]] = []
+        self._number = 0
+
+    def feed(self, line: str) -> None:
+        """Reads the next line. Raises NotEvents with the number of the line if it is no event."""
+        self._number += 1
         if not line.strip():
-            continue
-        if light := _light(line):
+            return
+        if (light := _light(line)) and self.streams:
+            stream = self.streams[-1]
             _see(stream, light.at)
             if light.node and light.op == "same" and light.phase == PRE:
-                same[len(stream.steps)] = line
+                self._same[-1][len(stream.steps)] = line
             stream.steps.append(light)
-            continue
+            return
         try:
             event = json.loads(line)
         except ValueError:
-            raise NotEvents(f"line {number} is not JSON: is this a file of `pulumi preview --event-log`?") from None
+            raise NotEvents(
+                f"line {self._number} is not JSON: is this a file of `pulumi preview --event-log`?"
+            ) from None
         if not isinstance(event, dict) or "sequence" not in event:
-            raise NotEvents(f"line {number} is no event of the engine")
-        _add(stream, event)
-    shrinking = {one.node for one in stream.steps if one.node and one.op == "delete"}
-    for index, line in same.items():
-        if stream.steps[index].node in shrinking:
-            event = json.loads(line)
-            stream.steps[index] = _step(PRE, event["resourcePreEvent"], stream.steps[index].at)
-    return stream
+            raise NotEvents(f"line {self._number} is no event of the engine")
+        if event["sequence"] == 0 or not self.streams:
+            self.streams.append(Stream())
+            self._same.append({})
+        _add(self.streams[-1], event)
+
+    def finish(self) -> list[Stream]:
+        """The streams that were read, in their order. Raises NotEvents if there is none."""
+        if not self.streams:
+            raise NotEvents("there are no events: the engine ended before it began")
+        for stream, same in zip(self.streams, self._same, strict=True):
+            shrinking = {one.node for one in stream.steps if one.node and one.op == "delete"}
+            for index, line in same.items():
+                if stream.steps[index].node in shrinking:
+                    stream.steps[index] = _step(PRE, json.loads(line)["resourcePreEvent"], stream.steps[index].at)
+        return self.streams
+
+
+def read(lines: Iterable[str]) -> list[Stream]:
+    """The streams of an event log. Raises NotEvents."""
+    reader = Reader()
+    for line in lines:
+        reader.feed(line)
+    return reader.finish()
 
 
 def _light(line: str) -> Step | None:

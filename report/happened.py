@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nodestate import vocabulary
@@ -13,6 +13,12 @@ from report.node import MEMBER
 
 COVERED = {vocabulary.REREAD: (vocabulary.REREAD, vocabulary.RESTART)}
 """By forecast action: the actions that it announces, if others than itself."""
+
+
+def combined(streams: Sequence[Stream]) -> Report:
+    """The report of one operation, or of a preview and the update that followed it."""
+    report = build(streams[0])
+    return report if len(streams) == 1 else compare(report, streams[-1])
 
 
 def compare(forecast: Report, stream: Stream) -> Report:

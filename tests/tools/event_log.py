@@ -35,6 +35,8 @@ def reduced(event: dict[str, Any]) -> dict[str, Any] | None:
         return None if told.get("severity") == "debug" or told.get("ephemeral") else event
     if "summaryEvent" in event:
         return event
+    if "preludeEvent" in event:
+        return {**event, "preludeEvent": {"config": {}}}
     kind = next((one for one in PHASES if one in event), "")
     if not kind:
         return None

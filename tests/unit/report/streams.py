@@ -37,6 +37,9 @@ class Log:
     lines: list[str] = field(default_factory=list)
     preview: bool = True
 
+    def __post_init__(self) -> None:
+        self.add(preludeEvent={"config": {}})
+
     def add(self, **event: Any) -> None:
         """Adds one event."""
         number = len(self.lines)
@@ -72,7 +75,8 @@ class Log:
 
     def stream(self) -> Stream:
         """The log as it is read."""
-        return read(self.lines)
+        [stream] = read(self.lines)
+        return stream
 
     def report(self) -> Report:
         """The report of the log."""

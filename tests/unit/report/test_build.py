@@ -8,6 +8,7 @@ from nodestate import vocabulary
 from nodestate.vocabulary import NODE_STATE
 from report.model import Certificate, Group, NotRead, Origin
 from report.text import UNKNOWN
+from report.words import origins
 from tests.unit.report.streams import CONFIG, UNIT, Log, config, flag, hidden, state, text
 
 CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
@@ -75,7 +76,7 @@ def test_stopped_unit_is_drift() -> None:
     log.row("w1", "UnitSetting", UNIT, "update", change="enable", because="it was found disabled")
     log.row("w1", "Foreign", "/etc/cni/net.d/x", "delete", change="moved aside")
     [node] = log.report().nodes
-    assert {one.origin for one in (*node.steps, *node.settings, *node.paths)} == {Origin.DRIFT}
+    assert origins(node) == {Origin.DRIFT}
 
 
 def test_content_that_is_made_in_this_run_has_no_diff() -> None:

@@ -35,7 +35,7 @@ def test_read_names_the_line_that_is_no_event(line: str, error: str) -> None:
     log = Log()
     flag(log, "w1")
     with pytest.raises(NotEvents, match=error):
-        read([log.lines[0], line])
+        read([log.lines[1], line])
 
 
 def test_messages_have_no_color_and_no_debug_lines() -> None:
@@ -43,3 +43,17 @@ def test_messages_have_no_color_and_no_debug_lines() -> None:
     log.message("<{%fg 12%}>w1: \x1b[31mred<{%reset%}>")
     log.message("noise", severity="debug")
     assert [one.text for one in log.stream().messages] == ["w1: red"]
+
+
+def test_log_of_preview_and_update_has_two_streams() -> None:
+    preview, update = Log(), Log(preview=False)
+    for log in (preview, update):
+        flag(log, "w1")
+        log.summary()
+    first, second = read([*preview.lines, *update.lines])
+    assert (first.preview, second.preview) == (True, False)
+
+
+def test_log_without_events_is_refused() -> None:
+    with pytest.raises(NotEvents, match="there are no events"):
+        read([])
