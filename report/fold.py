@@ -93,8 +93,9 @@ def _signature(node: NodeReport) -> NodeReport:
     return replace(
         node,
         node="",
+        group="",
         slot="",
-        components=tuple(plain(one) for one in node.components),
+        components=tuple(sorted(plain(one) for one in node.components)),
         paths=tuple(
             replace(
                 one,

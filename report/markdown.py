@@ -113,6 +113,8 @@ def _diff(title: str, path: PathChange) -> str:
 
 def _happened(found: Happened) -> Iterator[str]:
     yield f"### Happened\n\n{_text(words.happened(found))}\n"
+    for line in found.differences:
+        yield f"- {_text(line)}"
     for one in found.nodes:
         for line in one.differences:
             yield f"- **{_text(one.node)}**: {_text(line)}"

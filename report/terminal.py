@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from nodestate import vocabulary
 from report import words
@@ -15,6 +15,9 @@ DIFF_LINES = 12
 """So many lines of a diff; the other formats have all of it."""
 
 NOTICES = 5
+GRID_ROWS = 3
+"""So many groups of nodes make a grid worth its lines."""
+
 MOST_PATHS = 15
 COLORS = {"restart": 33, "reread": 33, "stop": 31, "start": 32, "create": 32, "delete": 31, "+": 32, "-": 31, "!": 31}
 BOLD, DIM = 1, 2
@@ -78,11 +81,12 @@ class Terminal:
             yield self._row(" and ".join(setting.verbs), setting.unit, setting.because)
         for probe in node.probes:
             yield self._row("probe", probe.name, f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}")
-        for path in node.paths[:MOST_PATHS]:
-            yield self._row(path.operation, path.path, _path(path))
-            yield from self._diff(path)
-        if len(node.paths) > MOST_PATHS:
-            yield f"  and {words.count(len(node.paths) - MOST_PATHS, 'more path')}: --format html shows all"
+        groups = list(_similar(node.paths))
+        for paths in groups[:MOST_PATHS]:
+            yield self._row(paths[0].operation, _braces([one.path for one in paths]), _path(paths[0]))
+            yield from self._diff(paths[0])
+        if more := sum(len(one) for one in groups[MOST_PATHS:]):
+            yield f"  and {words.count(more, 'more path')}: --format html shows all"
         if node.silent:
             yield f"  recorded: {', '.join(node.recorded) or 'what the program says of it'}; nothing on the node changes"
 
@@ -97,12 +101,12 @@ class Terminal:
 
     def _row(self, word: str, subject: str, rest: str) -> str:
         painted = self._paint(word.ljust(8), COLORS.get(word, 0))
-        return self._cut(f"  {painted} {subject}" + (f"  {rest}" if rest else ""))
+        return f"  {painted} {subject}" + (f"  {rest}" if rest else "")
 
     def _diff(self, path: PathChange) -> Iterator[str]:
         lines = [one for one in path.diff if not one.startswith("@@")] if _hunks(path) == 1 else list(path.diff)
         for line in lines[:DIFF_LINES]:
-            yield self._cut(f"    {self._paint(line, COLORS.get(line[:1], DIM))}")
+            yield f"    {self._paint(self._cut(line), COLORS.get(line[:1], DIM))}"
         if len(lines) > DIFF_LINES:
             yield self._paint(f"    ... {len(lines) - DIFF_LINES} more lines: --format html shows all", DIM)
 
@@ -110,7 +114,7 @@ class Terminal:
         """Nodes by units, if there are several of both; a grid that is too wide is left out."""
         shown = [one for one in folds if any(step for step in one.report.steps) and one.report.change != "create"]
         units = sorted({step.unit for one in shown for step in one.report.steps})
-        if len(shown) < 2 or len(units) < 2:
+        if len(shown) < GRID_ROWS or len(units) < 2:
             return
         heads = [unit.removesuffix(".service") for unit in units]
         left = max(len(one.title) for one in shown) + 2
@@ -127,6 +131,8 @@ class Terminal:
 
     def _happened(self, found: Happened) -> Iterator[str]:
         yield self._paint(f"happened: {words.happened(found)}", COLORS["!"] if found.differs else BOLD)
+        for line in found.differences:
+            yield self._paint(f"  {line}", COLORS["!"])
         for one in found.nodes:
             for line in one.differences:
                 yield self._paint(f"  {one.node}: {line}", COLORS["!"])
@@ -142,15 +148,13 @@ class Terminal:
         return f"\x1b[{color}m{text}\x1b[0m" if self.color and color else text
 
     def _cut(self, line: str) -> str:
-        """A line that is longer than the terminal is cut off, if it is one."""
-        if self.color or len(line) <= self.width:
-            return line
-        return f"{line[: self.width - 3]}..."
+        """A line of a file that is too long for the terminal is cut off."""
+        return line if len(line) <= self.width - 4 else f"{line[: self.width - 7]}..."
 
 
 def _cause(step: UnitStep) -> str:
     if step.action == vocabulary.REREAD:
-        return f"{step.because}; restarts only if it still serves the old certificate"
+        return f"{step.because}; restart if it still serves the old certificate"
     return step.because
 
 
@@ -170,3 +174,24 @@ def _hunks(path: PathChange) -> int:
 
 def _of_kind(node: NodeReport, kind: str) -> list[PathChange]:
     return [one for one in node.paths if one.kind == kind]
+
+
+def _similar(paths: Iterable[PathChange]) -> Iterator[list[PathChange]]:
+    """Paths of one directory and ending together, if the same happens to them and there is no diff to show."""
+    found: dict[object, list[PathChange]] = {}
+    for path in paths:
+        directory, _, name = path.path.rpartition("/")
+        same = replace(path, path="", component="")
+        key = path if path.diff else (directory, name.partition(".")[2], same)
+        found.setdefault(key, []).append(path)
+    yield from found.values()
+
+
+def _braces(paths: list[str]) -> str:
+    """One path, or several as a shell would expand them."""
+    if len(paths) == 1:
+        return paths[0]
+    directory, _, name = paths[0].rpartition("/")
+    ending = name[name.index(".") :] if "." in name else ""
+    stems = [path.rpartition("/")[2].removesuffix(ending) for path in paths]
+    return f"{directory}/{{{','.join(stems)}}}{ending}"

@@ -38,7 +38,7 @@ def _details(old: Mapping[str, Any], new: Mapping[str, Any], attributes: tuple[s
         before = str(_map(old.get("source")).get("sha256", ""))[:12] or "other"
         yield f"sha256 {before} -> {str(new['source'].get('sha256', ''))[:12]}"
     if new.get("content") == UNKNOWN:
-        yield "content is made in this run"
+        yield "made in this run"
 
 
 def diff(old: Any, new: Any) -> tuple[str, ...]:
