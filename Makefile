@@ -9,10 +9,14 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan plans kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
+
+# Prints the report of what the command does. The engine's events never become a file: they may hold secrets.
+REPORT := $(ENV); $(PYTHON) -m report.run
+LAB_PULUMI := $(PYTHON) -m lab exec -- pulumi --non-interactive
 
 # A node that fails does not keep the others from being updated; the run fails at the end.
 UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
@@ -25,7 +29,7 @@ _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
-	@$(PULUMI) $(UP) --stack $(STACK)
+	@$(REPORT) --save plans -- $(LAB_PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack
@@ -43,12 +47,15 @@ status: require-stack tools ## read every node of STACK live, and print a table
 	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
-preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
-	@$(PULUMI) preview --diff --stack $(STACK)
+preview: require-stack tools ## report what `make up` would change on STACK, drift included; DIFF=1: in the engine's own words
+	@$(if $(DIFF),$(PULUMI) preview --diff,$(REPORT) --log .lab/preview.log -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
 
-plan: require-stack tools ## save what `make preview` shows into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
+plan: require-stack tools ## save what `make preview` reports into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
 	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
-	@$(PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+	@$(REPORT) --log .lab/preview.log -- $(LAB_PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+
+plans: .venv/installed ## list the saved reports of all runs of `make up`: forecast, outcome, page
+	@$(PYTHON) -m report.saved plans
 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)

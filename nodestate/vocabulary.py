@@ -13,6 +13,7 @@ NODE_STATE = f"{PACKAGE}:NodeState"
 
 FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
 UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"
+ROWS = (FILE, DIRECTORY, FOREIGN, UNIT_STEP, UNIT_SETTING, PROBE)
 """Types of rows, each after the package: resource views below the NodeState that they are about."""
 
 CHANGE, BECAUSE, ACTION, ORDER, FOUND, EXPECTED, UNIT = (

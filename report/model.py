@@ -146,7 +146,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What an update did on one node."""
+    """The outcome of an update on one node."""
 
     node: Annotated[str, Key("Name of the node.")]
     result: Annotated[str, Key("`done`, `failed`, or `not reached`: the run ended before.")]

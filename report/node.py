@@ -1,4 +1,4 @@
-"""What a preview says about one node: from the rows of its resources, or from their inputs where there are no rows."""
+"""The changes of one node in a preview: from the rows of its resources, or from their inputs where there are none."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nodestate.vocabulary import NODE_STATE, PACKAGE
+from nodestate.vocabulary import NODE_STATE, PACKAGE, ROWS
 from report.build import CERTIFICATES
 from report.events import PHASES
 from report.node import MEMBER, SECTIONS
@@ -42,15 +42,23 @@ def reduced(event: dict[str, Any]) -> dict[str, Any] | None:
         return None
     metadata = event[kind]["metadata"]
     quiet = metadata["op"] in ("same", "refresh", "read")
-    if quiet and kind == "resOutputsEvent" and not (metadata["op"] == "refresh" and metadata.get("detailedDiff")):
+    refresh = metadata["op"] == "refresh"
+    if quiet and kind == "resOutputsEvent" and not (refresh and metadata.get("detailedDiff")):
         return None
-    if metadata["type"].startswith("pulumi:"):
+    if metadata["type"].startswith("pulumi:") or (refresh and metadata["type"] != NODE_STATE):
         return None
+    if quiet and metadata["type"] != NODE_STATE and metadata["type"] not in CERTIFICATES:
+        metadata["old"] = metadata["new"] = None
+    done = kind == "resOutputsEvent"
+    if done and metadata["type"] != NODE_STATE:
+        return None
+    if (quiet or done) and metadata["type"] == NODE_STATE:
+        metadata["old" if metadata["new"] else "new"] = None
     whole = metadata["op"] in ("create", "create-replacement", "delete", "delete-replaced")
     members = [match.groups() for one in metadata.get("detailedDiff") or {} if (match := MEMBER.match(one))]
     for side in ("old", "new"):
         if metadata.get(side) is not None:
-            metadata[side] = _state(metadata[side], metadata["type"], members, quiet, whole)
+            metadata[side] = _state(metadata[side], metadata["type"], members, quiet or done, whole)
     metadata["provider"] = ""
     return event
 
@@ -59,7 +67,7 @@ def _state(
     state: Mapping[str, Any], kind: str, members: list[tuple[str, ...]], quiet: bool, whole: bool
 ) -> dict[str, Any]:
     inputs, outputs = state.get("inputs") or {}, state.get("outputs") or {}
-    kept = {key: state[key] for key in ("type", "urn", "parent") if key in state}
+    kept = {"parent": state.get("parent", "")} if not quiet else {}
     if kind in CERTIFICATES:
         return {**kept, "inputs": {}, "outputs": {key: outputs[key] for key in ("validityEndTime",) if key in outputs}}
     if kind == NODE_STATE:
@@ -70,7 +78,7 @@ def _state(
             "inputs": _node_state(inputs, members, whole),
             "outputs": {} if whole else _node_state(outputs, members, whole),
         }
-    if kind.startswith(f"{PACKAGE}:"):
+    if kind.removeprefix(f"{PACKAGE}:") in ROWS:
         return {**kept, "inputs": inputs, "outputs": {}}
     return {**kept, "inputs": {}, "outputs": {}}
 
