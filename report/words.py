@@ -56,7 +56,10 @@ def _headline(report: Report) -> Iterator[str]:
     if report.resources:
         yield f"{count(len(report.resources), 'other resource')}"
     drifted = drifting(report)
-    yield f"drift on {count(len(drifted), 'node')}" if drifted else "no drift" if report.refreshed else "drift not read"
+    if drifted:
+        yield f"drift on {count(len(drifted), 'node')}"
+    else:
+        yield "drift not read" if not report.refreshed else "no drift seen" if report.not_read else "no drift"
 
 
 def drifting(report: Report) -> list[NodeReport]:
@@ -100,10 +103,14 @@ def certificates(report: Report) -> list[str]:
     for operation, verb in (("renew", "renewed"), ("create", "created"), ("update", "updated"), ("delete", "deleted")):
         if found := [one for one in report.certificates if one.operation == operation]:
             lines.append(f"{verb}: {_listed([_certificate(one) for one in found])}")
-    soon = [one for one in report.certificates if one.operation == "same" and (one.days_left or SOON_DAYS) < SOON_DAYS]
-    if soon:
+    if soon := [one for one in report.certificates if one.operation == "same" and due(one)]:
         lines.append(f"not renewed yet: {_listed([_certificate(one) for one in soon])}")
     return lines
+
+
+def due(one: Certificate) -> bool:
+    """Whether a certificate changes in this run, or is near its end."""
+    return one.operation != "same" or (one.days_left is not None and one.days_left < SOON_DAYS)
 
 
 def _certificate(one: Certificate) -> str:
