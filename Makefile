@@ -19,9 +19,11 @@ REPORT := $(ENV); $(PYTHON) -m report.run
 LAB_PULUMI := $(PYTHON) -m lab exec -- pulumi --non-interactive
 
 # A node that fails does not keep the others from being updated; the run fails at the end.
-UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
+# The engine previews a second time only if it has an approved plan to compare with, before it writes anything.
+UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)),--skip-preview)
+OVERRIDE := $(if $(filter override,$(BUDGET)),--override-budget)
 
-up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved; BUDGET=override: whatever it disrupts
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
 .PHONY: _up
@@ -29,7 +31,8 @@ _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
-	@$(REPORT) --save plans -- $(LAB_PULUMI) $(UP) --stack $(STACK)
+	@$(REPORT) --log .lab/preview.log --json .lab/forecast.json $(OVERRIDE) -- $(LAB_PULUMI) preview --diff --stack $(STACK)
+	@$(REPORT) --forecast .lab/forecast.json --save plans $(OVERRIDE) -- $(LAB_PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack

@@ -17,11 +17,14 @@ from report.happened import combined, compare
 from report.model import Report
 from report.terminal import WIDTH, Terminal
 
+OVER_BUDGET = 4
+"""Exit status if a plan exceeds its budget."""
+
 FORMATS = {"json": data.to_json, "markdown": markdown.render, "html": html.render}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line: 0, or 1 if a file cannot be read."""
+    """The command line: 0; 1 if a file cannot be read; OVER_BUDGET."""
     parser = argparse.ArgumentParser(prog="python -m report", description=__doc__)
     parser.add_argument("events", help="event log, - for standard input; or a report in JSON, to render it again")
     parser.add_argument(
@@ -42,10 +45,16 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(text)
     else:
         chosen.output.write_text(text)
-    return 0
+    return exit_status(report)
 
 
-def load(name: str) -> Report:
+def exit_status(report: Report) -> int:
+    """OVER_BUDGET if the plan exceeds its budget and nobody has overridden that, otherwise 0."""
+    exceeded = report.budget is not None and report.budget.excess and not report.budget.overridden
+    return OVER_BUDGET if exceeded and report.happened is None else 0
+
+
+def load(name: str | Path) -> Report:
     """The report of an event log, or of a report in JSON. Raises OSError and ValueError."""
     with _opened(name) as lines:
         first = next(lines, "")
@@ -59,23 +68,24 @@ def _streams(name: str) -> list[Stream]:
         return _read(name, lines)
 
 
-def _read(name: str, lines: Iterable[str]) -> list[Stream]:
+def _read(name: str | Path, lines: Iterable[str]) -> list[Stream]:
     try:
         return read(lines)
     except NotEvents as error:
         raise NotEvents(f"{name}: {error}") from None
 
 
-def _opened(name: str) -> TextIO:
+def _opened(name: str | Path) -> TextIO:
     return sys.stdin if name == "-" else Path(name).open()
 
 
-def rendered(report: Report, form: str, to_terminal: bool = False) -> str:
-    """The report in one of the formats."""
+def rendered(report: Report, form: str, to_terminal: bool = False, outcome: bool = False) -> str:
+    """The report in one of the formats; with `outcome`, the terminal text of what happened alone."""
     if form in FORMATS:
         return FORMATS[form](report)
     width = max(60, shutil.get_terminal_size((WIDTH, 24)).columns) if to_terminal else WIDTH
-    return Terminal(width, color=to_terminal and "NO_COLOR" not in os.environ).render(report)
+    terminal = Terminal(width, color=to_terminal and "NO_COLOR" not in os.environ)
+    return terminal.outcome(report) if outcome else terminal.render(report)
 
 
 if __name__ == "__main__":

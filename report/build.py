@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from nodestate import vocabulary
+from report.budget import judge
 from report.events import DONE, PRE, QUIET, Message, Step, Stream
 from report.model import VERSION, Certificate, Group, NodeReport, Notice, NotRead, Report, ResourceChange
+from report.names import natural
 from report.node import describe, group_of
 
 CERTIFICATES = ("tls:index/locallySignedCert:LocallySignedCert", "tls:index/selfSignedCert:SelfSignedCert")
@@ -21,12 +23,6 @@ SILENT = ("pulumi:pulumi:Stack", "pulumi:providers:")
 """Types that are no subject of a report."""
 
 URN = re.compile(r"urn:pulumi:([^:]+)::([^:]+)::")
-_DIGITS = re.compile(r"(\d+)")
-
-
-def natural(name: str) -> tuple[tuple[int, str | int], ...]:
-    """A key that sorts w2 before w10."""
-    return tuple((1, int(one)) if one.isdigit() else (0, one) for one in _DIGITS.split(name) if one)
 
 
 def build(stream: Stream) -> Report:
@@ -37,14 +33,14 @@ def build(stream: Stream) -> Report:
     changed = {one.node for one in nodes}
     seen = {one.node for one in states if one.node}
     stack, project = _origin(stream.steps)
-    others = list(_others(steps))
+    began = datetime.fromtimestamp(stream.first, UTC)
     return Report(
         version=VERSION,
         operation="preview" if stream.preview else "update",
         result=stream.result,
         stack=stack,
         project=project,
-        time=datetime.fromtimestamp(stream.first, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        time=began.strftime("%Y-%m-%dT%H:%M:%SZ"),
         seconds=stream.seconds,
         refreshed=all(one.op == "create" for one in states) or any(one.op == "refresh" for one in stream.steps),
         nodes=nodes,
@@ -52,10 +48,11 @@ def build(stream: Stream) -> Report:
         not_read=tuple(_not_read(stream)),
         groups=tuple(_groups(nodes, states)),
         certificates=tuple(_certificates(stream.steps, stream.first)),
-        resources=tuple(others),
+        resources=tuple(_others(steps)),
         unchanged_resources=sum(1 for one in steps if one.op == "same" and not one.type.startswith(SILENT)),
         warnings=tuple(_notices(stream.messages, "warning")),
         errors=tuple(_notices(stream.messages, "error")),
+        budget=judge(nodes, stream.policy, began) if stream.preview else None,
     )
 
 

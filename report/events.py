@@ -16,6 +16,9 @@ SECRET_MARK = "4dabf18193072939515e22adb298388d"
 
 HIDDEN = "[secret]"
 
+POLICY = "plumbline:policy"
+"""The configuration key with the budget."""
+
 QUIET = ("same", "read", "refresh")
 """Operations that change nothing. Their states are large, and only few of them are read."""
 
@@ -88,6 +91,8 @@ class Stream:
     seconds: int = 0
     first: int = 0
     last: int = 0
+    policy: str = ""
+    """The `policy` section of the configuration, as JSON."""
 
 
 class NotEvents(ValueError):
@@ -173,6 +178,9 @@ def _add(stream: Stream, event: Mapping[str, Any]) -> None:
     for kind, phase in PHASES.items():
         if kind in event:
             stream.steps.append(_step(phase, event[kind], at))
+    if "preludeEvent" in event:
+        # No other configuration is kept.
+        stream.policy = str((event["preludeEvent"].get("config") or {}).get(POLICY, ""))
     if "diagnosticEvent" in event:
         told = event["diagnosticEvent"]
         if told.get("severity") != "debug" and not told.get("ephemeral"):

@@ -1,18 +1,13 @@
-"""Equal changes of several nodes as one, and names of many nodes in few words."""
+"""Equal changes of several nodes as one, and the changes by their origin."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from report.build import natural
 from report.model import NodeReport, Origin
-
-FEW = 3
-"""So many names in a row are written out."""
-
-_NUMBERED = re.compile(r"(.*?)(\d+)")
+from report.names import names
 
 
 @dataclass(frozen=True)
@@ -26,32 +21,6 @@ class Fold:
     def title(self) -> str:
         """The names, and how many they are."""
         return names(self.nodes)
-
-
-def names(nodes: Iterable[str]) -> str:
-    """Names of nodes with runs such as `w1 ... w40`, and their number if that is more than three."""
-    ordered = sorted(set(nodes), key=natural)
-    text = ", ".join(_runs(ordered))
-    return text if len(ordered) <= FEW else f"{text}: {len(ordered)} nodes"
-
-
-def _runs(ordered: list[str]) -> Iterator[str]:
-    run: list[str] = []
-    for name in ordered:
-        if run and not _follows(run[-1], name):
-            yield from _written(run)
-            run = []
-        run.append(name)
-    yield from _written(run)
-
-
-def _follows(before: str, name: str) -> bool:
-    one, two = _NUMBERED.fullmatch(before), _NUMBERED.fullmatch(name)
-    return bool(one and two and one[1] == two[1] and int(two[2]) == int(one[2]) + 1)
-
-
-def _written(run: list[str]) -> list[str]:
-    return run if len(run) <= FEW else [f"{run[0]} ... {run[-1]}"]
 
 
 def fold(nodes: Iterable[NodeReport]) -> list[Fold]:

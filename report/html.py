@@ -9,8 +9,9 @@ from pathlib import Path
 import jinja2
 
 from report import words
-from report.fold import Fold, fold, names, part
+from report.fold import Fold, fold, part
 from report.model import NodeReport, Report
+from report.names import names
 
 HERE = Path(__file__).parent
 

@@ -184,8 +184,7 @@ class Excess:
 class Budget:
     """The plan against the configured policy."""
 
-    disruptions: Annotated[int, Key("Restarts, stops, and rereads that may end in a restart.")]
-    limit: Annotated[int | None, Key("`policy.maxRestarts`.")] = None
+    disruptions: Annotated[int, Key("Restarts and stops. A reread that may end in a restart is not counted.")]
     excess: Annotated[tuple[Excess, ...], Key("Why it is exceeded.")] = ()
     overridden: Annotated[bool, Key("Whether an explicit word allows it all the same.")] = False
 

@@ -13,13 +13,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from report import data
-from report.__main__ import rendered
+from report.__main__ import exit_status, load, rendered
 from report.events import NotEvents, Reader, Stream
-from report.happened import combined
+from report.happened import combined, compare
 from report.saved import save
 
 POLL_MILLISECONDS = 200
@@ -85,32 +86,43 @@ def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader) -> No
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line. The exit status is that of the command."""
+    """The command line. The exit status is that of the command, or OVER_BUDGET."""
     parser = argparse.ArgumentParser(prog="python -m report.run", description=__doc__)
     parser.add_argument("--log", type=Path, help="file for the engine's own output, which is printed otherwise")
     parser.add_argument("--json", type=Path, help="write the report in JSON to this file, too")
+    parser.add_argument("--forecast", type=Path, help="report in JSON of the preview of before: its update is compared")
     parser.add_argument("--save", type=Path, help="save the report and its page in this folder")
+    parser.add_argument("--override-budget", action="store_true", help="go on if the plan exceeds its budget")
     parser.add_argument("command", nargs="+", help="the command, after --")
     chosen = parser.parse_args(arguments)
-    if chosen.log is None:
-        status, streams = run(chosen.command)
-    else:
-        chosen.log.parent.mkdir(parents=True, exist_ok=True)
-        with chosen.log.open("w") as output:
-            status, streams = run(chosen.command, output)
+    status, streams = _run(chosen.command, chosen.log)
     if not streams:
-        if chosen.log is not None:
-            sys.stdout.write(chosen.log.read_text())
         return status or 1
-    report = combined(streams)
-    sys.stdout.write(rendered(report, "terminal", to_terminal=sys.stdout.isatty()))
+    report = combined(streams) if chosen.forecast is None else compare(load(chosen.forecast), streams[-1])
+    if report.budget is not None:
+        report = replace(report, budget=replace(report.budget, overridden=chosen.override_budget))
+    shown = rendered(report, "terminal", to_terminal=sys.stdout.isatty(), outcome=chosen.forecast is not None)
+    sys.stdout.write(shown)
     if chosen.json is not None:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
         chosen.json.write_text(data.to_json(report))
     if chosen.save is not None:
         print(f"page: {save(report, chosen.save)}")
     if chosen.log is not None:
         print(f"the engine's own output: {chosen.log}")
-    return status
+    return status or exit_status(report)
+
+
+def _run(command: Sequence[str], log: Path | None) -> tuple[int, list[Stream]]:
+    """As `run`. The output goes into the log if there is one; it is printed if there are no events."""
+    if log is None:
+        return run(command)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as output:
+        status, streams = run(command, output)
+    if not streams:
+        sys.stdout.write(log.read_text())
+    return status, streams
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ class Terminal:
         """All lines; one if nothing changes and nothing went wrong."""
         return "".join(f"{line.rstrip()}\n" for line in self._lines(report))
 
+    def outcome(self, report: Report) -> str:
+        """The lines about what happened, under a forecast that was shown before."""
+        lines = self._happened(report.happened) if report.happened is not None else ()
+        return "".join(f"{line.rstrip()}\n" for line in lines)
+
     def _lines(self, report: Report) -> Iterator[str]:
         yield self._paint(words.headline(report), BOLD)
         for notice in report.errors:
@@ -59,6 +64,8 @@ class Terminal:
         if report.budget is not None:
             for line in words.budget(report.budget):
                 yield self._paint(f"budget {line}", COLORS["!"] if report.budget.excess else DIM)
+            if report.budget.excess and not report.budget.overridden and report.happened is None:
+                yield self._paint("nothing is changed: `make up BUDGET=override` goes on all the same", COLORS["!"])
         for notice in report.warnings[:NOTICES]:
             yield from self._notice("warning", notice)
         if len(report.warnings) > NOTICES:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nodestate import vocabulary
-from report.fold import FEW, names
 from report.model import Budget, Certificate, Group, Happened, NodeReport, Origin, Report, ResourceChange
+from report.names import FEW, names
 
 SOON_DAYS = 30
 """A certificate with fewer days left is named even if nothing happens to it."""
@@ -134,9 +134,9 @@ def others(resources: Iterable[ResourceChange]) -> list[str]:
 
 def budget(found: Budget) -> list[str]:
     """The budget in lines: the first says whether it is kept."""
-    limit = f" of at most {found.limit}" if found.limit is not None else ""
-    state = "kept" if not found.excess else "exceeded, allowed all the same" if found.overridden else "exceeded"
-    return [f"{state}: {count(found.disruptions, 'disruption')}{limit}", *(one.text for one in found.excess)]
+    state = "kept" if not found.excess else "exceeded, overridden" if found.overridden else "exceeded"
+    disruptions = count(found.disruptions, "restart or stop", "restarts and stops")
+    return [f"{state}: {disruptions}", *(f"{one.text} (policy.{one.rule})" for one in found.excess)]
 
 
 def happened(found: Happened) -> str:

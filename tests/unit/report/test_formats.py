@@ -13,8 +13,8 @@ from report import data, html, markdown
 from report.__main__ import rendered
 from report.build import build
 from report.events import read
-from report.fold import names
 from report.model import Report
+from report.names import names
 from report.terminal import Terminal
 from report.words import headline
 from tests.unit.report.recorded import CASES, HERE, UPDATED, recorded
