@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -51,11 +51,14 @@ status: require-stack tools ## read every node of STACK live, and print a table
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
 preview: require-stack tools ## report what `make up` would change on STACK, drift included; DIFF=1: in the engine's own words
-	@$(if $(DIFF),$(PULUMI) preview --diff,$(REPORT) --log .lab/preview.log -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
+	@$(if $(DIFF),$(PULUMI) preview --diff,$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
 
 plan: require-stack tools ## save what `make preview` reports into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
 	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
-	@$(REPORT) --log .lab/preview.log -- $(LAB_PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+	@$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+
+drift: require-stack tools ## look for drift on STACK, read only, and list it; JSON=, MARKDOWN=, METRICS=file writes it there, too
+	@$(ENV); $(PYTHON) -m report.watch $(JSON:%=--json %) $(MARKDOWN:%=--markdown %) $(METRICS:%=--metrics %) -- $(LAB_PULUMI) preview --stack $(STACK)
 
 plans: .venv/installed ## list the saved reports of all runs of `make up`: forecast, outcome, page
 	@$(PYTHON) -m report.saved plans

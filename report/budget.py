@@ -27,7 +27,7 @@ def judge(nodes: Iterable[NodeReport], policy: str, now: datetime) -> Budget | N
 def _excess(disrupted: list[tuple[str, UnitStep]], rules: Mapping[str, Any], now: datetime) -> Iterator[Excess]:
     most = rules.get("maxRestarts")
     if most is not None and len(disrupted) > int(most):
-        yield Excess("maxRestarts", f"{len(disrupted)} restarts and stops, at most {most} are allowed")
+        yield Excess("maxRestarts", f"at most {most} restarts and stops are allowed")
     kept = {_unit(one) for one in rules.get("noRestart") or ()}
     for unit in sorted({step.unit for _, step in disrupted} & kept):
         for action, verb in ((vocabulary.RESTART, "restarts"), (vocabulary.STOP, "stops")):

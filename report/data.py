@@ -16,7 +16,7 @@ class OtherVersion(ValueError):
 
 def to_json(report: Report) -> str:
     """The report as JSON. A key whose value is empty, false or the default is left out."""
-    return json.dumps(_without_empty(to_wire(report)), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(without_empty(to_wire(report)), indent=1, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> Report:
@@ -28,9 +28,10 @@ def from_json(text: str) -> Report:
     return from_wire(Report, data)
 
 
-def _without_empty(value: Any) -> Any:
+def without_empty(value: Any) -> Any:
+    """The data without empty texts."""
     if isinstance(value, Mapping):
-        return {key: _without_empty(one) for key, one in value.items() if one != ""}
+        return {key: without_empty(one) for key, one in value.items() if one != ""}
     if isinstance(value, list):
-        return [_without_empty(one) for one in value]
+        return [without_empty(one) for one in value]
     return value

@@ -33,20 +33,20 @@ def render(report: Report) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     yield MARK
-    yield f"**{_text(words.headline(report))}**\n"
+    yield f"**{plain(words.headline(report))}**\n"
     for notice in report.errors:
         yield f"> **error** {_quoted(notice.text)}\n"
     for line in words.budget(report.budget) if report.budget is not None else ():
-        yield f"- budget {_text(line)}"
+        yield f"- budget {plain(line)}"
     if report.not_read:
         listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
-        yield f"- not read, drift is not known: {_text(listed)}"
+        yield f"- not read, drift is not known: {plain(listed)}"
     for group in report.groups:
-        yield f"- order, {_text(group.name)}: {_text(words.order(group))}"
+        yield f"- order, {plain(group.name)}: {plain(words.order(group))}"
     for line in (*words.certificates(report),):
-        yield f"- certificates {_text(line)}"
+        yield f"- certificates {plain(line)}"
     for line in words.others(report.resources):
-        yield f"- also {_text(line)}"
+        yield f"- also {plain(line)}"
     yield ""
     if report.happened is not None:
         yield from _happened(report.happened)
@@ -62,22 +62,22 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _rows(one: Fold) -> Iterator[str]:
-    node, title = one.report, _text(one.title)
+    node, title = one.report, plain(one.title)
     if node.change in ("create", "delete") and not any(path.diff for path in node.paths):
         units = ", ".join(step.unit.removesuffix(".service") for step in node.steps)
-        yield f"| {title} | {node.change} | {words.count(len(node.paths), 'path')} | {_text(units)} |"
+        yield f"| {title} | {node.change} | {words.count(len(node.paths), 'path')} | {plain(units)} |"
         return
     for step in node.steps:
-        yield f"| {title} | **{step.action}** | `{_code(step.unit)}` | {_text(step.because)} |"
+        yield f"| {title} | **{step.action}** | `{code(step.unit)}` | {plain(step.because)} |"
     for setting in node.settings:
-        yield f"| {title} | {' and '.join(setting.verbs)} | `{_code(setting.unit)}` | {_text(setting.because)} |"
+        yield f"| {title} | {' and '.join(setting.verbs)} | `{code(setting.unit)}` | {plain(setting.because)} |"
     for probe in node.probes:
         told = f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}"
-        yield f"| {title} | probe | {_text(probe.name)} | {_text(told)} |"
+        yield f"| {title} | probe | {plain(probe.name)} | {plain(told)} |"
     for path in node.paths:
-        yield f"| {title} | {path.operation} | `{_code(path.path)}` | {_text(_why(path))} |"
+        yield f"| {title} | {path.operation} | `{code(path.path)}` | {plain(_why(path))} |"
     if node.silent:
-        yield f"| {title} | recorded only | {_text(', '.join(node.recorded))} | nothing on the node changes |"
+        yield f"| {title} | recorded only | {plain(', '.join(node.recorded))} | nothing on the node changes |"
 
 
 def _why(path: PathChange) -> str:
@@ -112,12 +112,12 @@ def _diff(title: str, path: PathChange) -> str:
 
 
 def _happened(found: Happened) -> Iterator[str]:
-    yield f"### Happened\n\n{_text(words.happened(found))}\n"
+    yield f"### Happened\n\n{plain(words.happened(found))}\n"
     for line in found.differences:
-        yield f"- {_text(line)}"
+        yield f"- {plain(line)}"
     for one in found.nodes:
         for line in one.differences:
-            yield f"- **{_text(one.node)}**: {_text(line)}"
+            yield f"- **{plain(one.node)}**: {plain(line)}"
     for notice in found.errors:
         yield f"> **error** {_quoted(notice.text)}\n"
     yield ""
@@ -135,7 +135,7 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
     text = _escaped(" ".join(text.split()))
     for one in "\\`*_[]|~#":
@@ -144,10 +144,10 @@ def _text(text: str) -> str:
     return text.replace("@", "@\u200b")
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Text inside a code span of a table."""
     return text.replace("`", "'").replace("|", "\\|")
 
 
 def _quoted(text: str) -> str:
-    return "  \n> ".join(_text(line) for line in text.splitlines())
+    return "  \n> ".join(plain(line) for line in text.splitlines())

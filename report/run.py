@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--override-budget", action="store_true", help="go on if the plan exceeds its budget")
     parser.add_argument("command", nargs="+", help="the command, after --")
     chosen = parser.parse_args(arguments)
-    status, streams = _run(chosen.command, chosen.log)
+    status, streams = run_logged(chosen.command, chosen.log)
     if not streams:
         return status or 1
     report = combined(streams) if chosen.forecast is None else compare(load(chosen.forecast), streams[-1])
@@ -113,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     return status or exit_status(report)
 
 
-def _run(command: Sequence[str], log: Path | None) -> tuple[int, list[Stream]]:
+def run_logged(command: Sequence[str], log: Path | None) -> tuple[int, list[Stream]]:
     """As `run`. The output goes into the log if there is one; it is printed if there are no events."""
     if log is None:
         return run(command)

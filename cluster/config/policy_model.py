@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from cluster.config.declare import Check, key
 
@@ -19,6 +21,19 @@ def _matching(pattern: str, form: str) -> Check:
     return Check(form, lambda value: None if compiled.fullmatch(value) else f"'{value}' is not {form}")
 
 
+def _accepted(name: str, value: str) -> str | None:
+    """The error of an entry of accepted drift."""
+    node, _, subject = name.partition(":")
+    if not (node and subject):
+        return "is not <node>:<path, unit or probe>, such as w1:/etc/hosts"
+    day, _, reason = value.partition(" ")
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return f"'{value}' does not begin with a day, such as 2026-12-31"
+    return None if reason.strip() else f"'{value}' gives no reason after the day"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """The budget of a plan. `make preview`, `make plan` and `make up` fail if it is exceeded, before anything is changed,
@@ -30,6 +45,12 @@ class Policy:
         check=_matching(UNIT, "a unit's name, such as etcd or etcd.service"),
         doc="Units that no plan may restart or stop.",
         example="[etcd, kube-apiserver]",
+    )
+    accepted_drift: Mapping[str, str] = key(
+        {},
+        each=_accepted,
+        doc="Drift that `make drift` does not report, by `<node>:<path, unit or probe>` (node `*`: all nodes): the last day, and the reason.",
+        example='{"w1:/etc/hosts": "2026-12-31 the vendor measures latency"}',
     )
     windows: tuple[str, ...] = key(
         (),
