@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -102,7 +102,7 @@ lab: packages tools ## build the lab's artifacts and images; start nothing
 
 # The tests that compare files with each other: words, links, versions, generated pages.
 CONSISTENCY := tests/unit/test_style.py tests/unit/test_docs.py tests/unit/test_versions.py tests/unit/cluster/test_reference.py \
-  tests/unit/cluster/config/test_reference.py tests/unit/nodestate/test_reference.py
+  tests/unit/cluster/config/test_reference.py tests/unit/nodestate/test_reference.py tests/unit/report/test_reference.py
 
 check: .venv/installed ## lint, types, import layers, words, generated pages; in seconds
 	.venv/bin/ruff check .
@@ -123,6 +123,9 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %)
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
+
+page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
+	@$(PYTHON) -m tests.tools.pages $(PICTURES:%=--pictures %)
 
 N ?= 10000
 SEED ?=
@@ -170,6 +173,7 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m cluster.reference
 	$(PYTHON) -m cluster.config.reference
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
+	$(PYTHON) -m report.reference > docs/reference/report.md
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict

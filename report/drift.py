@@ -19,11 +19,11 @@ CLEAN, ERROR, DRIFT, NOT_READ = 0, 1, 2, 3
 """Exit statuses."""
 
 ANY = "*"
-"""Stands for every node in accepted drift."""
+"""The name of all nodes in accepted drift."""
 
 
 class DriftClass(StrEnum):
-    """How much a difference matters."""
+    """The weight of a difference."""
 
     DISRUPTIVE = "disruptive"
     """A unit does not run as it should, or the repair restarts or stops one."""

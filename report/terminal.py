@@ -61,7 +61,7 @@ class Terminal:
         if report.not_read:
             listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
             yield self._paint(f"not read, drift is not known: {listed}", COLORS["!"])
-        if report.budget is not None:
+        if report.budget is not None and not report.empty:
             for line in words.budget(report.budget):
                 yield self._paint(f"budget {line}", COLORS["!"] if report.budget.excess else DIM)
             if report.budget.excess and not report.budget.overridden and report.happened is None:

@@ -95,7 +95,7 @@ def test_page_lists_versions_and_changes() -> None:
 
 
 READERS = (
-    *("builder", "cluster", "components", "lab", "nodestate", "provider", "status", "templates", "tests", "toolchain"),
+    *("builder", "cluster", "components", "lab", "nodestate", "provider", "report", "status", "templates", "tests", "toolchain"),
     *("__main__.py", "Makefile", ".ci"),
 )
 GOLDEN = "tests/golden/"

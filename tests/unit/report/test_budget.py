@@ -68,7 +68,9 @@ def test_no_policy_is_no_budget(policy: dict[str, Any] | None) -> None:
 
 def test_plan_without_disruption_is_within_every_budget() -> None:
     policy = {"maxRestarts": 0, "noRestart": [UNIT], "windows": ["Mon 00:00-00:01"]}
-    assert planned(policy, nodes=0).report().budget == Budget(0)
+    found = planned(policy, nodes=0).report()
+    assert found.budget == Budget(0)
+    assert Terminal().render(found) == ": nothing changes\n"
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def outcome(report: Report, node: str = "w1") -> NodeOutcome:
 
 
 @pytest.mark.parametrize("case", UPDATED)
-def test_recorded_updates_did_what_their_forecasts_say(case: str) -> None:
+def test_recorded_updates_are_as_forecast(case: str) -> None:
     report = recorded(case)
     assert report.happened is not None
     assert report.happened.result == "succeeded"
@@ -66,14 +66,19 @@ def test_update_as_forecast() -> None:
     assert "happened: succeeded after 7 s: 1 of 1 node done, as forecast\n" in Terminal().render(report)
 
 
-def test_planted_step_is_a_difference() -> None:
+def planted() -> Report:
+    """An update with a restart that its forecast does not name."""
     log = Log(preview=False)
     flag(log, "w1")
     restarting(log, "w1")
     restarting(log, "w1", "containerd.service")
     done(log, "w1")
     log.summary()
-    report = compare(forecast("w1"), log.stream())
+    return compare(forecast("w1"), log.stream())
+
+
+def test_planted_step_is_a_difference() -> None:
+    report = planted()
     line = "containerd.service: restart, not forecast"
     assert outcome(report).differences == (line,)
     assert f"\x1b[31m  w1: {line}\x1b[0m" in Terminal(color=True).render(report)
