@@ -9,15 +9,21 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
 
-# A node that fails does not keep the others from being updated; the run fails at the end.
-UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)))
+# Prints the report of what the command does. The engine's events never become a file: they may hold secrets.
+REPORT := $(ENV); $(PYTHON) -m report.run
+LAB_PULUMI := $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved
+# A node that fails does not keep the others from being updated; the run fails at the end.
+# The engine previews a second time only if it has an approved plan to compare with, before it writes anything.
+UP := up --yes --continue-on-error $(if $(PLAN),--plan $(abspath $(PLAN)),--skip-preview)
+OVERRIDE := $(if $(filter override,$(BUDGET)),--override-budget)
+
+up: packages tools ## start the machines of STACK (dev, small, hosts; by default what suits this machine), and run `pulumi up`; PLAN=file: as approved; BUDGET=override: whatever it disrupts
 	@stack=$$($(PYTHON) -m lab choose $(STACK)); $(MAKE) --no-print-directory _up STACK=$$stack
 
 .PHONY: _up
@@ -25,7 +31,8 @@ _up:
 	$(PYTHON) -m lab up $(STACK)
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
-	@$(PULUMI) $(UP) --stack $(STACK)
+	@$(REPORT) --log .lab/preview.log --json .lab/forecast.json $(OVERRIDE) -- $(LAB_PULUMI) preview --diff --stack $(STACK)
+	@$(REPORT) --forecast .lab/forecast.json --save plans $(OVERRIDE) -- $(LAB_PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack
@@ -43,12 +50,18 @@ status: require-stack tools ## read every node of STACK live, and print a table
 	@$(PULUMI) stack output --stack $(STACK) --show-secrets --json machines | \
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
-preview: require-stack tools ## show what `make up` would change on STACK, line by line, drift included
-	@$(PULUMI) preview --diff --stack $(STACK)
+preview: require-stack tools ## report what `make up` would change on STACK, drift included; DIFF=1: in the engine's own words
+	@$(if $(DIFF),$(PULUMI) preview --diff,$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
 
-plan: require-stack tools ## save what `make preview` shows into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
+plan: require-stack tools ## save what `make preview` reports into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
 	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }
-	@$(PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+	@$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff --save-plan $(abspath $(OUT)) --stack $(STACK)
+
+drift: require-stack tools ## look for drift on STACK, read only, and list it; JSON=, MARKDOWN=, METRICS=file writes it there, too
+	@$(ENV); $(PYTHON) -m report.watch $(JSON:%=--json %) $(MARKDOWN:%=--markdown %) $(METRICS:%=--metrics %) -- $(LAB_PULUMI) preview --stack $(STACK)
+
+plans: .venv/installed ## list the saved reports of all runs of `make up`: forecast, outcome, page
+	@$(PYTHON) -m report.saved plans
 
 kubectl: require-stack tools ## run kubectl on STACK as admin: make kubectl ARGS="get nodes"
 	@$(ENV); $(PYTHON) -m lab kubectl $(STACK) -- $(ARGS)
@@ -89,7 +102,7 @@ lab: packages tools ## build the lab's artifacts and images; start nothing
 
 # The tests that compare files with each other: words, links, versions, generated pages.
 CONSISTENCY := tests/unit/test_style.py tests/unit/test_docs.py tests/unit/test_versions.py tests/unit/cluster/test_reference.py \
-  tests/unit/cluster/config/test_reference.py tests/unit/nodestate/test_reference.py
+  tests/unit/cluster/config/test_reference.py tests/unit/nodestate/test_reference.py tests/unit/report/test_reference.py
 
 check: .venv/installed ## lint, types, import layers, words, generated pages; in seconds
 	.venv/bin/ruff check .
@@ -110,6 +123,9 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %)
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
+
+page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
+	@$(PYTHON) -m tests.tools.pages $(PICTURES:%=--pictures %)
 
 N ?= 10000
 SEED ?=
@@ -157,6 +173,7 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m cluster.reference
 	$(PYTHON) -m cluster.config.reference
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
+	$(PYTHON) -m report.reference > docs/reference/report.md
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict

@@ -37,7 +37,12 @@ condition of a unit that is not as it should be is named: `masked`, `runtime` (m
 
 def reference() -> str:
     """The whole page: the inputs, then each record in the order in which they name it."""
-    return HEAD + "".join("\n".join(_section(kind)) for kind in _records(NodeStateInputs)) + FOOT
+    return HEAD + sections(NodeStateInputs) + FOOT
+
+
+def sections(kind: type, known: tuple[type, ...] = ()) -> str:
+    """A section with a table of fields for a record, and for each record that it holds, but for those that are `known`."""
+    return "".join("\n".join(_section(one)) for one in _records(kind) if one not in known)
 
 
 def _records(kind: type) -> list[type]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from nodestate import NodeStateInputs
+from nodestate import NodeStateInputs, vocabulary
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.observed import Installed, Observed
@@ -79,7 +79,9 @@ async def delete(
         )
         for name in own:
             if name not in handed and state.units[name].active:
-                await log(f"{session.name}: stopping {name} because {UNIT_FOLDER}{name} is removed")
+                await log(
+                    f"{session.name}: {vocabulary.doing(name, vocabulary.STOP, f'{UNIT_FOLDER}{name} is removed')}"
+                )
         script = scripts.delete_script(
             files=[path for path, file in state.files.items() if not file.block],
             shared_files=[path for path, file in state.files.items() if file.block],

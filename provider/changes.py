@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nodestate import Reaction
+from nodestate import Reaction, vocabulary
 
-START, RESTART, RELOAD, SELF_RELOAD, STOP = "start", "restart", "reload", "self-reload", "stop"
+START, RESTART, RELOAD, SELF_RELOAD, STOP = (
+    vocabulary.START,
+    vocabulary.RESTART,
+    vocabulary.RELOAD,
+    "self-reload",
+    vocabulary.STOP,
+)
 STRENGTH = {SELF_RELOAD: 1, RELOAD: 2, RESTART: 3, START: 4, STOP: 5}
 """If several actions apply to a unit, only the strongest runs: a restart rereads every file."""
 

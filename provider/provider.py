@@ -9,7 +9,7 @@ from typing import Any
 from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
-from nodestate import UNKNOWN, NodeStateInputs, from_wire, problems, revision, to_wire
+from nodestate import UNKNOWN, NodeStateInputs, from_wire, problems, revision, to_wire, vocabulary
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
 from provider import rollout
@@ -29,8 +29,6 @@ from provider.plan import disruptive, make_plan
 from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshPool, SshSession
 from provider.values import Properties, received, sent
-
-NODE_STATE = "plumbline:index:NodeState"
 
 OBSERVED = "observed"
 """The input that Check adds (digest.py): a saved plan holds it and compares it, nothing else does."""
@@ -60,8 +58,10 @@ class NodeStateProvider(api.Provider):
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        if request.type.rpartition("$")[2] != NODE_STATE:
-            return api.CheckResponse(request.new_inputs, [api.CheckFailure("", f"{request.type} is not {NODE_STATE}")])
+        if request.type.rpartition("$")[2] != vocabulary.NODE_STATE:
+            return api.CheckResponse(
+                request.new_inputs, [api.CheckFailure("", f"{request.type} is not {vocabulary.NODE_STATE}")]
+            )
         inputs, former = received(request.new_inputs), received(request.old_inputs)
         named = inputs.get("node")
         node = f"{named}: " if isinstance(named, str) and named else ""
@@ -170,7 +170,7 @@ class NodeStateProvider(api.Provider):
             found = await self._observations.read(session, Request(wanted, _component(request.urn), stored.installed))
         except Unreachable as error:
             # A node that does not answer is not gone: the state stays as it was.
-            await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")
+            await self._engine.warn(request.urn, f"{error}: {vocabulary.NOT_READ}")
             return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
         self._read.add(session)
         if stored.machine and found.machine and stored.machine != found.machine:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from cryptography import x509
 
-from nodestate import Action, Hook, NodeState, Readiness
+from nodestate import Action, Hook, NodeState, Readiness, vocabulary
 from nodestate.secret import known_text
 from provider import changes
 from provider.changes import UnitStep
@@ -32,7 +32,7 @@ HOOK_SECONDS = 600
 async def stop(node: SshSession, steps: Iterable[UnitStep], wanted: NodeState, component: str, log: Log) -> None:
     """Stops units, but for those that another component has claimed. Raises NodeError."""
     for step in steps:
-        await log(f"{node.name}: stopping {step.unit} because {step.because}")
+        await log(f"{node.name}: {_doing(step)}")
         script = act_script("stop", [step.unit], component)
         done = await node.run("stop", script, hiding=[wanted], writes=1, paths=(step.unit,))
         if done.status != 0:
@@ -102,8 +102,7 @@ async def _run_hook(
 
 
 def _doing(step: UnitStep) -> str:
-    verb = {changes.START: "starting", changes.RESTART: "restarting", changes.RELOAD: "reloading"}[step.action]
-    return f"{verb} {step.unit} because {step.because}"
+    return vocabulary.doing(step.unit, step.action, step.because)
 
 
 async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log) -> None:
@@ -173,8 +172,7 @@ async def _reread(node: SshSession, step: UnitStep, wanted: NodeState, component
         ) from None
     why = await wait_served(node, reaction.served_at, issued, SERVED_SECONDS, hiding=[wanted])
     if why is None:
-        at = reaction.served_at
-        await log(f"{node.name}: {step.unit} serves its new certificate at {at}: no restart was needed")
+        await log(f"{node.name}: {vocabulary.serves(step.unit, reaction.served_at)}")
         return
     restart = replace(step, action=changes.RESTART, because=why)
     await react(node, (restart,), wanted, component, log)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nodestate import NodeStateInputs
+from nodestate import NodeStateInputs, vocabulary
 from provider import changes
 from provider.changes import FileChange
 from provider.engine import Log
@@ -161,7 +161,7 @@ class Transaction:
         for path, why in sorted(scripts.kept(done.stdout).items()):
             await self._log(f"{self._name}: {path} is not removed: {why}")
         for path, place in sorted(scripts.moved(done.stdout).items()):
-            await self._log(f"{self._name}: {path} was moved to {place}")
+            await self._log(f"{self._name}: {vocabulary.moved(path, place)}")
         if done.status != 0:
             raise NodeError(f"{self._name}: the new files were refused: {done.failure}")
 

@@ -14,12 +14,12 @@ import grpc
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import resource_status_pb2, resource_status_pb2_grpc
 
+from nodestate import vocabulary as words
 from provider import changes
 from provider.calls import Call
 from provider.changes import FileChange
 from provider.plan import Plan
 
-PACKAGE = "plumbline:index"
 OPERATIONS = {
     "create": resource_status_pb2.ViewStep.CREATE,
     "update": resource_status_pb2.ViewStep.UPDATE,
@@ -31,7 +31,7 @@ OF_STEP = {changes.START: "create", changes.STOP: "delete"}
 SHOWN = 200
 """Characters of a probe's output in a row."""
 
-ACTIONS = {changes.SELF_RELOAD: "reread"}
+ACTIONS = {changes.SELF_RELOAD: words.REREAD}
 """Names of actions in a row, if they differ from those of the plan."""
 
 
@@ -54,35 +54,38 @@ def rows(node: str, plan: Plan, order: str | None, adopted: str | None = None) -
 
     `adopted` is a component that is created although all of it exists on the node: only its owner marks are written.
     """
-    shown = [Row(kind, f"{node}:{name}", operation, facts) for kind, name, operation, facts in _rows(plan, order)]
+    shown = [
+        Row(kind, words.row_name(node, name), operation, facts) for kind, name, operation, facts in _rows(plan, order)
+    ]
     if adopted is not None:
-        facts = {"change": "owner marks", "because": "all of it exists"}
-        shown.append(Row("Ownership", f"{node}:{adopted}", "update", facts))
+        facts = {words.CHANGE: "owner marks", words.BECAUSE: "all of it exists"}
+        shown.append(Row(words.OWNERSHIP, words.row_name(node, adopted), "update", facts))
     return shown
 
 
 def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[str, str]]]:
-    for kind, section in (("File", plan.files), ("Directory", plan.directories)):
+    for kind, section in ((words.FILE, plan.files), (words.DIRECTORY, plan.directories)):
         for change in section:
-            facts = {"change": ", ".join(change.attributes), "because": change.because}
+            facts = {words.CHANGE: ", ".join(change.attributes), words.BECAUSE: change.because}
             yield kind, change.path, _operation(change), _given(facts)
     for one in plan.aside:
-        yield "Foreign", one.path, "delete", _given({"change": "moved aside", "unit": one.unit or ""})
+        facts = {words.CHANGE: "moved aside", words.UNIT: one.unit or ""}
+        yield words.FOREIGN, one.path, "delete", _given(facts)
     for item, other in plan.handed.items():
-        yield "Ownership", item, "update", {"change": "handed over", "to": other}
+        yield words.OWNERSHIP, item, "update", {words.CHANGE: "handed over", words.TO: other}
     for unit, verbs in plan.settings.items():
-        yield (
-            "UnitSetting",
-            unit,
-            "update",
-            _given({"change": ", ".join(verbs), "because": plan.setting_causes.get(unit, "")}),
-        )
+        facts = {words.CHANGE: ", ".join(verbs), words.BECAUSE: plan.setting_causes.get(unit, "")}
+        yield words.UNIT_SETTING, unit, "update", _given(facts)
     for probe in plan.probes:
-        facts = {"found": probe.found[:SHOWN], "expected": probe.expected[:SHOWN], "unit": probe.unit}
-        yield "Probe", probe.name, "update", facts
+        facts = {words.FOUND: probe.found[:SHOWN], words.EXPECTED: probe.expected[:SHOWN], words.UNIT: probe.unit}
+        yield words.PROBE, probe.name, "update", facts
     for step in plan.steps:
-        facts = {"action": ACTIONS.get(step.action, step.action), "because": step.because, "order": order or ""}
-        yield "UnitStep", step.unit, OF_STEP.get(step.action, "update"), _given(facts)
+        facts = {
+            words.ACTION: ACTIONS.get(step.action, step.action),
+            words.BECAUSE: step.because,
+            words.ORDER: order or "",
+        }
+        yield words.UNIT_STEP, step.unit, OF_STEP.get(step.action, "update"), _given(facts)
 
 
 def _operation(change: FileChange) -> str:
@@ -109,7 +112,7 @@ async def publish(call: Call, shown: list[Row]) -> None:
 
 
 def _step(row: Row) -> resource_status_pb2.ViewStep:
-    kind = f"{PACKAGE}:{row.kind}"
+    kind = f"{words.PACKAGE}:{row.kind}"
     facts = struct_pb2.Struct()
     facts.update(row.facts)
     # The new state alone: the engine looks up an old one in the stack's state, where it never is.

@@ -24,6 +24,7 @@ from cluster.config.model import (
     KubernetesKeys,
     Network,
     Node,
+    Policy,
     WorkerRollout,
 )
 from cluster.config.nodes import read_nodes
@@ -81,6 +82,7 @@ def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:
         "etcd": read_section(top, "etcd", Etcd),
         "control_plane": read_section(top, "controlPlane", ControlPlane),
         "rollout": read_section(top, "rollout", WorkerRollout),
+        "policy": read_section(top, "policy", Policy),
     }
     top.finish()
     check(Draft(network, keys, machines, nodes), scope)

@@ -28,6 +28,7 @@ from cluster.config.machine_model import (
     Ssh,
     SshHost,
 )
+from cluster.config.policy_model import Policy
 from cluster.config.rollout_model import WorkerRollout
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Network",
     "Node",
     "OperatingSystem",
+    "Policy",
     "Role",
     "Ssh",
     "SshHost",
@@ -387,6 +389,7 @@ class Cluster:
     etcd: Etcd
     control_plane: ControlPlane
     rollout: WorkerRollout
+    policy: Policy
 
     def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

@@ -15,6 +15,7 @@ from cluster.config.model import (
     MachineSize,
     Network,
     Node,
+    Policy,
     Ssh,
     SshHost,
     WorkerRollout,
@@ -35,6 +36,7 @@ SECTIONS: dict[str, type] = {
     "etcd": Etcd,
     "controlPlane": ControlPlane,
     "rollout": WorkerRollout,
+    "policy": Policy,
 }
 """The declared sections by path, except those that are fields of another section."""
 
@@ -50,6 +52,7 @@ TOP = {
     "controlPlane": "Leader election and probes",
     "etcd": "The members of etcd",
     "rollout": "Disruptive changes of workers",
+    "policy": "The budget of a plan",
 }
 """Every key of the first level, in the order of the reference, with its title."""
 

@@ -10,9 +10,10 @@ import pytest
 from pulumi.provider.experimental import provider as api
 
 from nodestate import UNKNOWN, Secret
+from nodestate.vocabulary import NODE_STATE
 from provider.diff import Kind, detailed, differing_keys, without_unknown_sections
 from provider.plan import make_plan
-from provider.provider import NODE_STATE, NodeStateProvider
+from provider.provider import NodeStateProvider
 from provider.values import sent
 from tests.unit.provider.inputs import NODE, inputs, observed
 

@@ -1,0 +1,96 @@
+"""The words of a plan as the engine's events carry them: types of rows, their facts, steps, and lines of a run.
+
+`provider` writes them and `report` reads them; neither imports the other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PACKAGE = "plumbline:index"
+NODE_STATE = f"{PACKAGE}:NodeState"
+
+FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
+UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"
+OWNERSHIP = "Ownership"
+ROWS = (FILE, DIRECTORY, FOREIGN, UNIT_STEP, UNIT_SETTING, PROBE, OWNERSHIP)
+"""Types of rows, each after the package: resource views below the NodeState that they are about."""
+
+CHANGE, BECAUSE, ACTION, ORDER, FOUND, EXPECTED, UNIT, TO = (
+    *("change", "because", "action", "order"),
+    *("found", "expected", "unit", "to"),
+)
+"""Facts of a row. `order` is the node's slot in its rollout group, such as "2 of 3"."""
+
+START, RESTART, RELOAD, REREAD, STOP = "start", "restart", "reload", "reread", "stop"
+"""Actions of a unit step. A unit that rereads its files is restarted only if it still serves the former certificate."""
+
+DISRUPTIVE = (RESTART, REREAD, STOP)
+
+NOT_READ = "its last known state is kept, drift is not seen"
+"""The end of the warning about a node that does not answer."""
+
+DOING = {START: "starting", RESTART: "restarting", RELOAD: "reloading", STOP: "stopping"}
+SERVES = "serves its new certificate"
+MOVED = "was moved to"
+
+
+def row_name(node: str, name: str) -> str:
+    """The name of a row: that of the node, and the path, unit or probe."""
+    return f"{node}:{name}"
+
+
+def split_name(row: str) -> tuple[str, str]:
+    """The node, and the path, unit or probe of a row's name."""
+    node, _, name = row.partition(":")
+    return node, name
+
+
+@dataclass(frozen=True)
+class Done:
+    """A unit step that an update has begun."""
+
+    node: str
+    unit: str
+    action: str
+    because: str = ""
+
+
+def doing(unit: str, action: str, because: str) -> str:
+    """The line about a unit step, without the node's name before it."""
+    return f"{DOING[action]} {unit} because {because}"
+
+
+def serves(unit: str, at: str) -> str:
+    """The line about a unit that has reread its certificate."""
+    return f"{unit} {SERVES} at {at}: no restart was needed"
+
+
+def moved(path: str, place: str) -> str:
+    """The line about a foreign entry that was moved aside."""
+    return f"{path} {MOVED} {place}"
+
+
+_VERBS = {verb: action for action, verb in DOING.items()}
+_DOING = re.compile(rf"([^:\s]+): ({'|'.join(_VERBS)}) (\S+) because (.+)", re.DOTALL)
+_SERVES = re.compile(rf"([^:\s]+): (\S+) {SERVES} at .*", re.DOTALL)
+
+
+_MOVED = re.compile(rf"([^:\s]+): (/.+) {MOVED} /.*")
+
+
+def moved_path(line: str) -> tuple[str, str] | None:
+    """The node and the path that a line tells was moved aside; None for any other line."""
+    match = _MOVED.fullmatch(line.strip())
+    return (match[1], match[2]) if match else None
+
+
+def done(line: str) -> Done | None:
+    """The step that a line of an update tells of; None for any other line."""
+    if match := _DOING.fullmatch(line.strip()):
+        node, verb, unit, because = match.groups()
+        return Done(node, unit, _VERBS[verb], because)
+    if match := _SERVES.fullmatch(line.strip()):
+        return Done(match[1], match[2], REREAD)
+    return None

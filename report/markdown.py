@@ -1,0 +1,153 @@
+"""The report as Markdown for a comment of a pull request, cut off where such a comment would be refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from report import words
+from report.fold import Fold, fold, part
+from report.model import Happened, Origin, PathChange, Report
+
+MARK = "<!-- plumbline report -->"
+"""The first line: by it a job finds the comment that it updates."""
+
+MOST = 60_000
+"""Characters. GitHub refuses comments of 65,536, GitLab of a million."""
+
+DIFF_LINES = 60
+CELL_NAMES = 6
+
+
+def render(report: Report) -> str:
+    """The comment. Details are folded in; what does not fit is left out, with a line that says so."""
+    head = "\n".join(_head(report))
+    lines, size = [], len(head)
+    for block in _details(report):
+        size += len(block) + 1
+        if size > MOST:
+            lines.append("*The other diffs are left out: they are in the HTML report.*\n")
+            break
+        lines.append(block)
+    return "\n".join([head, *lines]).rstrip("\n") + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield MARK
+    yield f"**{plain(words.headline(report))}**\n"
+    for notice in report.errors:
+        yield f"> **error** {_quoted(notice.text)}\n"
+    for line in words.budget(report.budget) if report.budget is not None else ():
+        yield f"- budget {plain(line)}"
+    if report.not_read:
+        listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
+        yield f"- not read, drift is not known: {plain(listed)}"
+    for group in report.groups:
+        yield f"- order, {plain(group.name)}: {plain(words.order(group))}"
+    for line in (*words.certificates(report),):
+        yield f"- certificates {plain(line)}"
+    for line in words.others(report.resources):
+        yield f"- also {plain(line)}"
+    yield ""
+    if report.happened is not None:
+        yield from _happened(report.happened)
+    for title, drift in (("Changes", False), ("Drift", True)):
+        folds = fold(half for one in report.nodes if (half := part(one, drift=drift)))
+        if folds:
+            yield f"### {title}\n"
+            yield "| Nodes | What | Where | Why |"
+            yield "|---|---|---|---|"
+            for one in folds:
+                yield from _rows(one)
+            yield ""
+
+
+def _rows(one: Fold) -> Iterator[str]:
+    node, title = one.report, plain(one.title)
+    if node.change in ("create", "delete") and not any(path.diff for path in node.paths):
+        units = ", ".join(step.unit.removesuffix(".service") for step in node.steps)
+        yield f"| {title} | {node.change} | {words.count(len(node.paths), 'path')} | {plain(units)} |"
+        return
+    for step in node.steps:
+        yield f"| {title} | **{step.action}** | `{code(step.unit)}` | {plain(step.because)} |"
+    for setting in node.settings:
+        yield f"| {title} | {' and '.join(setting.verbs)} | `{code(setting.unit)}` | {plain(setting.because)} |"
+    for probe in node.probes:
+        told = f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}"
+        yield f"| {title} | probe | {plain(probe.name)} | {plain(told)} |"
+    for path in node.paths:
+        yield f"| {title} | {path.operation} | `{code(path.path)}` | {plain(_why(path))} |"
+    if node.silent:
+        yield f"| {title} | recorded only | {plain(', '.join(node.recorded))} | nothing on the node changes |"
+
+
+def _why(path: PathChange) -> str:
+    told = [", ".join(path.attributes), *path.details, path.because]
+    if path.secret:
+        told.append("secret: changes are not shown")
+    if path.origin is Origin.BOTH:
+        told.append("edited on the node, too")
+    return "; ".join(one for one in told if one)
+
+
+def _details(report: Report) -> Iterator[str]:
+    for drift in (False, True):
+        for one in fold(half for node in report.nodes if (half := part(node, drift=drift))):
+            for path in one.report.paths:
+                if path.diff:
+                    yield _diff(one.title, path)
+    for notice in report.warnings:
+        yield f"> warning: {_quoted(notice.text)}\n"
+    if not report.empty:
+        yield f"{words.unchanged(report)}\n"
+
+
+def _diff(title: str, path: PathChange) -> str:
+    lines = list(path.diff[:DIFF_LINES])
+    if len(path.diff) > DIFF_LINES:
+        lines.append(f"... {len(path.diff) - DIFF_LINES} more lines")
+    fence = "`" * max(3, 1 + max((_ticks(line) for line in lines), default=0))
+    body = "\n".join(lines)
+    summary = f"<code>{_escaped(path.path)}</code> on {_escaped(title)}"
+    return f"<details><summary>{summary}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n"
+
+
+def _happened(found: Happened) -> Iterator[str]:
+    yield f"### Happened\n\n{plain(words.happened(found))}\n"
+    for line in found.differences:
+        yield f"- {plain(line)}"
+    for one in found.nodes:
+        for line in one.differences:
+            yield f"- **{plain(one.node)}**: {plain(line)}"
+    for notice in found.errors:
+        yield f"> **error** {_quoted(notice.text)}\n"
+    yield ""
+
+
+def _ticks(line: str) -> int:
+    longest = run = 0
+    for one in line:
+        run = run + 1 if one == "`" else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, in one line."""
+    text = _escaped(" ".join(text.split()))
+    for one in "\\`*_[]|~#":
+        text = text.replace(one, f"\\{one}")
+    # Names of nodes are no mentions of people.
+    return text.replace("@", "@\u200b")
+
+
+def code(text: str) -> str:
+    """Text inside a code span of a table."""
+    return text.replace("`", "'").replace("|", "\\|")
+
+
+def _quoted(text: str) -> str:
+    return "  \n> ".join(plain(line) for line in text.splitlines())

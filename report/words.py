@@ -1,0 +1,154 @@
+"""Sentences of a report that every format uses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from nodestate import vocabulary
+from report.model import Budget, Certificate, Group, Happened, NodeReport, Origin, Report, ResourceChange
+from report.names import FEW, names
+
+SOON_DAYS = 30
+"""A certificate with fewer days left is named even if nothing happens to it."""
+
+DOES = {
+    vocabulary.START: ("starts", "start"),
+    vocabulary.RESTART: ("restarts", "restart"),
+    vocabulary.RELOAD: ("reloads", "reload"),
+    vocabulary.REREAD: ("rereads its files", "reread their files"),
+    vocabulary.STOP: ("stops", "stop"),
+}
+
+NOTHING = "nothing changes"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """A number and its noun."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def headline(report: Report) -> str:
+    """The report in one line."""
+    if report.empty:
+        known = len(report.unchanged)
+        told = f" ({count(known, 'node')}, {count(report.unchanged_resources, 'resource')})" if known else ""
+        return f"{report.stack}: {NOTHING}{told}"
+    return f"{report.stack}: {', '.join(_headline(report))}"
+
+
+def _headline(report: Report) -> Iterator[str]:
+    changes = Counter(one.change for one in report.nodes if not one.silent)
+    for change, verb in (("create", "created"), ("replace", "replaced"), ("delete", "deleted")):
+        if changes[change]:
+            yield f"{count(changes[change], 'node')} {verb}"
+    if changes["update"]:
+        yield f"{count(changes['update'], 'node')} {'changes' if changes['update'] == 1 else 'change'}"
+    if silent := sum(one.silent for one in report.nodes):
+        yield f"{count(silent, 'node')} recorded only"
+    steps = Counter(step.action for node in report.nodes for step in node.steps)
+    for action in (vocabulary.RESTART, vocabulary.REREAD, vocabulary.RELOAD, vocabulary.START, vocabulary.STOP):
+        if steps[action]:
+            verb = DOES[action][steps[action] > 1]
+            yield f"{count(steps[action], 'unit')} {verb}"
+    if renewed := [one for one in report.certificates if one.operation == "renew"]:
+        yield f"{count(len(renewed), 'certificate')} renewed"
+    if report.resources:
+        yield f"{count(len(report.resources), 'other resource')}"
+    drifted = drifting(report)
+    if drifted:
+        yield f"drift on {count(len(drifted), 'node')}"
+    else:
+        yield "drift not read" if not report.refreshed else "no drift seen" if report.not_read else "no drift"
+
+
+def drifting(report: Report) -> list[NodeReport]:
+    """The nodes that are not as the last run left them."""
+    return [node for node in report.nodes if any(one is not Origin.PROGRAM for one in origins(node))]
+
+
+def origins(node: NodeReport) -> set[Origin]:
+    """Who causes the changes of a node."""
+    units = {one.origin for one in node.steps} | {one.origin for one in node.settings}
+    return units | {one.origin for one in node.paths} | {one.origin for one in node.probes}
+
+
+def order(group: Group) -> str:
+    """The slots of a rollout group."""
+    first, rest = group.nodes[: group.canaries], group.nodes[group.canaries :]
+    if group.at_a_time == 1:
+        return f"one at a time: {sequence(group.nodes)}"
+    alone = f"{sequence(first)} alone, then " if first and rest else ""
+    return f"{alone}at most {group.at_a_time} at a time: {names(rest or first)}"
+
+
+def sequence(nodes: tuple[str, ...]) -> str:
+    """Nodes in their order."""
+    if len(nodes) <= 2 * FEW:
+        return ", ".join(nodes)
+    return f"{nodes[0]}, {nodes[1]} ... {nodes[-1]}: {len(nodes)} nodes"
+
+
+def batches(group: Group) -> list[tuple[str, ...]]:
+    """The slots of a group as a timeline. A slot of several nodes is taken up as others are given back."""
+    canaries = group.canaries if group.at_a_time > 1 else 0
+    found: list[tuple[str, ...]] = [(one,) for one in group.nodes[:canaries]]
+    rest = group.nodes[canaries:]
+    return found + [rest[at : at + group.at_a_time] for at in range(0, len(rest), group.at_a_time)]
+
+
+def certificates(report: Report) -> list[str]:
+    """A line for each kind of news about certificates."""
+    lines = []
+    for operation, verb in (("renew", "renewed"), ("create", "created"), ("update", "updated"), ("delete", "deleted")):
+        if found := [one for one in report.certificates if one.operation == operation]:
+            lines.append(f"{verb}: {_listed([_certificate(one) for one in found])}")
+    if soon := [one for one in report.certificates if one.operation == "same" and due(one)]:
+        lines.append(f"not renewed yet: {_listed([_certificate(one) for one in soon])}")
+    return lines
+
+
+def due(one: Certificate) -> bool:
+    """Whether a certificate changes in this run, or is near its end."""
+    return one.operation != "same" or (one.days_left is not None and one.days_left < SOON_DAYS)
+
+
+def _certificate(one: Certificate) -> str:
+    if one.days_left is None:
+        return one.name
+    left = "expired" if one.days_left < 0 else f"{count(one.days_left, 'day')} left"
+    return f"{one.name} ({left})"
+
+
+def _listed(items: list[str]) -> str:
+    return ", ".join(items) if len(items) <= FEW else f"{', '.join(items[:FEW])} and {len(items) - FEW} more"
+
+
+def others(resources: Iterable[ResourceChange]) -> list[str]:
+    """A line for each type of other resources and what happens to them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in resources:
+        found.setdefault((one.operation, one.type), []).append(one.name)
+    return [f"{operation} {kind.rpartition(':')[2]}: {_listed(which)}" for (operation, kind), which in found.items()]
+
+
+def budget(found: Budget) -> list[str]:
+    """The budget in lines: the first says whether it is kept."""
+    state = "kept" if not found.excess else "exceeded, overridden" if found.overridden else "exceeded"
+    disruptions = count(found.disruptions, "restart or stop", "restarts and stops")
+    return [f"{state}: {disruptions}", *(f"{one.text} (policy.{one.rule})" for one in found.excess)]
+
+
+def happened(found: Happened) -> str:
+    """The outcome of an update in one line."""
+    done = sum(one.result == "done" for one in found.nodes)
+    differing = sum(bool(one.differences) for one in found.nodes)
+    told = "as forecast" if not differing else f"{count(differing, 'node')} not as forecast"
+    return f"{found.result or 'ended early'} after {found.seconds} s: {done} of {count(len(found.nodes), 'node')} done, {told}"
+
+
+def unchanged(report: Report) -> str:
+    """The nodes and resources that stay as they are, in one line."""
+    counted = ((len(report.unchanged), "node"), (report.unchanged_resources, "resource"))
+    told = " and ".join(count(number, what) for number, what in counted if number)
+    return f"unchanged: {told or 'none'}"
