@@ -88,7 +88,7 @@ async def delete(
             directories=list(state.directories),
             retired=own,
             component=component,
-            elsewhere=elsewhere,
+            spared=elsewhere,
         )
         writes = len(state.files) + len(own)
         done = await session.run("delete", script, hiding=[state], writes=writes, paths=tuple(state.files))

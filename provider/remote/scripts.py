@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from nodestate import Directory, File, Readiness
 from provider.remote import blocks, download, journal, owners, paths, replay, units
-from provider.remote.shell import call, quoted, whole
+from provider.remote.shell import call, quoted, whole, with_input
 
 FAMILIES = (owners.WRITE, paths.WRITE, blocks.WRITE, download.WRITE, units.WRITE, replay.WRITE)
 
@@ -54,11 +54,22 @@ delete_blocks() {
   done
 }
 
-# marked units|paths|directories: of what this component owns on the node, that kind; inner directories come first. What
-# other components declare, the lines of `elsewhere`, is theirs.
+# spare: reads items, one per line. They are not this component's any more: whoever declares them claims them.
+spare() {
+  cat >"$journal/spared"
+  marks
+  for one in "$home/owned/$component" "$home/whole/$component"; do
+    [ -s "$one" ] || continue
+    awk 'NR == FNR { spared[$0]; next } !($0 in spared)' "$journal/spared" "$one" >"$journal/rest"
+    change_list "$one" <"$journal/rest"
+  done
+  exec 7>&-
+}
+
+# marked units|paths|directories: of what this component owns on the node, that kind; inner directories come first
 marked() {
   [ -s "$home/owned/$component" ] || return 0
-  sort -r "$home/owned/$component" | grep -vxF -- "${elsewhere:-}" | while IFS= read -r one; do
+  sort -r "$home/owned/$component" | while IFS= read -r one; do
     case $1:$one in
       units:/*) ;;
       units:*) [ ! -e "/etc/systemd/system/$one" ] || ! grep -qxF -- "/etc/systemd/system/$one" "$home/owned/$component" ||
@@ -252,16 +263,18 @@ def delete_script(
     directories: Sequence[str],
     retired: Sequence[str],
     component: str,
-    elsewhere: Collection[str] = (),
+    spared: Collection[str] = (),
 ) -> str:
     """Undoes what a broken run left; stops and disables the units whose files are removed; removes the files, of
-    `shared_files` only the blocks, and the directories that are then empty.
+    `shared_files` only the blocks, and the directories that are then empty; and all else that it owns, but for the
+    `spared` paths and units.
 
-    What another component has claimed stays: `handed ITEM COMPONENT`; so does what others declare `elsewhere`. What cannot
-    be removed is named: `left PATH WHY`.
+    What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = [f"elsewhere={quoted(chr(10).join(sorted(elsewhere)))}", call("replay", *retired), 'mkdir -p "$kept"']
+    lines = [call("replay", *retired), 'mkdir -p "$kept"']
+    if spared:
+        lines.append(with_input("spare", "".join(f"{one}\n" for one in sorted(spared)), "END-OF-ITEMS"))
     lines += [call("retire_unit", unit) for unit in retired]
     lines += ["delete_marked units", call("delete_files", *files), call("delete_blocks", *shared_files)]
     lines += ["delete_marked paths", "! command -v systemctl >/dev/null || systemctl daemon-reload || true"]
