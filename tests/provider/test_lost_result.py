@@ -70,7 +70,7 @@ def finished(stack: Components, systemd: Container) -> Callable[[], bool]:
 
 
 def left(systemd: Container) -> str:
-    """What there is beside the service."""
+    """Lists all that there is beside the service."""
     return systemd.run(
         f"cd /etc/systemd/system; ls -d /etc/proof/* {OTHER} {UNIT}.d multi-user.target.wants/{OTHER} 2>/dev/null || true\n"
         f"cat /etc/proof-hosts; systemctl is-active {OTHER} || true; ls /var/lib/plumbline/owned /var/lib/plumbline/started\n"
