@@ -18,7 +18,11 @@ from report.build import CERTIFICATES
 from report.events import PHASES
 from report.node import MEMBER, SECTIONS
 
-KEPT = ("node", "rollout", "units")
+KEPT = ("node", "units")
+ROLLOUT = ("group", "members", "maxUnavailable", "canaries")
+UNREAD = ("url", "command")
+"""Keys of files and probes that no report reads."""
+
 PEM = re.compile(r"(-----BEGIN [A-Z ]+-----\n.{8}).*?(\n-----END)", re.DOTALL)
 
 
@@ -85,6 +89,8 @@ def _state(
 
 def _node_state(values: Mapping[str, Any], members: list[tuple[str, ...]], whole: bool) -> dict[str, Any]:
     found = {key: values[key] for key in KEPT if key in values}
+    if isinstance(rollout := values.get("rollout"), Mapping):
+        found["rollout"] = {key: rollout[key] for key in ROLLOUT if key in rollout}
     for section in SECTIONS:
         named = {name.replace('\\"', '"') for one, name in members if one == section}
         entries = values.get(section) or {}
@@ -98,13 +104,13 @@ def _node_state(values: Mapping[str, Any], members: list[tuple[str, ...]], whole
 
 def _without_content(one: Any) -> Any:
     if isinstance(one, Mapping):
-        return {key: "" if key == "content" and isinstance(value, str) else value for key, value in one.items()}
+        return {key: "" if key == "content" and isinstance(value, str) else value for key, value in _cut(one).items()}
     return one
 
 
 def _cut(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _cut(one) for key, one in value.items()}
+        return {key: _cut(one) for key, one in value.items() if key not in UNREAD}
     return PEM.sub(r"\1\2", value) if isinstance(value, str) else value
 
 
