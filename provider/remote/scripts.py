@@ -54,7 +54,7 @@ delete_blocks() {
   done
 }
 
-# spare: reads items, one per line. They are not this component's any more: whoever declares them claims them.
+# spare: reads items, one per line. They are not this component's any more: any component that declares them claims them.
 spare() {
   cat >"$journal/spared"
   marks
