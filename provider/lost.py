@@ -21,12 +21,12 @@ HOOKS = " hooks"
 
 def stack_note(urn: str, wanted: NodeStateInputs) -> str:
     """The note on the node: the stack that declares the component, and whether it has pre-delete hooks."""
-    return stack_of(urn) + (HOOKS if wanted.pre_delete else "")
+    return stack_of(urn, wanted.node) + (HOOKS if wanted.pre_delete else "")
 
 
-def stack_of(urn: str) -> str:
-    """Stack and project of a URN."""
-    return "::".join(urn.split("::")[:2])
+def stack_of(urn: str, node: str) -> str:
+    """Stack and project of a URN, and the node: two names of one machine have their components apart."""
+    return "::".join([*urn.split("::")[:2], node])
 
 
 class LostCreations:
@@ -53,7 +53,7 @@ class LostCreations:
         if not declared <= self._in_state:
             return [], []
         lost = {name: note for name, note in found.stacks.items() if name not in self._in_state}
-        ours = {name: note for name, note in lost.items() if note.removesuffix(HOOKS) == stack_of(urn)}
+        ours = {name: note for name, note in lost.items() if note.removesuffix(HOOKS) == stack_of(urn, wanted.node)}
         mine = [name for name in sorted(ours) if self._remover.setdefault((wanted.node, name), component) == component]
         return [one for one in mine if not ours[one].endswith(HOOKS)], [
             one for one in mine if ours[one].endswith(HOOKS)

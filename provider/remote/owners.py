@@ -2,7 +2,7 @@
 
 owned/COMPONENT   the paths and units of a component, one per line
 whole/COMPONENT   those of its paths that it wrote as whole files, not as blocks
-stacks/COMPONENT  the stack that declared it (`urn:pulumi:STACK::PROJECT`), then `hooks` if it has pre-delete hooks
+stacks/COMPONENT  the stack that declared it (`urn:pulumi:STACK::PROJECT::NODE`), then `hooks` if it has pre-delete hooks
 
 A node without marks is from an earlier version: there a former owner may remove.
 """

@@ -13,10 +13,15 @@ from provider.remote.shell import call, quoted, whole, with_input
 FAMILIES = (owners.WRITE, paths.WRITE, blocks.WRITE, download.WRITE, units.WRITE, replay.WRITE)
 
 FINISH = r"""
-# finish: ends the journal, with the staged files that a broken run left
+# clear_staged: removes the staged files that a broken run left. Those of this run are in their place by then.
+clear_staged() {
+  sed -n "s/^staged$tab//p" "$journal_log" | while IFS= read -r one; do rm -rf -- "$(staged "$one")"; done
+}
+
+# finish: ends the journal
 finish() {
   if [ -s "$journal_log" ]; then
-    sed -n "s/^staged$tab//p" "$journal_log" | while IFS= read -r one; do rm -rf -- "$(staged "$one")"; done
+    clear_staged
     [ ! -e "$journal/items" ] || own_only
   fi
   close_journal
@@ -208,6 +213,7 @@ def commit_script(component: str, work: Commit) -> str:
     existing = " ".join(quoted(one) for one in sorted(folders))
     if existing:
         lines.append(f'for one in {existing}; do [ ! -d "$one" ] || make_durable "$one"; done')
+    lines += ["clear_staged"] if work.directories else []  # a directory with one of them is not empty
     lines += [
         f"if ours {quoted(path)} >/dev/null; then rmdir -- {quoted(path)} 2>/dev/null || true; fi"
         for path in sorted(work.directories, key=len, reverse=True)

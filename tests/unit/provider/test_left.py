@@ -215,6 +215,14 @@ def test_delete_leaves_what_others_declare_and_have_not_claimed_yet(node: Node) 
     assert [*node.tree()] == ["d", "d/theirs"]
 
 
+def test_directory_with_a_staged_file_of_a_broken_run_is_removed(node: Node) -> None:
+    former = inputs({})
+    node.ok(stage({node.at("d/f"): text("one\n")}, {node.at("d"): folder()}))
+    found = read(node, former)
+    finish(node, former, make_plan(found, former))
+    assert node.tree() == {}
+
+
 def test_file_that_a_broken_run_removed_is_not_put_back(node: Node) -> None:
     """The program has dropped it, and the state has been refreshed since: only the journal and the mark tell of it."""
     former = replace(inputs({}), files={node.at("kept"): text("one\n"), node.at("dropped"): text("two\n")})
@@ -271,8 +279,9 @@ def test_file_of_others_that_a_broken_run_replaced_outlives_a_deletion(node: Nod
     assert (node.root / "theirs").read_text() == "theirs\n"
 
 
-STACK = "urn:pulumi:dev::shop"
-URN = f"{STACK}::plumbline:index:NodeState::n1-proof"
+PROJECT = "urn:pulumi:dev::shop"
+STACK = f"{PROJECT}::n1"
+URN = f"{PROJECT}::plumbline:index:NodeState::n1-proof"
 
 
 def begin(node: Node, stack: str, **files: str) -> None:
@@ -335,7 +344,8 @@ def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
             "n1-lost": STACK,
             "n1-hooks": f"{STACK} hooks",
             "n1-leaving": STACK,
-            "n1-theirs": "urn:pulumi:prod::shop",
+            "n1-theirs": "urn:pulumi:prod::shop::n1",
+            "n2-theirs": f"{PROJECT}::n2",
         },
     )
     declared: dict[str, Any] = {"n1-other": {}}
