@@ -43,6 +43,7 @@ def part(node: NodeReport, drift: bool) -> NodeReport | None:
         steps=tuple(one for one in node.steps if chosen(one.origin)),
         settings=tuple(one for one in node.settings if chosen(one.origin)),
         probes=tuple(one for one in node.probes if chosen(one.origin)),
+        ownership=() if drift else node.ownership,
         recorded=() if drift else node.recorded,
     )
     if half.silent and (drift or not node.silent):
@@ -78,4 +79,9 @@ def _signature(node: NodeReport) -> NodeReport:
         steps=tuple(replace(one, because=plain(one.because), component=plain(one.component)) for one in node.steps),
         settings=tuple(replace(one, component=plain(one.component)) for one in node.settings),
         probes=tuple(replace(one, found=plain(one.found), component=plain(one.component)) for one in node.probes),
+        ownership=tuple(
+            replace(one, item=plain(one.item), to=plain(one.to), component=plain(one.component))
+            for one in node.ownership
+        ),
+        found=tuple(sorted(plain(one) for one in node.found)),
     )

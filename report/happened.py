@@ -44,7 +44,7 @@ def _outcome(
     ended = {one.urn for one in states if one.phase == DONE and one.op not in QUIET}
     failed = any(one.phase == FAILED for one in states)
     steps = tuple(_steps(node, stream))
-    paths = _paths(node, did, states, stream)
+    paths = _paths(foretold, did, states, stream)
     seen = {one.name for one in states if one.phase == PRE and one.op not in ("refresh", "read")}
     missed = [name for name in foretold.components if name not in seen] if foretold is not None else []
     if failed or (begun and not {one.urn for one in begun} <= ended):
@@ -65,9 +65,16 @@ def _steps(node: str, stream: Stream) -> Iterator[UnitStep]:
             yield UnitStep(done.unit, done.action, done.because, component=message.urn.split("::", 3)[-1])
 
 
-def _paths(node: str, did: NodeReport | None, states: Iterable[Step], stream: Stream) -> list[str]:
-    """The paths of the update's differences, of resources that are created or deleted, and of what was moved aside."""
-    found = {one.path for one in did.paths} if did is not None else set()
+def _paths(foretold: NodeReport | None, did: NodeReport | None, states: Iterable[Step], stream: Stream) -> list[str]:
+    """The paths of the update's differences, of resources that are created or deleted, and of what was moved aside.
+
+    A created resource whose forecast is compared with the node changes what that says: the update's events name all it has.
+    """
+    known = foretold.found if foretold is not None else ()
+    found = {one.path for one in did.paths if one.component not in known} if did is not None else set()
+    if foretold is not None:
+        found |= {one.path for one in foretold.paths if one.component in known}
+    node = next((one.node for one in (did, foretold) if one is not None), "")
     for step in states:
         if step.phase == PRE and step.op not in QUIET:
             members = [match.groups() for one in step.diff if (match := MEMBER.match(one))]

@@ -55,6 +55,7 @@ def render(report: Report) -> str:
         colors=COLORS,
         summary=summary,
         order=words.order,
+        ownership=words.ownership,
         batches=words.batches,
         names=names,
     )

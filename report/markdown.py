@@ -63,7 +63,7 @@ def _head(report: Report) -> Iterator[str]:
 
 def _rows(one: Fold) -> Iterator[str]:
     node, title = one.report, plain(one.title)
-    if node.change in ("create", "delete") and not any(path.diff for path in node.paths):
+    if node.change in ("create", "delete") and not node.found:
         units = ", ".join(step.unit.removesuffix(".service") for step in node.steps)
         yield f"| {title} | {node.change} | {words.count(len(node.paths), 'path')} | {plain(units)} |"
         return
@@ -74,6 +74,8 @@ def _rows(one: Fold) -> Iterator[str]:
     for probe in node.probes:
         told = f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}"
         yield f"| {title} | probe | {plain(probe.name)} | {plain(told)} |"
+    for owned in node.ownership:
+        yield f"| {title} | {plain(owned.change)} | `{code(owned.item)}` | {plain(words.ownership(owned))} |"
     for path in node.paths:
         yield f"| {title} | {path.operation} | `{code(path.path)}` | {plain(_why(path))} |"
     if node.silent:

@@ -78,6 +78,17 @@ class ProbeDifference:
 
 
 @dataclass(frozen=True)
+class OwnershipChange:
+    """Owner marks that change while the thing itself stays as it is."""
+
+    item: Annotated[str, Key("The path or unit, or the component if all of it exists already.")]
+    change: Annotated[str, Key("`handed over`, or `owner marks`: they are written.")] = ""
+    to: Annotated[str, Key("The component that has it from now on.")] = ""
+    because: Annotated[str, Key("The cause.")] = ""
+    component: Annotated[str, Key("Name of the resource.")] = ""
+
+
+@dataclass(frozen=True)
 class NodeReport:
     """A node that changes."""
 
@@ -88,6 +99,10 @@ class NodeReport:
     steps: Annotated[tuple[UnitStep, ...], Key("Actions on units.")] = ()
     settings: Annotated[tuple[UnitSetting, ...], Key("Settings of units.")] = ()
     probes: Annotated[tuple[ProbeDifference, ...], Key("Probes that differ.")] = ()
+    ownership: Annotated[tuple[OwnershipChange, ...], Key("Owner marks that change.")] = ()
+    found: Annotated[
+        tuple[str, ...], Key("Resources that are created, and were compared with what the node has already.")
+    ] = ()
     group: Annotated[str, Key("Its rollout group, if it needs a slot.")] = ""
     slot: Annotated[str, Key('Its slot in the group, such as "2 of 3".')] = ""
     recorded: Annotated[tuple[str, ...], Key("Inputs whose change is recorded and touches nothing on the node.")] = ()
@@ -95,7 +110,7 @@ class NodeReport:
     @property
     def silent(self) -> bool:
         """Whether nothing on the node changes."""
-        return not (self.paths or self.steps or self.settings or self.probes)
+        return not (self.paths or self.steps or self.settings or self.probes or self.ownership)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from nodestate import vocabulary
 from report.events import QUIET, Step
-from report.model import NodeReport, Origin, PathChange, ProbeDifference, UnitSetting, UnitStep
+from report.model import NodeReport, Origin, OwnershipChange, PathChange, ProbeDifference, UnitSetting, UnitStep
 from report.text import details, diff, secret
 
 CREATES = ("create", "create-replacement")
@@ -31,6 +31,7 @@ class _Found:
     steps: dict[tuple[str, str], UnitStep] = field(default_factory=dict)
     settings: list[UnitSetting] = field(default_factory=list)
     probes: list[ProbeDifference] = field(default_factory=list)
+    ownership: list[OwnershipChange] = field(default_factory=list)
     recorded: set[str] = field(default_factory=set)
     slot: str = ""
 
@@ -98,6 +99,8 @@ def describe(node: str, states: list[Step], views: Views, drifted: Drifted) -> N
         tuple(sorted(found.steps.values(), key=lambda one: one.unit)),
         tuple(found.settings),
         tuple(found.probes),
+        tuple(found.ownership),
+        tuple(one.name for one in steps if one.op in CREATES and one.urn in views),
         group=groups[0] if groups and disrupted and found.slot else "",
         slot=found.slot,
         recorded=tuple(sorted(found.recorded)),
@@ -171,6 +174,9 @@ def _of_rows(found: _Found, step: Step, shown: list[Step], origins: _Origins) ->
                 facts.get(vocabulary.UNIT, ""),
             )
             found.probes.append(ProbeDifference(name, *values, origins.member("probes", name), step.name))
+        elif kind == vocabulary.OWNERSHIP:
+            change, to = facts.get(vocabulary.CHANGE, ""), facts.get(vocabulary.TO, "")
+            found.ownership.append(OwnershipChange(name, change, to, because, step.name))
         elif kind == vocabulary.UNIT_STEP:
             action = facts.get(vocabulary.ACTION, "")
             found.slot = found.slot or facts.get(vocabulary.ORDER, "")

@@ -79,7 +79,7 @@ class Terminal:
         node = one.report
         change = "" if node.change == "update" else f" ({node.change})"
         yield self._paint(f"{one.title}{change}", BOLD)
-        if node.change in ("create", "delete") and not any(path.diff or path.details for path in node.paths):
+        if node.change in ("create", "delete") and not node.found:
             yield from self._whole(node)
             return
         for step in node.steps:
@@ -88,6 +88,8 @@ class Terminal:
             yield self._row(" and ".join(setting.verbs), setting.unit, setting.because)
         for probe in node.probes:
             yield self._row("probe", probe.name, f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}")
+        for owned in node.ownership:
+            yield self._row(owned.change, owned.item, words.ownership(owned))
         groups = list(_similar(node.paths))
         for paths in groups[:MOST_PATHS]:
             yield self._row(paths[0].operation, _braces([one.path for one in paths]), _path(paths[0]))

@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nodestate import vocabulary
-from report.model import Budget, Certificate, Group, Happened, NodeReport, Origin, Report, ResourceChange
+from report.model import (
+    Budget,
+    Certificate,
+    Group,
+    Happened,
+    NodeReport,
+    Origin,
+    OwnershipChange,
+    Report,
+    ResourceChange,
+)
 from report.names import FEW, names
 
 SOON_DAYS = 30
@@ -60,6 +70,11 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"drift on {count(len(drifted), 'node')}"
     else:
         yield "drift not read" if not report.refreshed else "no drift seen" if report.not_read else "no drift"
+
+
+def ownership(one: OwnershipChange) -> str:
+    """A change of owner marks, after its subject."""
+    return f"to {one.to}" if one.to else one.because or "written"
 
 
 def drifting(report: Report) -> list[NodeReport]:

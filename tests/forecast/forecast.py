@@ -1,22 +1,20 @@
-"""The forecast of a preview, as users see it: the rows of resource views, and the resources that are created or deleted."""
+"""The forecast of a preview, as users see it in its report (report/)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
 
 from pulumi.automation.events import EngineEvent
 
+from nodestate import vocabulary
+from report.build import build
+from report.events import Stream, of_sdk
+from report.model import NodeReport
+from report.node import shaped
 from tests.forecast.record import ADDED, REMOVED, RESTART, SHAPED, START, STOP, WRITTEN
 
 CHANGED = "changed"
 """Any change of a path, for a tool that does not say which."""
-
-PACKAGE = "plumbline:index:"
-NODE_STATE = f"{PACKAGE}NodeState"
-DELETES = ("delete", "delete-replaced")
-UNCHANGED = ("same", "read", "refresh")
 
 
 @dataclass
@@ -47,79 +45,21 @@ class Forecast:
 
 
 def read(events: list[EngineEvent]) -> dict[str, Forecast]:
-    """The forecast by node. A resource with rows is described by its rows alone: those of a replacement tell what the
-    deletion before it does, too."""
-    found: dict[str, Forecast] = defaultdict(Forecast)
-    steps = [event.resource_pre_event.metadata for event in events if event.resource_pre_event]
-    described: set[str] = set()
-    for metadata in steps:
-        if metadata.type.startswith(PACKAGE) and metadata.type != NODE_STATE and _op(metadata) not in UNCHANGED:
-            described.add(_parent(metadata))
-            _row(found, metadata)
-    kept = _kept(steps)
-    for metadata in steps:
-        if metadata.type == NODE_STATE and metadata.urn not in described:
-            _resource(found, metadata, kept)
-    return found
+    """The forecast by node, as the report of these events has it."""
+    report = build(Stream(steps=list(of_sdk(events))))
+    return {node.node: _forecast(node) for node in report.nodes}
 
 
-def _op(metadata: Any) -> str:
-    return str(getattr(metadata.op, "value", metadata.op))
-
-
-def _row(found: dict[str, Forecast], metadata: Any) -> None:
-    """One row of a resource view; its name is that of the node, a colon, and that of the path, unit or probe."""
-    kind = metadata.type.removeprefix(PACKAGE)
-    node, _, name = metadata.urn.rpartition("::")[2].partition(":")
-    facts: dict[str, Any] = dict((metadata.new.inputs if metadata.new else None) or {})
-    forecast = found[node]
-    forecast.causes.append(f"{kind} {name} {_op(metadata)} {facts}")
-    if kind in ("File", "Directory"):
-        changed = {"create": ADDED, "delete": REMOVED}.get(_op(metadata))
-        shaped = set(str(facts.get("change", "")).split(", ")) <= {"mode", "owner", "group"}
-        forecast.path(name, changed or (SHAPED if shaped else WRITTEN))
-    elif kind == "Foreign":
-        forecast.path(name, REMOVED)
-    elif kind == "UnitStep" and facts.get("action") == "reread":
-        forecast.conditional.add(name)
-    elif kind == "UnitStep":
-        forecast.step(name, "restart" if facts.get("action") == "roll" else str(facts.get("action")))
-
-
-def _kept(steps: list[Any]) -> dict[str, set[str]]:
-    """By node, the paths and units of resources that exist after the update: a deletion does not end them."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for metadata in steps:
-        if metadata.type == NODE_STATE and metadata.new and _op(metadata) not in DELETES:
-            inputs = metadata.new.inputs or {}
-            for key in ("files", "directories", "units"):
-                found[str(inputs.get("node"))] |= set(inputs.get(key) or {})
-    return found
-
-
-def _parent(metadata: Any) -> str:
-    state = metadata.new or metadata.old
-    return str(state.parent) if state else ""
-
-
-def _resource(found: dict[str, Forecast], metadata: Any, kept: dict[str, set[str]]) -> None:
-    """A resource without rows: all that it has if it is created or deleted; an update of it changes nothing on the node."""
-    op = _op(metadata)
-    state = metadata.old if op in DELETES else metadata.new
-    inputs: dict[str, Any] = dict((state.inputs if state else None) or {})
-    node = str(inputs.get("node", ""))
-    if op in ("create", "create-replacement"):
-        _whole(found[node], inputs, set(), made=True)
-    elif op in DELETES:
-        _whole(found[node], inputs, kept[node] if op == "delete" else set(), made=False)
-
-
-def _whole(forecast: Forecast, inputs: dict[str, Any], kept: set[str], made: bool) -> None:
-    for path in (*inputs.get("files", {}), *inputs.get("directories", {})):
-        if path not in kept:
-            forecast.path(path, ADDED if made else REMOVED)
-    for name, unit in inputs.get("units", {}).items():
-        if made and unit.get("active", True):
-            forecast.step(name, START)
-        elif not made and name not in kept and f"/etc/systemd/system/{name}" in inputs.get("files", {}):
-            forecast.step(name, STOP)
+def _forecast(node: NodeReport) -> Forecast:
+    forecast = Forecast()
+    for path in node.paths:
+        kind = {"create": ADDED, "delete": REMOVED}.get(path.operation)
+        forecast.path(path.path, kind or (SHAPED if shaped(path) else WRITTEN))
+        forecast.causes.append(f"{path.path} {path.operation} {', '.join(path.attributes)} {path.because}".rstrip())
+    for step in node.steps:
+        forecast.causes.append(f"{step.unit} {step.action} {step.because}")
+        if step.action == vocabulary.REREAD:
+            forecast.conditional.add(step.unit)
+        else:
+            forecast.step(step.unit, step.action)
+    return forecast

@@ -6,7 +6,9 @@ import pytest
 
 from nodestate import vocabulary
 from nodestate.vocabulary import NODE_STATE
+from report.happened import compare
 from report.model import Certificate, Group, NotRead, Origin
+from report.terminal import Terminal
 from report.text import UNKNOWN
 from report.words import origins
 from tests.unit.report.streams import CONFIG, UNIT, Log, config, flag, hidden, state, text
@@ -111,6 +113,35 @@ def test_replacement_writes_each_path_and_restarts_each_unit() -> None:
     assert node.change == "replace"
     assert [(one.path, one.operation) for one in node.paths] == [(unit, "update")]
     assert [(one.unit, one.action) for one in node.steps] == [(UNIT, "restart")]
+
+
+def test_rows_of_a_replacement_tell_all_of_it() -> None:
+    log, name = Log(), "w1-kubelet"
+    inputs = {"node": "w1", "files": {CONFIG: text("a"), "/etc/more": text("a")}}
+    log.step("resourcePreEvent", "delete-replaced", NODE_STATE, name, old=state(name, inputs))
+    log.step("resourcePreEvent", "create-replacement", NODE_STATE, name, new=state(name, inputs))
+    log.row("w1", "File", CONFIG, "create", change="added")
+    [node] = log.report().nodes
+    assert [(one.path, one.operation) for one in node.paths] == [(CONFIG, "create")]
+
+
+def test_component_that_exists_on_the_node_is_adopted() -> None:
+    log, name = Log(), "w1-kubelet"
+    inputs = {"node": "w1", "files": {CONFIG: text("a")}, "units": {UNIT: {"active": True}}}
+    log.step("resourcePreEvent", "create", NODE_STATE, name, new=state(name, inputs))
+    log.row("w1", "Ownership", "kubelet", "update", change="owner marks", because="all of it exists")
+    log.row("w1", "Ownership", CONFIG, "update", change="handed over", to="w1-other")
+    [node] = log.report().nodes
+    assert (node.paths, node.steps, node.found) == ((), (), (name,))
+    printed = Terminal().render(log.report())
+    assert "  owner marks kubelet  all of it exists\n" in printed
+    assert f"  handed over {CONFIG}  to w1-other\n" in printed
+    update = Log(preview=False)
+    update.step("resourcePreEvent", "create", NODE_STATE, name, new=state(name, inputs))
+    update.step("resOutputsEvent", "create", NODE_STATE, name, new=state(name, inputs))
+    update.summary()
+    happened = compare(log.report(), update.stream()).happened
+    assert happened is not None and not happened.differs
 
 
 def test_update_without_rows_is_recorded_only() -> None:
