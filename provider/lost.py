@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nodestate import NodeStateInputs
+from nodestate import Declared, NodeStateInputs
 from provider.engine import Log
 from provider.errors import NodeError
+from provider.handover import names
 from provider.observed import Observed
 from provider.remote import scripts
 from provider.ssh import SshSession
@@ -79,12 +80,16 @@ def refusal(node: str, name: str) -> str:
 
 
 async def remove(session: SshSession, lost: tuple[str, ...], wanted: NodeStateInputs, log: Log) -> None:
-    """Undoes what is open in the journal of each, and removes all that it owns. Raises NodeError."""
+    """Undoes what is open in the journal of each, and removes all that it owns and the program does not declare: it may be
+    a component that was renamed. Raises NodeError."""
+    declared = names({"": Declared.of(wanted), **(wanted.declared_elsewhere or {})})
     for name in lost:
         await log(
             f"{session.name}: removing {name}: an interrupted run created it, and the program does not declare it"
         )
-        deletion = scripts.delete_script(files=[], shared_files=[], directories=[], retired=[], component=name)
+        deletion = scripts.delete_script(
+            files=[], shared_files=[], directories=[], retired=[], component=name, elsewhere=declared
+        )
         for purpose, script in (("begin", scripts.owners_script(name, [])), ("delete", deletion)):
             done = await session.run(purpose, script, hiding=[wanted])
             left = scripts.left(done.stdout)

@@ -310,6 +310,23 @@ def test_lost_creation_is_removed_whole(node: Node, ended: str) -> None:
     assert not node.home.exists()
 
 
+def test_lost_creation_leaves_the_paths_that_the_program_declares(node: Node) -> None:
+    """A component was renamed, its result was lost, and the program is reverted: the former one has the path again."""
+    files = {node.at("kept"): text("one\n"), node.at("gone"): text("one\n")}
+    node.ok(scripts.stage_script(files, {}, COMPONENT, stack=STACK))
+    node.ok(scripts.commit_script(COMPONENT, Commit(files=[*files], owned=[*files], owned_whole=[*files])))
+    node.ok(scripts.finish_script(COMPONENT))
+    node.ok(scripts.owners_script(COMPONENT, []), "b")
+    node.ok(
+        scripts.delete_script(
+            files=[], shared_files=[], directories=[], retired=[], component=COMPONENT, elsewhere={node.at("kept")}
+        ),
+        "b",
+    )
+    assert node.tree().keys() == {"kept"}
+    assert not node.home.exists(), "nobody owns it until it is claimed"
+
+
 def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
     found = replace(
         Observed.nothing(inputs({})),
