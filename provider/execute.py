@@ -205,11 +205,13 @@ def _takes_slot(plan: Plan, found: Observed) -> bool:
 
 
 def _claims(change: Change, found: Observed) -> bool:
-    """Whether the component has paths or units now that its owner marks on the node do not tell of."""
+    """Whether the component has paths or units now that its owner marks on the node do not tell of: a lost creation may have
+    taken them over."""
     old, new = change.old, change.wanted
     return (
         old is None
         or found.unmarked
+        or bool(change.basis.lost)
         or any(getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units"))
     )
 

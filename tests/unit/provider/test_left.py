@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from nodestate import Action, NodeStateInputs, Reaction
 from provider.apply import delete
 from provider.changes import LEFT_BEHIND, RESTART
+from provider.execute import Change, _claims
 from provider.lost import LostCreations
 from provider.observation import Request, observed_state, questions
 from provider.observed import Observed
@@ -20,7 +21,7 @@ from provider.plan import Plan, make_plan
 from provider.remote import scripts
 from provider.remote.report import Report, parse, read_script
 from provider.remote.scripts import Commit
-from provider.ssh import Result
+from provider.ssh import Result, SshSession
 from tests.unit.provider.inputs import inputs
 from tests.unit.provider.node import COMPONENT, Node, commit, folder, stage, text
 
@@ -334,6 +335,13 @@ def test_lost_creation_leaves_the_paths_that_the_program_declares(node: Node) ->
     )
     assert node.tree().keys() == {"kept"}
     assert not node.home.exists(), "nobody owns it until it is claimed"
+
+
+def test_component_claims_again_what_a_lost_creation_took_over() -> None:
+    state = Observed.nothing(inputs({}))
+    change = Change(URN, "n1-proof", cast(SshSession, None), inputs({}), old=state, base=state)
+    assert not _claims(change, state)
+    assert _claims(replace(change, base=replace(state, lost=("n1-renamed",))), state)
 
 
 def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
