@@ -104,7 +104,9 @@ class Execution:
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
         if _has_rows(change, plan):
             adopted = change.component if change.old is None and plan.empty else None
-            await views.publish(CALL.get(), views.rows(wanted.node, plan, order, adopted))
+            shown_rows = views.rows(wanted.node, lost.plan(change.basis, change.wanted), None)
+            shown_rows += views.rows(wanted.node, plan, order, adopted)
+            await views.publish(CALL.get(), shown_rows)
         _refuse(wanted.node, plan)
         await self._preview_check(change, wanted, plan)
 

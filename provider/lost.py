@@ -1,7 +1,8 @@
 """Creations whose result was lost: the node has the component, and neither the state nor the program knows it.
 
 It happens where the engine or the provider is killed while a resource is created, and the program is then reverted. The
-engine has nothing to delete; the node's own notes tell of the component (remote/owners.py).
+engine has nothing to delete; the node's own notes tell of the component (remote/owners.py). A resource that was taken out of
+the state by hand looks the same: the preview names it, and its note on the node can be removed to keep it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nodestate import Declared, NodeStateInputs
+from provider.changes import REMOVED, STOP, FileChange, UnitStep
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.handover import names
 from provider.observed import Observed
+from provider.plan import Plan
 from provider.remote import scripts
+from provider.remote.units import UNIT_FOLDER
 from provider.ssh import SshSession
 
 HOOKS = " hooks"
@@ -65,28 +69,54 @@ def component_name(resource: str) -> str:
     return "".join(one if one.isalnum() or one in "-_." else "_" for one in resource)
 
 
+BECAUSE = "this stack created it, and neither its state nor the program has it"
+
+
 def lines(node: str, lost: tuple[str, ...]) -> Iterator[str]:
     """The lines that announce the removal."""
     for name in lost:
-        yield f"{node}: {name} will be removed because an interrupted run created it, and the program does not declare it"
+        yield f"{node}: {name} will be removed because {BECAUSE}"
+
+
+def plan(found: Observed, wanted: NodeStateInputs) -> Plan:
+    """The removal of the lost components: their paths and units, but for those that the program declares."""
+    spared = _declared(wanted)
+    items = {item: name for name in found.lost for item in found.owned.get(name, ()) if item not in spared}
+    paths = [item for item in items if item.startswith("/")]
+    folders = {item for item in paths if any(other.startswith(f"{item}/") for other in paths)}
+
+    def removed(item: str) -> FileChange:
+        return FileChange(item, (REMOVED,), because=f"{items[item]}: {BECAUSE}")
+
+    return Plan(
+        files=tuple(removed(item) for item in sorted({*paths} - folders)),
+        directories=tuple(removed(item) for item in sorted(folders)),
+        steps=tuple(
+            UnitStep(item, STOP, f"{UNIT_FOLDER}{item} is removed")
+            for item in sorted(items)
+            if f"{UNIT_FOLDER}{item}" in items
+        ),
+    )
+
+
+def _declared(wanted: NodeStateInputs) -> set[str]:
+    return names({"": Declared.of(wanted), **(wanted.declared_elsewhere or {})})
 
 
 def refusal(node: str, name: str) -> str:
     """The warning for a component with hooks."""
     return (
-        f"{node}: {name} is on the node, and neither in the program nor in the state: an interrupted run created it. It has "
-        "pre-delete hooks: declare it again and run `pulumi up`, then remove it"
+        f"{node}: {name} is on the node: {BECAUSE}. It has pre-delete hooks: declare it again and run `pulumi up`, then "
+        "remove it"
     )
 
 
 async def remove(session: SshSession, lost: tuple[str, ...], wanted: NodeStateInputs, log: Log) -> None:
     """Undoes what is open in the journal of each, and removes all that it owns and the program does not declare: it may be
     a component that was renamed. Raises NodeError."""
-    declared = names({"": Declared.of(wanted), **(wanted.declared_elsewhere or {})})
+    declared = _declared(wanted)
     for name in lost:
-        await log(
-            f"{session.name}: removing {name}: an interrupted run created it, and the program does not declare it"
-        )
+        await log(f"{session.name}: removing {name} because {BECAUSE}")
         deletion = scripts.delete_script(
             files=[], shared_files=[], directories=[], retired=[], component=name, spared=declared
         )

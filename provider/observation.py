@@ -158,6 +158,7 @@ def observed_state(
         reactions=(*_reactions(request), *left_reactions(left, report)),
         left=tuple(sorted(left)),
         stacks=report.stacks,
+        owned={component: tuple(sorted(items)) for component, items in report.owners.items()},
     )
 
 

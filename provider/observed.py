@@ -118,8 +118,12 @@ class Observed(NodeStateInputs):
     stacks: Annotated[Mapping[str, str], Key("The stack of each component on the node, as it is noted there.")] = field(
         default_factory=dict
     )
+    owned: Annotated[
+        Mapping[str, tuple[str, ...]], Key("Paths and units of the node's components, by their owner marks.")
+    ] = field(default_factory=dict)
     lost: Annotated[
-        tuple[str, ...], Key("Components that are removed: a run created them and its result was lost.")
+        tuple[str, ...],
+        Key("Components that are removed: the stack created them, and neither its state nor the program has them."),
     ] = ()
     left: Annotated[
         tuple[str, ...], Key("Paths that only the node itself tells of: its journal or its owner marks.")

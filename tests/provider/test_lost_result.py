@@ -113,8 +113,12 @@ def test_lost_creation_is_removed_by_the_reverted_program(
         provider_killed(stack, operation)
     idle(systemd)
     stack.components = {"main": MAIN}
-    shown = "n1: more will be removed because an interrupted run created it" in stack.preview()
+    preview = stack.preview()
+    shown = "n1: more will be removed because this stack created it" in preview
     assert shown or operation == "stage", "its first script may not have reached the node"
+    if operation == "finish":
+        for row in ("/etc/proof-hosts", "/etc/proof/more/note", OTHER_FILE, OTHER):
+            assert f"::n1:{row}" in preview
     stack.up(refresh=True)
     assert left(systemd) == CLEAN
     assert stack.up(refresh=True) == {"same": 2}

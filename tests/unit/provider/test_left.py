@@ -15,6 +15,7 @@ from provider.apply import delete
 from provider.changes import LEFT_BEHIND, RESTART
 from provider.execute import Change, _claims
 from provider.lost import LostCreations
+from provider.lost import plan as lost_plan
 from provider.observation import Request, observed_state, questions
 from provider.observed import Observed
 from provider.plan import Plan, make_plan
@@ -342,6 +343,21 @@ def test_component_claims_again_what_a_lost_creation_took_over() -> None:
     change = Change(URN, "n1-proof", cast(SshSession, None), inputs({}), old=state, base=state)
     assert not _claims(change, state)
     assert _claims(replace(change, base=replace(state, lost=("n1-renamed",))), state)
+
+
+def test_removal_of_a_lost_creation_is_planned_from_its_owner_marks() -> None:
+    found = replace(
+        Observed.nothing(inputs({})),
+        lost=("n1-lost",),
+        owned={
+            "n1-lost": ("/d", "/d/f", "/etc/systemd/system/a.service", "/kept", "a.service", "b.service"),
+            "n1-proof": ("/e",),
+        },
+    )
+    plan = lost_plan(found, inputs({"declaredElsewhere": {"n1-other": {"files": ["/kept"]}}}))
+    assert [one.path for one in plan.files] == ["/d/f", "/etc/systemd/system/a.service"]
+    assert [one.path for one in plan.directories] == ["/d"]
+    assert [(one.unit, one.action) for one in plan.steps] == [("a.service", "stop")]
 
 
 def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
