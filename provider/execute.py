@@ -75,7 +75,16 @@ class Execution:
         self._rollouts = rollouts
 
     async def announce(self, change: Change) -> None:
-        """Shows the plan: lines, resource views, warnings. Raises NodeError if the rollout group's checks would refuse it."""
+        """Shows the plan: lines, resource views, warnings. Raises NodeError if the plan, or the rollout group's checks, would
+        refuse it: once the other nodes are shown, since the first error ends a preview."""
+        try:
+            with self._rollouts.busy():
+                await self._announce(change)
+        except NodeError:
+            await self._rollouts.idle()
+            raise
+
+    async def _announce(self, change: Change) -> None:
         checked = change.base is not None and change.replaced is None  # Check has shown the warnings
         if change.base is None and change.old is None:
             change = replace(change, base=await self._glance(change))

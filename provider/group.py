@@ -43,9 +43,9 @@ class Quiet:
         """Whether the engine has asked about no resource for a while."""
         return time.monotonic() - self._touched > QUIET_SECONDS
 
-    def now(self) -> bool:
-        """Whether nothing is done, and nothing was for a while."""
-        return self._busy == 0 and time.monotonic() - self._last > QUIET_SECONDS
+    def now(self, seconds: float = QUIET_SECONDS) -> bool:
+        """Whether nothing is done, and nothing was for so long."""
+        return self._busy == 0 and time.monotonic() - self._last > seconds
 
 
 class Group:

@@ -18,6 +18,9 @@ from provider.ssh import SshSession
 
 POLL_SECONDS = 0.05
 
+SHOWN_SECONDS = 5.0
+"""A preview in which nothing happens for so long has shown all that it can."""
+
 MOST_LEAVING = 2
 """Members that may leave a group in one plan, one after another: three members become one."""
 
@@ -70,6 +73,11 @@ class Rollouts:
         """Surrounds work on a node: what waits for the checks of other members knows that they may still come."""
         with self._quiet.busy():
             yield
+
+    async def idle(self) -> None:
+        """Waits until the engine has asked for nothing, and nothing was done, for a while."""
+        while not self._quiet.now(SHOWN_SECONDS):
+            await asyncio.sleep(POLL_SECONDS)
 
     async def order(self, wanted: NodeStateInputs, component: str) -> str | None:
         """The node's slot among the members that the plan disrupts, such as "2 of 3", once every member's check was seen or

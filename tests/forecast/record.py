@@ -11,7 +11,7 @@ from tests.forecast.services import RELOADS
 ROOTS = (
     *("/etc/forecast", "/etc/forecast-other", "/opt/forecast", "/etc/systemd/system", "/run/systemd/system"),
     *("/etc/kubernetes", "/etc/containerd", "/etc/cni", "/etc/plumbline", "/opt/bin", "/opt/cni", "/etc/sysctl.d"),
-    *("/etc/hosts", "/etc/systemd/networkd.conf.d", "/var/lib/plumbline/images"),
+    *("/etc/hosts", "/etc/systemd/networkd.conf.d", "/var/lib/plumbline/images", "/var/lib/kubelet/volumeplugins"),
 )
 ENABLEMENT = re.compile(r"\.(wants|requires|upholds)(/|$)|^/run/systemd/system(?!/[^/]+\.d/)")
 """Links that `systemctl enable` and `mask` make are settings of units, not files."""
@@ -87,6 +87,13 @@ class Happened:
     def nothing(self) -> bool:
         """Whether the node is as it was."""
         return not (self.paths or self.steps or self.settings)
+
+
+def unrecorded(paths: Iterable[str]) -> list[str]:
+    """Those of the paths that no record has, since they are below none of the recorded folders."""
+    return sorted(
+        path for path in paths if not path.startswith(tuple(f"{root}/" for root in ROOTS)) and path not in ROOTS
+    )
 
 
 def script(units: Iterable[str], probes: dict[str, str]) -> str:

@@ -116,6 +116,9 @@ class Check:
 
     def run(self, count: int) -> list[Case]:
         """All cases. Raises Broken."""
+        for world in self.worlds.values():
+            if missing := record.unrecorded([*world.files, *world.directories]):
+                raise Broken(f"{world.node}: not recorded: {', '.join(missing)}")
         number = 0
         while len(self.cases) < count:
             number += 1
