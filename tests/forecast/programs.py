@@ -79,6 +79,8 @@ def shape(rng: Random, world: World) -> Mutation | None:
     key, value = pick(
         rng, [("mode", "0640"), ("mode", "0644"), ("mode", "0755"), ("group", "daemon"), ("group", "root")]
     )
+    if key == "mode" and path == f"{FOLDER}/web":
+        value = "0750" if value == "0640" else "0755"  # without the right to run it, the unit could not start any more
     _files(world)[path][key] = value
     return Mutation("configuration: mode or owner", f"{path}: {key} {value}")
 
