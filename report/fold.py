@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from report.model import NodeReport, Origin
+from report.model import NodeReport, Origin, PathChange
 from report.names import names
 
 
@@ -85,3 +85,24 @@ def _signature(node: NodeReport) -> NodeReport:
         ),
         found=tuple(sorted(plain(one) for one in node.found)),
     )
+
+
+def similar(paths: Iterable[PathChange]) -> Iterator[list[PathChange]]:
+    """Paths of one directory and ending together, if the same happens to them and there is no diff to show."""
+    found: dict[object, list[PathChange]] = {}
+    for path in paths:
+        directory, _, name = path.path.rpartition("/")
+        same = replace(path, path="", component="")
+        key = path if path.diff else (directory, name.partition(".")[2], same)
+        found.setdefault(key, []).append(path)
+    yield from found.values()
+
+
+def braces(paths: list[str]) -> str:
+    """One path, or several as a shell would expand them."""
+    if len(paths) == 1:
+        return paths[0]
+    directory, _, name = paths[0].rpartition("/")
+    ending = name[name.index(".") :] if "." in name else ""
+    stems = [path.rpartition("/")[2].removesuffix(ending) for path in paths]
+    return f"{directory}/{{{','.join(stems)}}}{ending}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from report import words
-from report.fold import Fold, fold, part
+from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, Origin, PathChange, Report
 
 MARK = "<!-- plumbline report -->"
@@ -15,7 +15,8 @@ MOST = 60_000
 """Characters. GitHub refuses comments of 65,536, GitLab of a million."""
 
 DIFF_LINES = 60
-CELL_NAMES = 6
+MOST_ROWS = 100
+"""Of each table."""
 
 
 def render(report: Report) -> str:
@@ -56,8 +57,10 @@ def _head(report: Report) -> Iterator[str]:
             yield f"### {title}\n"
             yield "| Nodes | What | Where | Why |"
             yield "|---|---|---|---|"
-            for one in folds:
-                yield from _rows(one)
+            rows = [row for one in folds for row in _rows(one)]
+            yield from rows[:MOST_ROWS]
+            if len(rows) > MOST_ROWS:
+                yield f"\n*{len(rows) - MOST_ROWS} more rows are in the HTML report.*"
             yield ""
 
 
@@ -76,8 +79,9 @@ def _rows(one: Fold) -> Iterator[str]:
         yield f"| {title} | probe | {plain(probe.name)} | {plain(told)} |"
     for owned in node.ownership:
         yield f"| {title} | {plain(owned.change)} | `{code(owned.item)}` | {plain(words.ownership(owned))} |"
-    for path in node.paths:
-        yield f"| {title} | {path.operation} | `{code(path.path)}` | {plain(_why(path))} |"
+    for paths in similar(node.paths):
+        where = braces([one.path for one in paths])
+        yield f"| {title} | {paths[0].operation} | `{code(where)}` | {plain(_why(paths[0]))} |"
     if node.silent:
         yield f"| {title} | recorded only | {plain(', '.join(node.recorded))} | nothing on the node changes |"
 

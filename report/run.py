@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -74,7 +75,9 @@ def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader) -> No
         chunk = os.read(events, CHUNK) if ready else b""
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
-            reader.feed(line.decode(errors="replace"))
+            # A killed engine leaves half a line. The command is followed to its end in any case.
+            with suppress(NotEvents):
+                reader.feed(line.decode(errors="replace"))
         if not chunk:
             if ended:
                 return

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nodestate import vocabulary
 from report import words
-from report.fold import Fold, fold, part
+from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
 
 WIDTH = 120
@@ -90,9 +90,9 @@ class Terminal:
             yield self._row("probe", probe.name, f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}")
         for owned in node.ownership:
             yield self._row(owned.change, owned.item, words.ownership(owned))
-        groups = list(_similar(node.paths))
+        groups = list(similar(node.paths))
         for paths in groups[:MOST_PATHS]:
-            yield self._row(paths[0].operation, _braces([one.path for one in paths]), _path(paths[0]))
+            yield self._row(paths[0].operation, braces([one.path for one in paths]), _path(paths[0]))
             yield from self._diff(paths[0])
         if more := sum(len(one) for one in groups[MOST_PATHS:]):
             yield f"  and {words.count(more, 'more path')}: --format html shows all"
@@ -183,24 +183,3 @@ def _hunks(path: PathChange) -> int:
 
 def _of_kind(node: NodeReport, kind: str) -> list[PathChange]:
     return [one for one in node.paths if one.kind == kind]
-
-
-def _similar(paths: Iterable[PathChange]) -> Iterator[list[PathChange]]:
-    """Paths of one directory and ending together, if the same happens to them and there is no diff to show."""
-    found: dict[object, list[PathChange]] = {}
-    for path in paths:
-        directory, _, name = path.path.rpartition("/")
-        same = replace(path, path="", component="")
-        key = path if path.diff else (directory, name.partition(".")[2], same)
-        found.setdefault(key, []).append(path)
-    yield from found.values()
-
-
-def _braces(paths: list[str]) -> str:
-    """One path, or several as a shell would expand them."""
-    if len(paths) == 1:
-        return paths[0]
-    directory, _, name = paths[0].rpartition("/")
-    ending = name[name.index(".") :] if "." in name else ""
-    stems = [path.rpartition("/")[2].removesuffix(ending) for path in paths]
-    return f"{directory}/{{{','.join(stems)}}}{ending}"

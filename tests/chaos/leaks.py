@@ -10,10 +10,16 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from lab import keys
+from report import drift_formats
+from report.__main__ import FORMATS, rendered
+from report.build import build
+from report.drift import judge
+from report.events import read
 from tests.chaos import fleet as fleets
 from tests.chaos import needles
 from tests.chaos.fleet import STACK, Fleet, hidden
@@ -127,10 +133,25 @@ class LeakCheck:
     def _pulumi(self, *arguments: str, fails: bool = False) -> None:
         name = " ".join(arguments)
         print(f"pulumi {name}", flush=True)
-        events = () if arguments[0] == "stack" else (f"--event-log=events-{len(self.haystack.texts)}.json",)
+        log = self.fleet.folder / f"events-{len(self.haystack.texts)}.json"
+        events = () if arguments[0] == "stack" else (f"--event-log={log.name}",)
         self.haystack.add(f"the output of {name}", self.fleet.pulumi(*arguments, *events, fails=fails))
+        if log.exists():
+            self._report(name, log)
         state = self.fleet.folder / f"state/.pulumi/stacks/{STACK}/{STACK}.json"
         self.haystack.add(f"the state after {name}", state.read_bytes() if state.exists() else b"")
+
+    def _report(self, name: str, log: Path) -> None:
+        """Every format of the report, and of the drift check."""
+        with log.open() as lines:
+            stream = read(lines)[-1]
+        report = build(stream)
+        for form in ("terminal", *FORMATS):
+            self.haystack.add(f"the report of {name}, as {form}", rendered(report, form).encode())
+        found = judge(report, stream.policy, datetime.now(UTC))
+        printed = (drift_formats.text(found), drift_formats.issue(found), drift_formats.to_json(found))
+        self.haystack.add(f"the drift of {name}", "".join(printed).encode())
+        self.haystack.add(f"the metrics of {name}", drift_formats.metrics(found, report).encode())
 
     def _sample(self, stop: threading.Event) -> None:
         seen = set()

@@ -178,6 +178,9 @@ def test_comment_is_not_too_long() -> None:
         old, new = ({"node": node, "files": {"/etc/x": text(f"{number} {one}\n" * 200)}} for one in ("a", "b"))
         log.step("resourcePreEvent", "update", NODE_STATE, name, old=state(name, old), new=state(name, new))
         log.row(node, "File", "/etc/x", "update", change="content")
+        for unit in range(8):
+            because = f"a long cause, such as a file of this node alone: /etc/systemd/system/{node}-{unit}.conf changes"
+            log.row(node, "UnitStep", f"unit-{unit}.service", "update", action="restart", because=because)
     assert len(markdown.render(log.report())) < 65_536
 
 

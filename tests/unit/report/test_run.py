@@ -105,6 +105,16 @@ def test_failure_of_the_engine_is_the_status(
     assert capfd.readouterr().out == "the engine's own output\n", "without events its own output is shown"
 
 
+def test_half_a_line_of_a_killed_engine_is_skipped(
+    tmp_path: Path, engine: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    half = tmp_path / "half"
+    half.write_text('{"sequence":12,"timest\n')
+    files = [str(HERE / "flag-preview.jsonl"), str(half), str(HERE / "flag-update.jsonl")]
+    assert main(["--log", str(tmp_path / "log"), "--", *engine, "0", *files]) == 0
+    assert "1 of 1 node done, as forecast" in capfd.readouterr().out
+
+
 def test_budget(tmp_path: Path, engine: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     events = written(tmp_path, "events", planned({"maxRestarts": 2}))
     assert main(["--log", str(tmp_path / "log"), "--", *engine, "0", events]) == OVER_BUDGET
