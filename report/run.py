@@ -111,8 +111,6 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.json.write_text(data.to_json(report))
     if chosen.save is not None:
         print(f"page: {save(report, chosen.save)}")
-    if chosen.log is not None:
-        print(f"the engine's own output: {chosen.log}")
     return status or exit_status(report)
 
 
@@ -121,6 +119,8 @@ def run_logged(command: Sequence[str], log: Path | None) -> tuple[int, list[Stre
     if log is None:
         return run(command)
     log.parent.mkdir(parents=True, exist_ok=True)
+    # The command prints nothing meanwhile, and reads every node.
+    print(f"plumbline: working out what changes; the engine's own output: {log}", file=sys.stderr)
     with log.open("w") as output:
         status, streams = run(command, output)
     if not streams:

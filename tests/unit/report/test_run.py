@@ -49,9 +49,9 @@ def test_preview(tmp_path: Path, engine: list[str], capfd: pytest.CaptureFixture
     log = tmp_path / "preview.log"
     events = str(HERE / "flag-preview.jsonl")
     assert main(["--log", str(log), "--json", str(tmp_path / "r.json"), "--", *engine, "0", events]) == 0
-    printed = capfd.readouterr().out
+    printed, told = capfd.readouterr()
     assert printed.startswith("hosts: 1 node changes, 1 unit restarts, no drift\n")
-    assert printed.endswith(f"the engine's own output: {log}\n")
+    assert told == f"plumbline: working out what changes; the engine's own output: {log}\n"
     assert log.read_text() == "the engine's own output\n"
     assert data.from_json((tmp_path / "r.json").read_text()).stack == "hosts"
 
