@@ -149,7 +149,8 @@ class Terminal:
             yield from self._notice("error", notice)
 
     def _notice(self, kind: str, notice: Notice) -> Iterator[str]:
-        first, *more = notice.text.splitlines()[:DIFF_LINES]
+        lines = notice.text.splitlines() or [""]
+        first, *more = lines if kind == "error" else lines[:DIFF_LINES]
         yield self._paint(f"{kind}: {first}", COLORS["!"] if kind == "error" else 33)
         yield from (f"  {line}" for line in more)
 

@@ -74,6 +74,17 @@ def test_nothing_changes_is_one_line() -> None:
     assert Terminal().render(recorded("quiet")) == "hosts: nothing changes (4 nodes, 173 resources)\n"
 
 
+def test_errors_are_whole() -> None:
+    """Such as all errors of a configuration."""
+    log = Log()
+    log.message("\n".join(f"wrong {number}" for number in range(50)), severity="error")
+    log.message("\n".join(f"odd {number}" for number in range(50)), severity="warning")
+    log.summary("failed")
+    printed = Terminal().render(log.report())
+    assert "error: wrong 0\n" in printed and "  wrong 49\n" in printed
+    assert "warning: odd 0\n" in printed and "odd 49" not in printed
+
+
 def test_drift_is_apart() -> None:
     log = Log()
     flag(log, "w1")
