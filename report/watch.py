@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None, now: datetime | None = None) -> int
     if not streams:
         return ERROR
     report = build(streams[0])
-    found = judge(report, streams[0].policy, now or datetime.now(UTC), failed=status != 0)
+    failed = status != 0 or report.result != "succeeded"
+    found = judge(report, streams[0].policy, now or datetime.now(UTC), failed)
     sys.stdout.write(drift_formats.text(found))
     for file, text in (
         (chosen.json, drift_formats.to_json(found)),

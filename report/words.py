@@ -39,7 +39,11 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def headline(report: Report) -> str:
-    """The report in one line."""
+    """The report in one line. A preview that failed has not said that nothing changes."""
+    if report.result != "succeeded":
+        state = "failed" if report.result == "failed" else "ended early"
+        found = f"; found before: {', '.join(_headline(report))}" if not report.empty else ""
+        return f"{report.stack}: the {report.operation} {state}{found}"
     if report.empty:
         known = len(report.unchanged)
         told = f" ({count(known, 'node')}, {count(report.unchanged_resources, 'resource')})" if known else ""

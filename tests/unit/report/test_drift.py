@@ -191,6 +191,13 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str], engine: str,
     assert ("plumbline_drift{" in files["metrics"].read_text()) == (status == DRIFT), "a failed check knows nothing"
 
 
+def test_command_whose_events_end_early_is_an_error(tmp_path: Path) -> None:
+    events = tmp_path / "events"
+    events.write_text("".join((HERE / "quiet-preview.jsonl").read_text().splitlines(keepends=True)[:40]))
+    command = [sys.executable, "-c", ENGINE, str(events), "0"]
+    assert main(["--log", str(tmp_path / "log"), "--", *command], NOW) == ERROR
+
+
 def test_command_that_ends_without_events_is_an_error(tmp_path: Path) -> None:
     log = ["--log", str(tmp_path / "log")]
     assert main([*log, "--", sys.executable, "-c", "import sys; sys.exit(0)"], NOW) == ERROR

@@ -74,6 +74,18 @@ def test_nothing_changes_is_one_line() -> None:
     assert Terminal().render(recorded("quiet")) == "hosts: nothing changes (4 nodes, 173 resources)\n"
 
 
+@pytest.mark.parametrize(("result", "state"), [("failed", "failed"), ("", "ended early")])
+def test_failed_preview_does_not_say_that_nothing_changes(result: str, state: str) -> None:
+    log = Log()
+    log.same("w1")
+    if result:
+        log.summary(result)
+    assert headline(log.report()) == f"production: the preview {state}"
+    flag(log, "w2")
+    changes = "1 node changes, 1 unit restarts, no drift"
+    assert headline(log.report()) == f"production: the preview {state}; found before: {changes}"
+
+
 def test_errors_are_whole() -> None:
     """Such as all errors of a configuration."""
     log = Log()
