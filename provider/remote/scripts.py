@@ -59,9 +59,14 @@ delete_blocks() {
   done
 }
 
-# spare: reads items, one per line. They are not this component's any more: any component that declares them claims them.
+# spare: reads items, one per line. They are not this component's any more: any component that declares them claims them, and
+# brings them about from what it finds. What the journal tells of them is not undone.
 spare() {
   cat >"$journal/spared"
+  awk -F'\t' 'NR == FNR { spared[$0]; next }
+    $1 == "run" || $1 == "staged" || $1 == "claimed" { print; next }
+    !($2 in spared) && !($NF in spared)' "$journal/spared" "$journal_log" >"$journal/rest"
+  mv -f -- "$journal/rest" "$journal_log"
   marks
   for one in "$home/owned/$component" "$home/whole/$component"; do
     [ -s "$one" ] || continue
@@ -278,9 +283,10 @@ def delete_script(
     What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = [call("replay", *retired), 'mkdir -p "$kept"']
+    lines = []
     if spared:
         lines.append(with_input("spare", "".join(f"{one}\n" for one in sorted(spared)), "END-OF-ITEMS"))
+    lines += [call("replay", *retired), 'mkdir -p "$kept"']
     lines += [call("retire_unit", unit) for unit in retired]
     lines += ["delete_marked units", call("delete_files", *files), call("delete_blocks", *shared_files)]
     lines += ["delete_marked paths", "! command -v systemctl >/dev/null || systemctl daemon-reload || true"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.forecast.forecast import CHANGED, Forecast
 from tests.forecast.record import ADDED, REMOVED, RESTART, START, WRITTEN, Happened, Record
+from tests.forecast.world import World
 
 
 def differences(forecast: Forecast, before: Record, happened: Happened, shared: set[str]) -> list[str]:
@@ -34,6 +35,24 @@ def differences(forecast: Forecast, before: Record, happened: Happened, shared: 
 def _told(forecast: Forecast, name: str) -> str:
     rows = [row for row in forecast.causes if name in row.split()]
     return f" ({'; '.join(rows)})" if rows else ""
+
+
+def beyond_approval(forecast: Forecast, happened: Happened, changed: World) -> list[str]:
+    """Everything that an approved plan did although it should not have, on a node that changed since: all that happened to
+    the components of `changed`, whose plan is refused, and all else that was not approved."""
+    refused = {*changed.files, *changed.directories, *changed.units}
+    return [
+        *(
+            f"{path}: {kind}"
+            for path, kind in happened.paths.items()
+            if path in refused or forecast.paths.get(path) != kind
+        ),
+        *(
+            f"{unit}: {step}"
+            for unit, step in happened.steps.items()
+            if unit in refused or (forecast.steps.get(unit) != step and unit not in forecast.conditional)
+        ),
+    ]
 
 
 def disruptions(happened: Happened) -> list[str]:

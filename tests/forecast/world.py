@@ -68,6 +68,12 @@ class World:
         self.former_units |= set(self.units) | named | {probe["unit"] for probe in self.probes.values()}
         return sorted(self.former_units)
 
+    def only(self, component: str) -> World:
+        """The same with one component."""
+        made = copy.copy(self)
+        made.components = {component: self.components[component]}
+        return made
+
     def copy(self) -> World:
         """The same with its own components."""
         made = copy.copy(self)

@@ -338,6 +338,31 @@ def test_lost_creation_leaves_the_paths_that_the_program_declares(node: Node) ->
     assert not node.home.exists(), "nobody owns it until it is claimed"
 
 
+def test_lost_creation_that_broke_off_is_not_undone_where_the_program_declares_it(node: Node) -> None:
+    """The reverted program brings it about from what is there: a unit that was restarted is not restarted once more."""
+    files = {node.at("kept"): text("new\n"), node.at("gone"): text("new\n")}
+    for name in ("kept", "gone"):
+        (node.root / name).write_text("old\n")
+    for unit in ("kept.service", "gone.service"):
+        (node.units / f"{unit}.active").touch()
+    node.ok(scripts.stage_script(files, {}, COMPONENT, stack=STACK))
+    work = Commit(files=[*files], owned=[*files], owned_whole=[*files], reactions=[("restart", "kept.service")])
+    node.ok(scripts.commit_script(COMPONENT, work))
+    node.ok(scripts.act_script("restart", ["kept.service", "gone.service"], COMPONENT))
+    (node.units / "calls").unlink()
+    node.ok(scripts.owners_script(COMPONENT, []), "b")
+    spared = {node.at("kept"), "kept.service"}
+    removal = scripts.delete_script(
+        files=[], shared_files=[], directories=[], retired=[], component=COMPONENT, spared=spared
+    )
+    node.ok(removal, "b")
+    assert (node.root / "kept").read_text() == "new\n"
+    assert (node.root / "gone").read_text() == "old\n"
+    restarted = [line for line in (node.units / "calls").read_text().splitlines() if line.startswith("restart")]
+    assert restarted == ["restart gone.service"]
+    assert not node.home.exists()
+
+
 def test_component_claims_again_what_a_lost_creation_took_over() -> None:
     state = Observed.nothing(inputs({}))
     change = Change(URN, "n1-proof", cast(SshSession, None), inputs({}), old=state, base=state)
