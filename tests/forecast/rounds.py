@@ -173,7 +173,7 @@ class Check:
             shared = {path for world in (former[name], self.worlds[name]) for path in _shared(world)}
             refused = [one.refused for one in case.mutations if one.refused]
             if name in behind:
-                # What was approved for the node's other components is done.
+                # All that was approved for the node's other components is done.
                 services = self.worlds[name].only("services")
                 beyond = check.beyond_approval(case.forecast, happened, services)
                 case.differences += [f"refused plan: {one}" for one in beyond]
