@@ -127,11 +127,9 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
 	@$(PYTHON) -m tests.tools.pages $(PICTURES:%=--pictures %)
 
-N ?= 10000
-SEED ?=
 .PHONY: fuzz
 fuzz: .venv/installed ## judge N random configurations (10000): each must give an error or a plan; SEED repeats a run
-	@$(PYTHON) -m tests.fuzz --number $(N) --seed "$(SEED)"
+	@$(PYTHON) -m tests.fuzz --number $(or $(N),10000) --seed "$(SEED)"
 
 ROUNDS ?= 50
 HOSTS ?= 10
@@ -158,11 +156,8 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
-SEED ?= 1
-N ?= 200
-
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
-	$(ENV); $(PYTHON) -m tests.forecast --seed $(SEED) --count $(N) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
+	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
 
 .venv-rival/installed: requirements-rival.txt
 	python3 -m venv .venv-rival

@@ -22,8 +22,7 @@ FIRST_CONTACT_DIALS = 120
 class Steps:
     """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far, by step name.
 
-    Steps of a node are children of its Node component, the others of `cluster`. `components` are the names of each node's
-    NodeStates.
+    Steps of a node are children of its Node component, the others of `cluster`.
     """
 
     def __init__(

@@ -104,7 +104,8 @@ class Execution:
         settings = [
             f"{wanted.node}: {line}" for line in setting_lines(plan.settings, plan.setting_causes, change.basis)
         ]
-        marks = [f"{wanted.node}: its owner marks will be written"] if change.old and change.basis.unmarked else []
+        stale = change.basis.unmarked or change.basis.stale_marks(wanted, change.component)
+        marks = [f"{wanted.node}: its owner marks will be written"] if change.old and stale else []
         handed = [f"{wanted.node}: {item} is handed over to {other}" for item, other in sorted(plan.handed.items())]
         gone = lost.lines(wanted.node, change.basis.lost)
         for line in (*gone, *existing, *marks, *settings, *steps, *handed, *([slot] if slot else []), *shown):
@@ -148,7 +149,6 @@ class Execution:
         The node is observed again, in the slot once more. A plan with anything that was not announced is refused: NodeError.
         """
         log = self._engine.logger(change.urn)
-        await lost.remove(change.session, change.basis.lost, change.wanted, log)
         async with self._rollouts.returned(Disruption(change.session, change.component, change.wanted, log)) as confirm:
             return await self._make(change, confirm, log)
 
@@ -193,6 +193,7 @@ class Execution:
     async def _apply(
         self, change: Change, found: Observed, plan: Plan, confirm: Confirm, log: Log
     ) -> Mapping[str, Installed]:
+        await lost.remove(change.session, change.basis, change.wanted, log)
         for path in _replaced_files(change, found, plan):
             await log(f"{change.wanted.node}: {path} exists already: it is replaced")
         done = await apply(
@@ -216,13 +217,16 @@ def _takes_slot(plan: Plan, found: Observed) -> bool:
 
 
 def _claims(change: Change, found: Observed) -> bool:
-    """Whether the component has paths or units now that its owner marks on the node do not tell of: a lost creation may have
-    taken them over."""
+    """Whether the node's notes about the component, its owner marks and its stack, are not those of the program: something
+    is new, a lost creation may have taken something over, or a mark is stale. A stale one would make a file of others look
+    like its own later."""
     old, new = change.old, change.wanted
     return (
         old is None
         or found.unmarked
         or bool(change.basis.lost)
+        or bool(found.stale_marks(new, change.component))
+        or found.stacks.get(change.component) != lost.stack_note(change.urn, new)
         or any(getattr(new, name).keys() - getattr(old, name).keys() for name in ("files", "directories", "units"))
     )
 

@@ -2,14 +2,16 @@
 
 It happens where the engine or the provider is killed while a resource is created, and the program is then reverted. The
 engine has nothing to delete; the node's own notes tell of the component (remote/owners.py). A resource that was taken out of
-the state by hand looks the same: the preview names it, and its note on the node can be removed to keep it.
+the state by hand looks the same, and so may one that the program dropped and that a run with `--target` left out.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 
-from nodestate import Declared, NodeStateInputs
+from nodestate import Declared, NodeStateInputs, vocabulary
 from provider.changes import REMOVED, STOP, FileChange, UnitStep
 from provider.engine import Log
 from provider.errors import NodeError
@@ -21,6 +23,9 @@ from provider.remote.units import UNIT_FOLDER
 from provider.ssh import SshSession
 
 HOOKS = " hooks"
+
+WORD, REMOVE = "PLUMBLINE_LOST", "remove"
+"""The environment variable, and its value, by which a run removes lost components."""
 
 
 def stack_note(urn: str, wanted: NodeStateInputs) -> str:
@@ -45,11 +50,11 @@ class LostCreations:
         self._in_state.add(component)
 
     def find(self, urn: str, component: str, wanted: NodeStateInputs, found: Observed) -> tuple[list[str], list[str]]:
-        """The lost components of a node that `component`, the first to ask, removes; and those that it cannot remove, since
-        they have pre-delete hooks that nobody knows.
+        """The lost components of a node that `component`, the first to ask, removes; and those that it only names.
 
-        None unless the run has read all that the program declares for the node: a run with `--target` reads less, and does
-        not tell what the state has.
+        None unless the run has read all that the program declares for the node. Even then a run with `--target` may not have
+        read what the program has dropped and the state still has: so they are removed only if PLUMBLINE_LOST=remove says so.
+        Nor are those removed that have pre-delete hooks, which nobody knows.
         """
         if wanted.declared_elsewhere is None:
             return [], []
@@ -59,8 +64,10 @@ class LostCreations:
         lost = {name: note for name, note in found.stacks.items() if name not in self._in_state}
         ours = {name: note for name, note in lost.items() if note.removesuffix(HOOKS) == stack_of(urn, wanted.node)}
         mine = [name for name in sorted(ours) if self._remover.setdefault((wanted.node, name), component) == component]
+        if os.environ.get(WORD) != REMOVE:
+            return [], [one for one in mine if found.owned.get(one)]
         return [one for one in mine if not ours[one].endswith(HOOKS)], [
-            one for one in mine if ours[one].endswith(HOOKS)
+            one for one in mine if ours[one].endswith(HOOKS) and found.owned.get(one)
         ]
 
 
@@ -104,21 +111,23 @@ def _declared(wanted: NodeStateInputs) -> set[str]:
 
 
 def refusal(node: str, name: str) -> str:
-    """The warning for a component with hooks."""
+    """The warning for a component that is only named."""
     return (
-        f"{node}: {name} is on the node: {BECAUSE}. It has pre-delete hooks: declare it again and run `pulumi up`, then "
-        "remove it"
+        f"{node}: {name} is on the node: {BECAUSE}. To remove it, run once with {WORD}={REMOVE} and without --target, or, if it "
+        "has pre-delete hooks, declare it again and run `pulumi up`, then remove it from the program"
     )
 
 
-async def remove(session: SshSession, lost: tuple[str, ...], wanted: NodeStateInputs, log: Log) -> None:
+async def remove(session: SshSession, found: Observed, wanted: NodeStateInputs, log: Log) -> None:
     """Undoes what is open in the journal of each, and removes all that it owns and the program does not declare: it may be
     a component that was renamed. Raises NodeError."""
     declared = _declared(wanted)
-    for name in lost:
+    for name in found.lost:
         await log(f"{session.name}: removing {name} because {BECAUSE}")
+        for step in plan(replace(found, lost=(name,)), wanted).steps:
+            await log(f"{session.name}: {vocabulary.doing(step.unit, step.action, step.because)}")
         deletion = scripts.delete_script(
-            files=[], shared_files=[], directories=[], retired=[], component=name, spared=declared
+            files=[], shared_files=[], directories=[], retired=[], component=name, spared=declared, keep_moved=True
         )
         for purpose, script in (("begin", scripts.owners_script(name, [])), ("delete", deletion)):
             done = await session.run(purpose, script, hiding=[wanted])

@@ -33,6 +33,8 @@ class Observations:
         self._reader = NodeReader()
         self._seen: dict[str, _Seen] = {}
         self._silent: set[SshSession] = set()
+        self._absent: set[SshSession] = set()
+        """Machines that may not exist yet: they do not count as silent."""
         self._answered = False
 
     async def read(self, session: SshSession, request: Request) -> Observed:
@@ -65,10 +67,10 @@ class Observations:
 
     async def glance(self, session: SshSession, request: Request) -> Observed | None:
         """The observation of a node that may not exist yet. None, without a warning and soon, if it does not answer."""
-        if self._gives_up(session):
+        if session in self._absent or self._gives_up(session):
             return None
         if not await session.answers(GLANCE_SECONDS):
-            self._silent.add(session)
+            self._absent.add(session)
             return None
         try:
             return await self.read(session, request)

@@ -146,6 +146,11 @@ class Observed(NodeStateInputs):
         inputs = {one.name: getattr(wanted, one.name) for one in dataclasses.fields(NodeStateInputs)}
         return cls(**inputs | found)
 
+    def stale_marks(self, wanted: NodeStateInputs, component: str) -> list[str]:
+        """The owner marks of the component, as they were read, for paths and units that it does not declare."""
+        declared = wanted.files.keys() | wanted.directories.keys() | wanted.units.keys()
+        return [one for one in self.owned.get(component, ()) if one not in declared]
+
     @classmethod
     def nothing(cls, wanted: NodeStateInputs) -> Observed:
         """A node on which nothing exists of what is wanted."""

@@ -115,12 +115,13 @@ class NodeStateProvider(api.Provider):
         old = with_facts_of_new_probes(old, new, base)
         old = replace(old, lost=base.lost if base is not None else ())
         plan = make_plan(old, new)
+        stale = base is not None and bool(base.stale_marks(new, _component(request.urn)))
         keys = differing_keys(old, new, inputs)
         replacing = [key for key, kind in keys.items() if kind == api.PropertyDiffKind.UPDATE_REPLACE]
         if replacing:
             self._replaced[_component(request.urn)] = old
         return api.DiffResponse(
-            changes=not plan.empty or bool(keys) or old.unmarked or bool(old.lost),
+            changes=not plan.empty or bool(keys) or old.unmarked or bool(old.lost) or stale,
             replaces=replacing,
             # The old machine is removed, or about to be: undo first what is on it.
             delete_before_replace=bool(replacing),

@@ -96,6 +96,7 @@ own_only() {
 # unclaim ITEM FORMER-COMPONENT: gives a mark back
 unclaim() {
   marks
+  [ -f "$home/owned/$component" ] || : >"$home/owned/$component"
   awk -v item="$1" '$0 != item' "$home/owned/$component" >"$home/owned/.$component.new" &&
     mv -f -- "$home/owned/.$component.new" "$home/owned/$component" || return 1
   if [ "$2" != - ]; then

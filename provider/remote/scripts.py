@@ -109,7 +109,7 @@ forget() {
   disown
   close_journal
   close_earlier
-  rm -rf -- "$home/removed/$component"
+  [ -n "${keep_moved:-}" ] || rm -rf -- "$home/removed/$component"
   if command -v flock >/dev/null && flock -n -x 8; then
     rmdir "$home"/* "$home" 2>/dev/null || true
   fi
@@ -275,15 +275,16 @@ def delete_script(
     retired: Sequence[str],
     component: str,
     spared: Collection[str] = (),
+    keep_moved: bool = False,
 ) -> str:
     """Undoes what a broken run left; stops and disables the units whose files are removed; removes the files, of
     `shared_files` only the blocks, and the directories that are then empty; and all else that it owns, but for the
-    `spared` paths and units.
+    `spared` paths and units. With `keep_moved`, foreign entries that it moved aside are kept.
 
     What another component has claimed stays: `handed ITEM COMPONENT`. What cannot be removed is named: `left PATH WHY`.
     """
     inner_first = sorted(directories, key=len, reverse=True)
-    lines = []
+    lines = ["keep_moved=yes"] if keep_moved else []
     if spared:
         lines.append(with_input("spare", "".join(f"{one}\n" for one in sorted(spared)), "END-OF-ITEMS"))
     lines += [call("replay", *retired), 'mkdir -p "$kept"']

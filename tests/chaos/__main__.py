@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from random import Random
 
 from lab import netns
+from provider.lost import REMOVE, WORD
 from tests.chaos import fleet as fleets
 from tests.chaos.fleet import Fleet
 from tests.chaos.program import Version
@@ -73,7 +74,10 @@ class Chaos:
         if reverted:
             self.version = former
             self.fleet.want(self.version.states(self.fleet))
+        # A creation whose result was lost, and which is taken back, is removed only if one says so.
+        self.fleet.variables[WORD] = REMOVE
         self.printed = self.fleet.pulumi(*UP)
+        del self.fleet.variables[WORD]
         self._check()
         second = self.fleet.pulumi(*UP, "--expect-no-changes")
         assert "unchanged" in second, second

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
+from provider.lost import REMOVE, WORD
 from tests.provider.components import Components
 from tests.provider.container import Container
 from tests.provider.service import OTHER, OWNED, SLEEPER, UNIT
@@ -113,6 +114,12 @@ def test_lost_creation_is_removed_by_the_reverted_program(
         provider_killed(stack, operation)
     idle(systemd)
     stack.components = {"main": MAIN}
+    if operation == "finish":
+        before = left(systemd)
+        stack.up(refresh=True)
+        assert "n1: more is on the node: this stack created it" in "\n".join(stack.printed)
+        assert left(systemd) == before, "it is only named"
+    stack.variables[WORD] = REMOVE
     preview = stack.preview()
     shown = "n1: more will be removed because this stack created it" in preview
     assert shown or operation == "stage", "its first script may not have reached the node"
@@ -122,6 +129,7 @@ def test_lost_creation_is_removed_by_the_reverted_program(
     stack.up(refresh=True)
     assert left(systemd) == CLEAN
     assert stack.up(refresh=True) == {"same": 2}
+    del stack.variables[WORD]
 
 
 def test_lost_creation_is_taken_over_by_the_same_program(stack: Components, systemd: Container) -> None:

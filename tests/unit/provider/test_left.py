@@ -14,7 +14,7 @@ from nodestate import Action, NodeStateInputs, Reaction
 from provider.apply import delete
 from provider.changes import LEFT_BEHIND, RESTART
 from provider.execute import Change, _claims
-from provider.lost import LostCreations
+from provider.lost import REMOVE, WORD, LostCreations, stack_note
 from provider.lost import plan as lost_plan
 from provider.observation import Request, observed_state, questions
 from provider.observed import Observed
@@ -364,10 +364,12 @@ def test_lost_creation_that_broke_off_is_not_undone_where_the_program_declares_i
 
 
 def test_component_claims_again_what_a_lost_creation_took_over() -> None:
-    state = Observed.nothing(inputs({}))
+    state = replace(Observed.nothing(inputs({})), stacks={"n1-proof": stack_note(URN, inputs({}))})
     change = Change(URN, "n1-proof", cast(SshSession, None), inputs({}), old=state, base=state)
     assert not _claims(change, state)
     assert _claims(replace(change, base=replace(state, lost=("n1-renamed",))), state)
+    assert _claims(change, replace(state, owned={"n1-proof": ("/stale",)}))
+    assert _claims(change, replace(state, stacks={"n1-proof": "urn:pulumi:other::shop::n1"}))
 
 
 def test_removal_of_a_lost_creation_is_planned_from_its_owner_marks() -> None:
@@ -385,7 +387,28 @@ def test_removal_of_a_lost_creation_is_planned_from_its_owner_marks() -> None:
     assert [(one.unit, one.action) for one in plan.steps] == [("a.service", "stop")]
 
 
-def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
+def test_mark_of_what_is_not_declared_is_stale_and_shared_paths_are_not() -> None:
+    found = replace(Observed.nothing(inputs({})), owned={COMPONENT: ("/a", "/b"), "n1-other": ("/c",)})
+    wanted = inputs({"files": {"/a": {"content": "1\n", "mode": "0644", "owner": "root", "group": "root"}}})
+    assert found.stale_marks(wanted, COMPONENT) == ["/b"]
+    assert found.stale_marks(wanted, "n1-new") == []
+
+
+def test_marks_taken_from_others_are_given_back_after_the_own_list_is_gone(node: Node) -> None:
+    files = {node.at(name): text("1\n") for name in ("a", "b", "c")}
+    owned = node.home / "owned"
+    owned.mkdir(parents=True)
+    (owned / "n1-other").write_text(f"{node.at('a')}\n{node.at('b')}\n")
+    node.ok(scripts.stage_script(files, {}, COMPONENT))
+    node.ok(scripts.commit_script(COMPONENT, Commit(files=[*files], owned=[*files], owned_whole=[*files])))
+    (owned / COMPONENT).unlink()
+    printed = node.ok(scripts.replay_script(COMPONENT))
+    assert "failed" not in printed
+    assert sorted((owned / "n1-other").read_text().split()) == [node.at("a"), node.at("b")]
+    assert [one.name for one in owned.iterdir()] == ["n1-other"]
+
+
+def test_lost_creation_is_found_by_one_component_of_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
     found = replace(
         Observed.nothing(inputs({})),
         stacks={
@@ -397,9 +420,11 @@ def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
             "n2-theirs": f"{PROJECT}::n2",
         },
     )
+    found = replace(found, owned=dict.fromkeys(found.stacks, ("/a",)))
     declared: dict[str, Any] = {"n1-other": {}}
     wanted, grown = inputs({"declaredElsewhere": declared}), inputs({"declaredElsewhere": {**declared, "n1-new": {}}})
     lost = LostCreations()
+    monkeypatch.setenv(WORD, REMOVE)
     assert lost.find(URN, "n1-proof", wanted, found) == ([], []), "without a refresh nobody knows what the state has"
     for stored in ("n1-proof", "n1-other", "n1-leaving"):
         lost.stored(stored)
@@ -409,3 +434,6 @@ def test_lost_creation_is_found_by_one_component_of_the_node() -> None:
     assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
     assert lost.find(URN, "n1-other", wanted, found) == ([], []), "one removes it"
     assert lost.find(URN, "n1-proof", wanted, found) == (["n1-lost"], ["n1-hooks"])
+    monkeypatch.delenv(WORD)
+    assert lost.find(URN, "n1-proof", wanted, found) == ([], ["n1-hooks", "n1-lost"]), "only named"
+    assert lost.find(URN, "n1-proof", wanted, replace(found, owned={})) == ([], []), "renamed: nothing is left of it"
