@@ -289,6 +289,7 @@ def test_preflight_refuses_preview_and_up_before_the_first_write(tmp_path: Path,
     assert "n1: resolver" not in stack.preview()
     assert stack.up() == {"same": 3}
     stack.destroy()
+    systemd.run("rmdir /etc/proof")  # made for the file, and not declared
 
 
 def _failing_preview(stack: Bench) -> str:
