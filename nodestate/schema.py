@@ -318,7 +318,7 @@ class NodeStateInputs(NodeState):
         Key(
             "What the node's other components declare, by the name of their resource. A path or unit of theirs that this "
             "component had before, as the same kind of thing, is left to them: it is neither removed nor stopped. With it, a "
-            "run also removes what the interrupted creation of another component left on the node, if the program does not "
-            "declare that one any more. It is not stored, and a change of it is no change."
+            "run also names another component that its stack created on the node, if neither the state nor the program has that "
+            "one. It is not stored, and a change of it is no change."
         ),
     ] = None

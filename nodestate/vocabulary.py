@@ -17,10 +17,8 @@ OWNERSHIP = "Ownership"
 ROWS = (FILE, DIRECTORY, FOREIGN, UNIT_STEP, UNIT_SETTING, PROBE, OWNERSHIP)
 """Types of rows, each after the package: resource views below the NodeState that they are about."""
 
-CHANGE, BECAUSE, ACTION, ORDER, FOUND, EXPECTED, UNIT, TO = (
-    *("change", "because", "action", "order"),
-    *("found", "expected", "unit", "to"),
-)
+CHANGE, BECAUSE, ACTION, ORDER = "change", "because", "action", "order"
+FOUND, EXPECTED, UNIT, TO = "found", "expected", "unit", "to"
 """Facts of a row. `order` is the node's slot in its rollout group, such as "2 of 3"."""
 
 START, RESTART, RELOAD, REREAD, STOP = "start", "restart", "reload", "reread", "stop"
@@ -75,8 +73,6 @@ def moved(path: str, place: str) -> str:
 _VERBS = {verb: action for action, verb in DOING.items()}
 _DOING = re.compile(rf"([^:\s]+): ({'|'.join(_VERBS)}) (\S+) because (.+)", re.DOTALL)
 _SERVES = re.compile(rf"([^:\s]+): (\S+) {SERVES} at .*", re.DOTALL)
-
-
 _MOVED = re.compile(rf"([^:\s]+): (/.+) {MOVED} /.*")
 
 

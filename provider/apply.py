@@ -33,8 +33,8 @@ async def apply(
     """Does exactly what `plan` names; `found` is the observation that it was made from.
 
     An empty plan only claims the owner marks. `installed` are the downloads as they were installed before; `stack` is noted
-    on the node as the component's (lost.py). Each step is logged. It never raises NodeError: if anything fails, `confirm` included, the node is put back as it was found, and the
-    outcome tells what failed and what was done about it.
+    on the node as the component's (lost.py). Each step is logged. It never raises NodeError: if anything fails, `confirm`
+    included, the node is put back as it was found, and the outcome tells what failed and what was done about it.
     """
     known = found.installed if installed is None else installed
     work = Transaction(session, plan, found, wanted, component, log, known, stack)
@@ -59,8 +59,8 @@ async def delete(
 ) -> Outcome:
     """Removes the files, blocks and directories of `state`, and the units whose files they are, after the pre-delete hooks.
 
-    What another component has claimed, or declares (`elsewhere`), is left alone, its hooks and units included. What could not be removed is named.
-    Raises Unreachable or HostKeyMismatch if nothing was removed since the node cannot be reached.
+    What another component has claimed, or declares (`elsewhere`), is left alone, its hooks and units included. What could
+    not be removed is named. Raises Unreachable or HostKeyMismatch if nothing was removed since the node cannot be reached.
     """
     # The journal puts back a file of others that a broken run replaced: it stays.
     files = {path: one for path, one in state.files.items() if one.block or not one.replaced}

@@ -64,11 +64,9 @@ class LostCreations:
         lost = {name: note for name, note in found.stacks.items() if name not in self._in_state}
         ours = {name: note for name, note in lost.items() if note.removesuffix(HOOKS) == stack_of(urn, wanted.node)}
         mine = [name for name in sorted(ours) if self._remover.setdefault((wanted.node, name), component) == component]
-        if os.environ.get(WORD) != REMOVE:
-            return [], [one for one in mine if found.owned.get(one)]
-        return [one for one in mine if not ours[one].endswith(HOOKS)], [
-            one for one in mine if ours[one].endswith(HOOKS) and found.owned.get(one)
-        ]
+        said = os.environ.get(WORD) == REMOVE
+        removed = [one for one in mine if said and not ours[one].endswith(HOOKS)]
+        return removed, [one for one in mine if one not in removed and found.owned.get(one)]
 
 
 def component_name(resource: str) -> str:

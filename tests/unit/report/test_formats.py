@@ -148,7 +148,7 @@ def test_public_marker_is_found(form: str) -> None:
 
 def test_recorded_logs_name_no_account_and_no_key() -> None:
     for file in HERE.glob("*.jsonl"):
-        found = re.findall(r"hostKey|privateKey(?!:)|PRIVATE KEY|ssh-ed25519|/tmp/|/root/|/home/", file.read_text())
+        found = re.findall(r"hostKey|privateKey(?!:)|PRIVATE KEY|ssh-ed25519|/(?:tmp|root|home)/", file.read_text())
         assert not found, file.name
 
 
