@@ -40,7 +40,7 @@ def check_captured(name: str, printed: str) -> None:
             continue
         assert line in rest, f"{name}: the documentation shows a line that is not printed here: {line}"
         if adjacent:
-            assert rest[0] == line, f"{name}: the documentation omits a line before: {line}"
+            assert rest[0] == line, f"{name}: the documentation omits a line before: {line}: {rest[0]}"
         rest = rest[rest.index(line) + 1 :]
         adjacent = True
 
