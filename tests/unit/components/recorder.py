@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,13 +107,20 @@ def _plain(value: Any) -> Any:
 def record(program: Any, preview: bool) -> Recorder:
     """Runs a program that registers resources; returns the registrations."""
     recorder = Recorder()
+    # The stack is made outside of a coroutine, on the thread's event loop: any `asyncio.run` before has taken it away.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> Any:
         return program()
 
-    run()
+    try:
+        run()
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     return recorder
 
 
