@@ -30,6 +30,7 @@ NOT_READ = "its last known state is kept, drift is not seen"
 """The end of the warning about a node that does not answer."""
 
 DOING = {START: "starting", RESTART: "restarting", RELOAD: "reloading", STOP: "stopping"}
+INTERRUPTED = "not touched: the run was interrupted before its turn. Run pulumi again"
 SERVES = "serves its new certificate"
 MOVED = "was moved to"
 
@@ -63,6 +64,11 @@ def doing(unit: str, action: str, because: str) -> str:
 def serves(unit: str, at: str) -> str:
     """The line about a unit that has reread its certificate."""
     return f"{unit} {SERVES} at {at}: no restart was needed"
+
+
+def interrupted(node: str) -> str:
+    """The error for a node that an interrupted run does not reach."""
+    return f"{node}: {INTERRUPTED}"
 
 
 def moved(path: str, place: str) -> str:

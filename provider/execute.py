@@ -193,6 +193,7 @@ class Execution:
     async def _apply(
         self, change: Change, found: Observed, plan: Plan, confirm: Confirm, log: Log
     ) -> Mapping[str, Installed]:
+        self._rollouts.may_begin(change.wanted.node)
         await lost.remove(change.session, change.basis, change.wanted, log)
         for path in _replaced_files(change, found, plan):
             await log(f"{change.wanted.node}: {path} exists already: it is replaced")

@@ -57,6 +57,10 @@ class NodeStateProvider(api.Provider):
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
 
+    async def cancel(self) -> None:
+        # The engine's first Ctrl-C. It ends no call by itself: those that wait would begin all the same.
+        self._rollouts.interrupt()
+
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
         if request.type.rpartition("$")[2] != vocabulary.NODE_STATE:
             return api.CheckResponse(

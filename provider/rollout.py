@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 
-from nodestate import NodeStateInputs, Rollout
+from nodestate import NodeStateInputs, Rollout, vocabulary
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.group import Group, Quiet
@@ -48,6 +48,16 @@ class Rollouts:
         self._groups: dict[str, Group] = {}
         self._quiet = Quiet()
         self._program = False
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Nothing is begun from now on; what is under way goes on to its end."""
+        self._interrupted = True
+
+    def may_begin(self, node: str) -> None:
+        """Raises NodeError if the run was interrupted."""
+        if self._interrupted:
+            raise NodeError(vocabulary.interrupted(node))
 
     def expect(self, wanted: NodeStateInputs, component: str, *, disrupted: bool, replaced: bool) -> str | None:
         """Notes early what the plan does to a member, so that slots are given in the order of `members`.
@@ -152,22 +162,25 @@ class Rollouts:
     async def _turn(self, group: Group, node: str, component: str, hold: bool = False) -> AsyncIterator[None]:
         group.expect(node, component, disrupted=True, replaced=False)
         while not group.may_go(node, component, quiet=self._quiet.now()):
-            if group.failed:
-                raise NodeError(group.stopped(node))
+            self._go_on(group, node)
             await asyncio.sleep(POLL_SECONDS)
-        if group.failed:
-            raise NodeError(group.stopped(node))
+        self._go_on(group, node)
         group.enter(node)
         try:
             async with group.lock(node):
-                if group.failed:
-                    raise NodeError(group.stopped(node))
+                self._go_on(group, node)
                 with self.busy():
                     yield
         except BaseException:
             group.leave(node, component, failed=True)
             raise
         group.leave(node, component, hold=hold)
+
+    def _go_on(self, group: Group, node: str) -> None:
+        """Raises NodeError if the rollout has ended."""
+        self.may_begin(node)
+        if group.failed:
+            raise NodeError(group.stopped(node))
 
     def _group(self, rollout: Rollout) -> Group:
         group = self._groups.setdefault(rollout.group, Group(rollout.group))

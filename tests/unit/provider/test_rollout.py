@@ -102,6 +102,23 @@ def test_rollout_does_not_wait_for_a_member_that_never_comes(monkeypatch: pytest
     assert scene.run(scene.go(Member("m3"), members=members)) == [None]
 
 
+def test_an_interrupted_rollout_ends_after_the_present_slot() -> None:
+    scene, members = Scene(), ("m1", "m2", "m3")
+    scene.expect(*members, members=members)
+
+    async def interrupt() -> None:
+        while not scene.busy:
+            await asyncio.sleep(0.001)
+        scene.rollouts.interrupt()
+
+    results = scene.run(*(scene.go(Member(name), members=members) for name in members), interrupt())
+    assert scene.order == ["m1"]
+    assert [str(one) for one in results[1:3]] == [
+        f"{name}: not touched: the run was interrupted before its turn. Run pulumi again" for name in ("m2", "m3")
+    ]
+    assert results[0] is None
+
+
 def test_rollout_takes_canaries_alone() -> None:
     scene = Scene()
     more: dict[str, Any] = {"max_unavailable": 3, "canaries": 1, "members": ("m1", "m2", "m3")}
