@@ -30,7 +30,11 @@ NOT_READ = "its last known state is kept, drift is not seen"
 """The end of the warning about a node that does not answer."""
 
 DOING = {START: "starting", RESTART: "restarting", RELOAD: "reloading", STOP: "stopping"}
-INTERRUPTED = "not touched: the run was interrupted before its turn. Run pulumi again"
+UNTOUCHED = "not touched: "
+"""Begins the error about a node whose turn never came."""
+
+INTERRUPTED = f"{UNTOUCHED}the run was interrupted before its turn. Run pulumi again"
+WAITS = "waits for its slot in rollout group"
 SERVES = "serves its new certificate"
 MOVED = "was moved to"
 
@@ -69,6 +73,16 @@ def serves(unit: str, at: str) -> str:
 def interrupted(node: str) -> str:
     """The error for a node that an interrupted run does not reach."""
     return f"{node}: {INTERRUPTED}"
+
+
+def waiting(group: str) -> str:
+    """The line about a node that waits for others, without its name before it."""
+    return f"{WAITS} {group}"
+
+
+def waits(line: str) -> bool:
+    """Whether a line is about a node that waits for others."""
+    return WAITS in line
 
 
 def moved(path: str, place: str) -> str:

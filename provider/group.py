@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nodestate import Rollout
+from nodestate import Rollout, vocabulary
 
 QUIET_SECONDS = 2.0
 """An expected member whose turn it is, and that does not come while nothing else is done for so long, is not waited for: it
@@ -152,7 +152,7 @@ class Group:
         """The error for a node whose turn never comes."""
         done = f"{', '.join(self.done)} {'is' if len(self.done) == 1 else 'are'} done" if self.done else "none is done"
         return (
-            f"{node}: not touched: {', '.join(self.failed)} of rollout group {self.name} failed before its slot; {done}. "
+            f"{node}: {vocabulary.UNTOUCHED}{', '.join(self.failed)} of rollout group {self.name} failed before its slot; {done}. "
             "Fix the failure, then run pulumi again"
         )
 

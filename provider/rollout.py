@@ -118,7 +118,7 @@ class Rollouts:
             if change.checked:
                 await check(change.session, rollout.health_check, change.wanted, AFTER, change.log)
 
-        async with self._turn(group, node, change.component):
+        async with self._turn(group, node, change):
             if change.checked:
                 await check(change.session, former.health_check, change.wanted, BEFORE, change.log)
             yield confirm
@@ -137,7 +137,7 @@ class Rollouts:
             return
         group = self._group(rollout)
         replaced = group.is_replacing(change.wanted.node, change.component)
-        async with self._turn(group, change.wanted.node, change.component, hold=replaced):
+        async with self._turn(group, change.wanted.node, change, hold=replaced):
             if replaced:
                 await check(change.session, rollout.health_check, change.wanted, BEFORE, change.log)
             yield
@@ -159,10 +159,14 @@ class Rollouts:
         group.give_back(node, change.component)
 
     @asynccontextmanager
-    async def _turn(self, group: Group, node: str, component: str, hold: bool = False) -> AsyncIterator[None]:
+    async def _turn(self, group: Group, node: str, change: Disruption, hold: bool = False) -> AsyncIterator[None]:
+        component, told = change.component, False
         group.expect(node, component, disrupted=True, replaced=False)
         while not group.may_go(node, component, quiet=self._quiet.now()):
             self._go_on(group, node)
+            if not told:
+                told = True
+                await change.log(f"{node}: {vocabulary.waiting(group.name)}", ephemeral=True)
             await asyncio.sleep(POLL_SECONDS)
         self._go_on(group, node)
         group.enter(node)

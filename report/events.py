@@ -72,12 +72,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Message:
-    """A line of a diagnostic: info, warning or error."""
+    """A line of a diagnostic: info, warning or error. An ephemeral one is of interest only while it lasts."""
 
     severity: str
     text: str
     urn: str = ""
     at: int = 0
+    ephemeral: bool = False
 
 
 @dataclass
@@ -111,18 +112,19 @@ class Reader:
         self._same: list[dict[int, str]] = []
         self._number = 0
 
-    def feed(self, line: str) -> None:
-        """Reads the next line. Raises NotEvents with the number of the line if it is no event."""
+    def feed(self, line: str) -> Step | Message | None:
+        """Reads the next line; returns the step or the message that it holds. Raises NotEvents with the number of the line if
+        it is no event."""
         self._number += 1
         if not line.strip():
-            return
+            return None
         if (light := _light(line)) and self.streams:
             stream = self.streams[-1]
             _see(stream, light.at)
             if light.node and light.op == "same" and light.phase == PRE:
                 self._same[-1][len(stream.steps)] = line
             stream.steps.append(light)
-            return
+            return light
         try:
             event = json.loads(line)
         except ValueError:
@@ -134,7 +136,7 @@ class Reader:
         if event["sequence"] == 0 or not self.streams:
             self.streams.append(Stream())
             self._same.append({})
-        _add(self.streams[-1], event)
+        return _add(self.streams[-1], event)
 
     def finish(self) -> list[Stream]:
         """The streams that were read, in their order. Raises NotEvents if there is none."""
@@ -172,25 +174,33 @@ def _light(line: str) -> Step | None:
     return Step(PHASES[kind], op, urn, kept, at=int(at), node=node[1] if node else "")
 
 
-def _add(stream: Stream, event: Mapping[str, Any]) -> None:
+def _add(stream: Stream, event: Mapping[str, Any]) -> Step | Message | None:
     at = int(event.get("timestamp") or 0)
     _see(stream, at)
     for kind, phase in PHASES.items():
         if kind in event:
-            stream.steps.append(_step(phase, event[kind], at))
+            step = _step(phase, event[kind], at)
+            stream.steps.append(step)
+            return step
     if "preludeEvent" in event:
         # No other configuration is kept.
         stream.policy = str((event["preludeEvent"].get("config") or {}).get(POLICY, ""))
     if "diagnosticEvent" in event:
         told = event["diagnosticEvent"]
-        if told.get("severity") != "debug" and not told.get("ephemeral"):
-            text = COLOR.sub("", str(told.get("message", ""))).strip()
-            stream.messages.append(Message(str(told.get("severity", "")), text, str(told.get("urn", "")), at))
+        if told.get("severity") == "debug":
+            return None
+        text = COLOR.sub("", str(told.get("message", ""))).strip()
+        ephemeral = bool(told.get("ephemeral"))
+        message = Message(str(told.get("severity", "")), text, str(told.get("urn", "")), at, ephemeral)
+        if not ephemeral:
+            stream.messages.append(message)
+        return message
     if "summaryEvent" in event:
         summary = event["summaryEvent"]
         stream.preview = bool(summary.get("isPreview"))
         stream.result = str(summary.get("result", ""))
         stream.seconds = int(summary.get("durationSeconds", 0))
+    return None
 
 
 def _see(stream: Stream, at: int) -> None:

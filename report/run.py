@@ -22,25 +22,28 @@ from report import data
 from report.__main__ import exit_status, load, rendered
 from report.events import NotEvents, Reader, Stream
 from report.happened import combined, compare
+from report.live import Unseen, View, chosen_view
+from report.model import Report
+from report.progress import Progress
 from report.saved import save
 
 POLL_MILLISECONDS = 200
 CHUNK = 1 << 20
 
 
-def run(command: Sequence[str], output: IO[str] | None = None) -> tuple[int, list[Stream]]:
+def run(command: Sequence[str], output: IO[str] | None = None, view: View | None = None) -> tuple[int, list[Stream]]:
     """The exit status of the command and the streams of its events, none if it ended before it began.
 
-    `output` takes what the command prints; by default it is printed.
+    `output` takes what the command prints; by default it is printed. `view` sees the events as they come.
     """
-    reader = Reader()
+    reader, view = Reader(), view or Unseen()
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         pipe = Path(folder) / "events"
         os.mkfifo(pipe, 0o600)
         # Opened before the engine does, and without waiting for it: it may end before it opens its end.
         events = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        # The first Ctrl-C is the engine's: it ends the run properly, and is waited for.
-        former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # Ctrl-C is the engine's, which gets it too: it ends the run properly, and is waited for.
+        former = signal.signal(signal.SIGINT, lambda *_: view.interrupted())
         try:
             running = subprocess.Popen(
                 [*command, "--event-log", str(pipe)],
@@ -50,7 +53,8 @@ def run(command: Sequence[str], output: IO[str] | None = None) -> tuple[int, lis
                 restore_signals=True,
                 preexec_fn=_heed_interrupts,
             )
-            _follow(events, running, reader)
+            with view:
+                _follow(events, running, reader, view)
         finally:
             signal.signal(signal.SIGINT, former)
             os.close(events)
@@ -64,7 +68,7 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader) -> None:
+def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader, view: View) -> None:
     """Reads until the command has ended and the pipe is empty."""
     rest = b""
     waiting = select.poll()
@@ -77,7 +81,9 @@ def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader) -> No
         for line in lines:
             # A killed engine leaves half a line. The command is followed to its end in any case.
             with suppress(NotEvents):
-                reader.feed(line.decode(errors="replace"))
+                if (event := reader.feed(line.decode(errors="replace"))) is not None:
+                    view.see(event)
+        view.idle()
         if not chunk:
             if ended:
                 return
@@ -98,10 +104,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--override-budget", action="store_true", help="go on if the plan exceeds its budget")
     parser.add_argument("command", nargs="+", help="the command, after --")
     chosen = parser.parse_args(arguments)
-    status, streams = run_logged(chosen.command, chosen.log)
+    forecast = load(chosen.forecast) if chosen.forecast is not None else None
+    status, streams = run_logged(chosen.command, chosen.log, forecast)
     if not streams:
         return status or 1
-    report = combined(streams) if chosen.forecast is None else compare(load(chosen.forecast), streams[-1])
+    report = combined(streams) if forecast is None else compare(forecast, streams[-1])
     if report.budget is not None:
         report = replace(report, budget=replace(report.budget, overridden=chosen.override_budget))
     shown = rendered(report, "terminal", to_terminal=sys.stdout.isatty(), outcome=chosen.forecast is not None)
@@ -114,17 +121,22 @@ def main(arguments: list[str] | None = None) -> int:
     return status or exit_status(report)
 
 
-def run_logged(command: Sequence[str], log: Path | None) -> tuple[int, list[Stream]]:
-    """As `run`. The output goes into the log if there is one; it is printed if there are no events."""
+def run_logged(command: Sequence[str], log: Path | None, forecast: Report | None = None) -> tuple[int, list[Stream]]:
+    """As `run`. The output goes into the log if there is one; it is printed if there are no events.
+
+    With a log, a view shows how far the nodes are.
+    """
     if log is None:
         return run(command)
     log.parent.mkdir(parents=True, exist_ok=True)
-    # The command prints nothing meanwhile, and reads every node.
-    print(f"plumbline: working out what changes; the engine's own output: {log}", file=sys.stderr)
+    if forecast is None:
+        print(f"plumbline: working out what changes; the engine's own output: {log}", file=sys.stderr)
     with log.open("w") as output:
-        status, streams = run(command, output)
+        status, streams = run(command, output, chosen_view(Progress(forecast)))
     if not streams:
         sys.stdout.write(log.read_text())
+    elif forecast is not None:
+        print(f"the engine's own output: {log}")
     return status, streams
 
 
