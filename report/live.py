@@ -39,7 +39,7 @@ SINGLE = 8
 
 
 class View(Protocol):
-    """What is shown between its begin and its end."""
+    """Something that is shown from its begin to its end."""
 
     def __enter__(self) -> Self: ...
 
@@ -57,7 +57,7 @@ class View(Protocol):
         """The user has pressed Ctrl-C."""
 
 
-class Unseen:
+class Silent:
     """Shows nothing: the engine's own output is printed."""
 
     def __enter__(self) -> Self:
@@ -128,7 +128,7 @@ class LiveView:
         return Group(*parts)
 
 
-class PlainView(Unseen):
+class PlainView(Silent):
     """Lines for a log: a disruptive step, a node that is done or failed, and now and then that the run goes on. Of many nodes
     only the failures and every eighth part are told."""
 

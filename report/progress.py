@@ -79,7 +79,7 @@ class Progress:
     def see(self, event: Step | Message, now: float) -> NodeProgress | None:
         """Takes the next event; returns the node that it is about, if it is about one."""
         if isinstance(event, Message):
-            return self._say(event)
+            return self._note(event)
         if event.planning or event.op in QUIET:
             return None
         self.reading = False
@@ -94,7 +94,7 @@ class Progress:
         _step(node, event, now)
         return node
 
-    def _say(self, message: Message) -> NodeProgress | None:
+    def _note(self, message: Message) -> NodeProgress | None:
         node = self.nodes.get(self._owners.get(message.urn, ""))
         text = message.text.strip()
         if node is None or not text or not message.severity.startswith(("info", "error")):
