@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from pulumi import automation
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
 from tests.provider.service import OWNED
+from tests.provider.test_interruption import engines, wait_for
 
 EVENTS = "/run/proof-events"
 SERVICE = """[Service]
@@ -106,6 +110,25 @@ def test_members_restart_one_after_another_in_their_order(members: Members, syst
     happened = events(systemd)
     assert happened == [f"{what} {node}" for node in members.order for what in ("down", "up")]
     assert most_down(happened) == 1
+
+
+def test_first_interrupt_ends_after_the_present_slot(members: Members, systemd: Container) -> None:
+    members.words = dict.fromkeys(members.words, "two")
+
+    def interrupt() -> None:
+        wait_for("the first slot", lambda: systemd.run(f"cat {EVENTS} 2>/dev/null || true") != "")
+        for pid in engines(members):
+            os.kill(pid, signal.SIGINT)
+
+    user = threading.Thread(target=interrupt)
+    user.start()
+    failure = members.fails()
+    user.join()
+    for node in ("n3", "n1"):
+        assert f"{node}: not touched: the run was interrupted before its turn. Run pulumi again" in failure
+    assert events(systemd) == ["down n2", "up n2"], "the slot that was under way went to its end"
+    assert members.up(refresh=True) == {"same": 2, "update": 2}
+    assert events(systemd) == ["down n3", "up n3", "down n1", "up n1"]
 
 
 def test_failure_of_the_second_leaves_the_third_untouched(members: Members, systemd: Container) -> None:
