@@ -37,6 +37,7 @@ INTERRUPTED = f"{UNTOUCHED}the run was interrupted before its turn. Run pulumi a
 WAITS = "waits for its slot in rollout group"
 SERVES = "serves its new certificate"
 MOVED = "was moved to"
+REBOOT = "wants a reboot"
 
 
 def row_name(node: str, name: str) -> str:
@@ -90,10 +91,22 @@ def moved(path: str, place: str) -> str:
     return f"{path} {MOVED} {place}"
 
 
+def reboot(file: str) -> str:
+    """The line about a node on which a file tells that a reboot is required."""
+    return f"{REBOOT}: {file} exists"
+
+
 _VERBS = {verb: action for action, verb in DOING.items()}
 _DOING = re.compile(rf"([^:\s]+): ({'|'.join(_VERBS)}) (\S+) because (.+)", re.DOTALL)
 _SERVES = re.compile(rf"([^:\s]+): (\S+) {SERVES} at .*", re.DOTALL)
+_REBOOT = re.compile(rf"(\S+): {REBOOT}: /\S+ exists")
 _MOVED = re.compile(rf"([^:\s]+): (/.+) {MOVED} /.*")
+
+
+def rebooting(line: str) -> str | None:
+    """The node that a line tells wants a reboot; None for any other line."""
+    match = _REBOOT.fullmatch(line.strip())
+    return match[1] if match else None
 
 
 def moved_path(line: str) -> tuple[str, str] | None:

@@ -128,7 +128,7 @@ class Execution:
         if former is not None:
             # The deletion removes its files from this machine, and nothing from another one.
             former = replace(former, machine=None) if same_machine(former, change.wanted) else None
-        return await self._observations.glance(change.session, replace(change.request, former=former))
+        return await self._observations.glance(change.session, replace(change.request, former=former), change.urn)
 
     async def _preview_check(self, change: Change, wanted: NodeStateInputs, plan: Plan) -> None:
         if partly_unknown(change.inputs.get("connection")):
@@ -175,7 +175,7 @@ class Execution:
         """Observes and plans. Raises NodeError if the plan is not, or does not soon become, what was announced."""
         deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
         while True:
-            found = await self._observations.read(change.session, change.request)
+            found = await self._observations.read(change.session, change.request, change.urn)
             plan = make_plan(found, change.wanted)
             _refuse(change.wanted.node, plan)
             new = unannounced(announced, plan) if announced is not None else []

@@ -153,6 +153,7 @@ def observed_state(
         handed_over=handed_over,
         unmarked=request.component not in report.owners,
         machine=report.machine,
+        reboot=report.reboot,
         notes=tuple(_notes(request, report, units)),
         installed=request.installed,
         reactions=(*_reactions(request), *left_reactions(left, report)),

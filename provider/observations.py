@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nodestate import NodeStateInputs, Secret
+from nodestate import NodeStateInputs, Secret, vocabulary
 from provider.engine import Engine
 from provider.errors import NodeError, Unreachable
 from provider.observe import NodeReader, Request
@@ -36,9 +36,10 @@ class Observations:
         self._absent: set[SshSession] = set()
         """Machines that may not exist yet: they do not count as silent."""
         self._answered = False
+        self._rebooting: set[SshSession] = set()
 
-    async def read(self, session: SshSession, request: Request) -> Observed:
-        """Reads the node now. Raises NodeError; Unreachable if it does not answer."""
+    async def read(self, session: SshSession, request: Request, urn: str) -> Observed:
+        """Reads the node now. Raises NodeError; Unreachable if it does not answer. A node that wants a reboot is named once."""
         try:
             found = await self._reader.observe(session, request)
         except Unreachable:
@@ -47,6 +48,9 @@ class Observations:
         self._silent.discard(session)
         self._answered = True
         self._seen[request.component] = _Seen(request.wanted, found)
+        if found.reboot and session not in self._rebooting:
+            self._rebooting.add(session)
+            await self._engine.log(urn, f"{request.wanted.node}: {vocabulary.reboot(found.reboot)}")
         return found
 
     async def once(self, session: SshSession, request: Request, urn: str) -> Observed | None:
@@ -60,12 +64,12 @@ class Observations:
         if seen is not None:
             request = replace(request, installed=seen.found.installed or request.installed, former=seen.found)
         try:
-            return await self.read(session, request)
+            return await self.read(session, request, urn)
         except Unreachable as error:
             await self._engine.warn(urn, f"{error}: the plan follows its last known state")
             return None
 
-    async def glance(self, session: SshSession, request: Request) -> Observed | None:
+    async def glance(self, session: SshSession, request: Request, urn: str) -> Observed | None:
         """The observation of a node that may not exist yet. None, without a warning and soon, if it does not answer."""
         if session in self._absent or self._gives_up(session):
             return None
@@ -73,7 +77,7 @@ class Observations:
             self._absent.add(session)
             return None
         try:
-            return await self.read(session, request)
+            return await self.read(session, request, urn)
         except NodeError:
             return None  # the update tells why
 

@@ -115,6 +115,7 @@ class Observed(NodeStateInputs):
     ] = False
     machine: Annotated[str | None, Key("The node's /etc/machine-id.")] = None
     skew: Annotated[int, Key("Seconds that the node's clock is ahead of ours (behind: negative), if more than 60.")] = 0
+    reboot: Annotated[str, Key("The file on the node that tells that a reboot is required, if there is one.")] = ""
     stacks: Annotated[Mapping[str, str], Key("The stack of each component on the node, as it is noted there.")] = field(
         default_factory=dict
     )

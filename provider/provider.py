@@ -172,7 +172,8 @@ class NodeStateProvider(api.Provider):
         stored = from_wire(Observed, received(request.properties))
         session = self._session(wanted, stored)
         try:
-            found = await self._observations.read(session, Request(wanted, _component(request.urn), stored.installed))
+            asked = Request(wanted, _component(request.urn), stored.installed)
+            found = await self._observations.read(session, asked, request.urn)
         except Unreachable as error:
             # A node that does not answer is not gone: the state stays as it was.
             await self._engine.warn(request.urn, f"{error}: {vocabulary.NOT_READ}")

@@ -46,6 +46,9 @@ def build(stream: Stream) -> Report:
         nodes=nodes,
         unchanged=tuple(sorted(seen - changed, key=natural)),
         not_read=tuple(_not_read(stream)),
+        reboots=tuple(
+            sorted({node for one in stream.messages if (node := vocabulary.rebooting(one.text))}, key=natural)
+        ),
         groups=tuple(_groups(nodes, states)),
         certificates=tuple(_certificates(stream.steps, stream.first)),
         resources=tuple(_others(steps)),

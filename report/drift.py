@@ -57,6 +57,7 @@ class DriftReport:
     differences: Annotated[tuple[Difference, ...], Key("All differences, accepted ones included.")] = ()
     not_read: Annotated[tuple[NotRead, ...], Key("Nodes that were not looked at.")] = ()
     nodes: Annotated[tuple[str, ...], Key("Names of all nodes.")] = ()
+    reboots: Annotated[tuple[str, ...], Key("Names of nodes whose system wants a reboot. No drift by itself.")] = ()
     error: Annotated[str, Key("Why the check failed, if it did.")] = ""
 
     @property
@@ -89,6 +90,7 @@ def judge(report: Report, policy: str, now: datetime, failed: bool = False) -> D
         tuple(sorted(found, key=lambda one: (list(DriftClass).index(one.kind), one.node, one.subject))),
         report.not_read or missing,
         tuple(sorted(names)),
+        report.reboots,
         error,
     )
 

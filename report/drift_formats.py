@@ -12,6 +12,7 @@ from report.data import without_empty
 from report.drift import Difference, DriftClass, DriftReport
 from report.markdown import code, plain
 from report.model import Certificate, Report
+from report.names import names
 from report.words import count
 
 MARK = "<!-- plumbline drift -->"
@@ -45,6 +46,8 @@ def _text(found: DriftReport) -> Iterator[str]:
         yield f"{one.kind:13}  {one.node}  {one.subject}  {one.text}"
     for missing in found.not_read:
         yield f"{'not read':13}  {missing.node}  {missing.reason}"
+    if found.reboots:
+        yield f"{'reboot':13}  {names(found.reboots)}: the system wants one"
     for one in _accepted(found):
         yield f"{'accepted':13}  {one.node}  {one.subject}  until {one.until}: {one.accepted}"
 
@@ -69,6 +72,8 @@ def issue(found: DriftReport) -> str:
         f"- accepted until {one.until}: {plain(one.node)} `{code(one.subject)}`: {plain(one.accepted)}"
         for one in _accepted(found)
     ]
+    if found.reboots:
+        lines.append(f"- reboot required: {plain(names(found.reboots))}")
     if found.alarms:
         lines += ["", "The next `pulumi up` repairs it."]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -100,6 +105,9 @@ def _metrics(found: DriftReport, report: Report) -> Iterator[str]:
     yield from _head("plumbline_node_read", "Whether the node was looked at.")
     for node in found.nodes:
         yield f"plumbline_node_read{_labels(stack=stack, node=node)} {int(node not in unread)}"
+    yield from _head("plumbline_reboot_required", "Whether the node's system wants a reboot.")
+    for node in known:
+        yield f"plumbline_reboot_required{_labels(stack=stack, node=node)} {int(node in found.reboots)}"
     yield from _head("plumbline_certificate_expiry_timestamp_seconds", "When a certificate of the cluster expires.")
     for one, at in _expiring(report.certificates):
         labels = _labels(stack=stack, certificate=one.name)

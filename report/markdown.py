@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from report import words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, Origin, PathChange, Report
+from report.names import names
 
 MARK = "<!-- plumbline report -->"
 """The first line: by it a job finds the comment that it updates."""
@@ -42,6 +43,8 @@ def _head(report: Report) -> Iterator[str]:
     if report.not_read:
         listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
         yield f"- not read, drift is not known: {plain(listed)}"
+    if report.reboots:
+        yield f"- reboot required: {plain(names(report.reboots))}"
     for group in report.groups:
         yield f"- order, {plain(group.name)}: {plain(words.order(group))}"
     for line in (*words.certificates(report),):

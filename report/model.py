@@ -219,6 +219,7 @@ class Report:
     nodes: Annotated[tuple[NodeReport, ...], Key("Nodes that change.")] = ()
     unchanged: Annotated[tuple[str, ...], Key("Names of nodes that do not change.")] = ()
     not_read: Annotated[tuple[NotRead, ...], Key("Nodes that were not looked at.")] = ()
+    reboots: Annotated[tuple[str, ...], Key("Names of nodes whose system wants a reboot.")] = ()
     groups: Annotated[tuple[Group, ...], Key("Rollout groups with disruptive changes.")] = ()
     certificates: Annotated[tuple[Certificate, ...], Key("Certificates, the first to expire first.")] = ()
     resources: Annotated[tuple[ResourceChange, ...], Key("Other resources that change.")] = ()

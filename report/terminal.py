@@ -9,6 +9,7 @@ from nodestate import vocabulary
 from report import words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
+from report.names import names
 
 WIDTH = 120
 DIFF_LINES = 12
@@ -61,6 +62,8 @@ class Terminal:
         if report.not_read:
             listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
             yield self._paint(f"not read, drift is not known: {listed}", COLORS["!"])
+        if report.reboots:
+            yield self._paint(f"reboot required: {names(report.reboots)}", DIM)
         if report.budget is not None and not report.empty:
             for line in words.budget(report.budget):
                 yield self._paint(f"budget {line}", COLORS["!"] if report.budget.excess else DIM)

@@ -55,12 +55,17 @@ report_left() {
     "$(systemctl is-enabled "$1" 2>/dev/null || true)"
 }
 
-# report_node: identity, clock and seconds since boot
+# report_node: identity, clock, seconds since boot, and the file that tells that a reboot is required: of Debian and bootc, SUSE,
+# rpm-ostree, Flatcar
 report_node() {
   machine=
   [ ! -r /etc/machine-id ] || IFS= read -r machine </etc/machine-id || true
   read -r up _ </proc/uptime
-  printf 'node\t%s\t%s\t%s\n' "$machine" "$(date +%s)" "$up"
+  reboot=
+  for mark in /run/reboot-required /run/reboot-needed /run/ostree/staged-deployment /run/update_engine_autoupdate_completed; do
+    [ ! -e "$mark" ] || reboot=$mark
+  done
+  printf 'node\t%s\t%s\t%s\t%s\n' "$machine" "$(date +%s)" "$up" "$reboot"
 }
 
 # start_probe COMPONENT NAME SECONDS COMMAND: all run at the same time

@@ -2,7 +2,7 @@
 
 Each line is a kind and its fields, tabbed; unknown kinds are ignored. `TEXT` is base64.
 
-    node MACHINE EPOCH UPTIME                  /etc/machine-id, seconds since 1970, seconds since boot
+    node MACHINE EPOCH UPTIME REBOOT           /etc/machine-id, seconds since 1970, seconds since boot, file of a required reboot
     found KIND MODE OWNER GROUP UID GID MTIME PATH   what is at a path; nothing if there is nothing
     link PATH TARGET                           a symlink, and where it leads
     target KIND MODE OWNER GROUP UID GID MTIME PATH   the directory that a symlink leads to
@@ -75,6 +75,7 @@ class Report:
     machine: str | None = None
     epoch: int | None = None
     uptime: float | None = None
+    reboot: str = ""
     found: dict[str, FoundPath] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     targets: dict[str, FoundPath] = field(default_factory=dict)
@@ -103,7 +104,7 @@ class Report:
         """Adds one line of a known kind. Raises ValueError, TypeError or KeyError if it is malformed."""
         match kind:
             case "node":
-                machine, epoch, uptime = fields
+                machine, epoch, uptime, self.reboot = fields
                 self.machine, self.epoch, self.uptime = machine or None, int(epoch), float(uptime)
             case "found" | "target":
                 *described, path = fields

@@ -220,6 +220,17 @@ def test_foreign_paths_are_named_and_stay(served: Bench, systemd: Container) -> 
         systemd.run(f"rm -r {UNITS}/{OTHER}.d /etc/proof/x; systemctl daemon-reload")
 
 
+def test_required_reboot_is_named_once_and_is_no_drift(served: Bench, systemd: Container) -> None:
+    systemd.run("echo >/run/reboot-required")
+    try:
+        preview = served.preview()
+        assert preview.count("n1: wants a reboot: /run/reboot-required exists") == 1
+        assert served.up(refresh=True) == {"same": 2}
+    finally:
+        systemd.run("rm /run/reboot-required")
+    assert "wants a reboot" not in served.preview()
+
+
 def test_component_without_owner_marks_moves_nothing_aside(served: Bench, systemd: Container) -> None:
     """A node of an earlier version: the first update writes the marks, the next one moves."""
     systemd.run(f"rm /var/lib/plumbline/owned/n1-proof; echo pod >{MANIFESTS}/hand.yaml")

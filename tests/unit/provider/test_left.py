@@ -118,7 +118,7 @@ def test_directory_in_the_place_of_a_left_file_stays(node: Node) -> None:
 
 
 LOST = """\
-node\tm1\t1000\t500.0
+node\tm1\t1000\t500.0\t
 marked\tn1-proof
 owned\tn1-proof\t/etc/systemd/system/new.service
 owned\tn1-proof\t/etc/systemd/system/a.service.d/own.conf

@@ -14,6 +14,7 @@ import pytest
 from nodestate import vocabulary
 from nodestate.vocabulary import NODE_STATE
 from report import drift_formats
+from report.__main__ import rendered
 from report.build import build
 from report.drift import CLEAN, DRIFT, ERROR, NOT_READ, DriftReport, judge
 from report.watch import main
@@ -155,6 +156,24 @@ def test_metrics() -> None:
     assert 'plumbline_drift_check_status{stack="production"} 2\n' in printed
     names = re.findall(r"^# TYPE (\S+)", printed, re.MULTILINE)
     assert len(names) == len(set(names))
+
+
+def test_node_that_wants_a_reboot_is_named_and_is_no_drift() -> None:
+    log = Log()
+    for name in ("w1", "w2"):
+        log.same(name)
+    log.message(f"w2: {vocabulary.reboot('/run/reboot-required')}", "w2-kubelet")
+    log.summary()
+    report = log.report()
+    found = judge(report, "", NOW)
+    assert (found.status, found.reboots) == (CLEAN, ("w2",))
+    assert drift_formats.text(found).splitlines()[1:] == ["reboot         w2: the system wants one"]
+    printed = drift_formats.metrics(found, report)
+    assert 'plumbline_reboot_required{stack="production",node="w1"} 0\n' in printed
+    assert 'plumbline_reboot_required{stack="production",node="w2"} 1\n' in printed
+    assert "reboot required: w2\n" in rendered(report, "terminal")
+    assert "- reboot required: w2\n" in rendered(report, "markdown")
+    assert "<strong>reboot required</strong>: w2<" in rendered(report, "html")
 
 
 def test_metrics_of_a_node_that_was_not_read_are_not_zero() -> None:
