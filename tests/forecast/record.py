@@ -15,6 +15,9 @@ ROOTS = (
 )
 ENABLEMENT = re.compile(r"\.(wants|requires|upholds)(/|$)|^/run/systemd/system(?!/[^/]+\.d/)")
 """Links that `systemctl enable` and `mask` make are settings of units, not files."""
+ALIAS = re.compile(r"/(?:usr/lib|lib|etc)/systemd/system/([^/]+\.(?:service|socket|target|timer|path|mount))")
+"""The target of a link below /etc/systemd/system by which an enabled unit has a second name (`Alias=`)."""
+
 STAGED = ".plumbline-new"
 """The ending of the provider's staged files, which wait beside their targets and must be gone after an update."""
 
@@ -137,11 +140,17 @@ def parse(printed: str) -> Record:
                 name, _, value = rest.partition("\t")
                 record.probes[name] = value.strip()
     for path, one in paths.items():
-        if not ENABLEMENT.search(path):
+        if not (ENABLEMENT.search(path) or _alias(path, one)):
             summed = sums.get(path) or (one.changed if one.kind == "f" else "")
             record.paths[path] = Path(one.kind, one.inode, one.changed, one.shape, one.target, summed)
     record.units.update({one["Id"]: Unit(one) for one in found if "Id" in one})
     return record
+
+
+def _alias(path: str, one: Path) -> bool:
+    folder, _, name = path.rpartition("/")
+    target = ALIAS.fullmatch(one.target)
+    return folder == "/etc/systemd/system" and one.kind == "l" and target is not None and target[1] != name
 
 
 def difference(before: Record, after: Record) -> Happened:
