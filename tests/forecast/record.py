@@ -105,6 +105,8 @@ def script(units: Iterable[str], probes: dict[str, str]) -> str:
     lines = [
         "LC_ALL=C; export LC_ALL",
         f"find {roots} -printf 'path\\t%y\\t%i\\t%C@\\t%04m %u:%g\\t%l\\t%p\\n' 2>/dev/null || true",
+        # An inode's number is used again for the next file, at once: its birth tells them apart.
+        f"find {roots} -type f -exec stat --printf 'born\\t%w\\t%n\\n' {{}} + 2>/dev/null || true",
         f"find {roots} -type f -size -512k -print0 2>/dev/null | xargs -0 -r sha256sum | sed 's/^/sum\\t/'",
         f"systemctl show --property {PROPERTIES} {' '.join(sorted(units))} | sed 's/^/unit\\t/'",
         f"[ ! -e {RELOADS} ] || sed 's/^/reload\\t/' {RELOADS}",
@@ -118,6 +120,7 @@ def parse(printed: str) -> Record:
     """The record that `script` printed."""
     paths: dict[str, Path] = {}
     sums: dict[str, str] = {}
+    born: dict[str, str] = {}
     record = Record()
     found: list[dict[str, str]] = [{}]
     for line in printed.splitlines():
@@ -126,6 +129,9 @@ def parse(printed: str) -> Record:
             case "path":
                 shape, inode, changed, mode, target, path = rest.split("\t", 5)
                 paths[path] = Path(shape, inode, changed, mode, target)
+            case "born":
+                when, _, path = rest.partition("\t")
+                born[path] = when
             case "sum":
                 sums[rest[66:]] = rest[:64]
             case "unit":
@@ -142,7 +148,9 @@ def parse(printed: str) -> Record:
     for path, one in paths.items():
         if not (ENABLEMENT.search(path) or _alias(path, one)):
             summed = sums.get(path) or (one.changed if one.kind == "f" else "")
-            record.paths[path] = Path(one.kind, one.inode, one.changed, one.shape, one.target, summed)
+            record.paths[path] = Path(
+                one.kind, f"{one.inode} {born.get(path, '')}", one.changed, one.shape, one.target, summed
+            )
     record.units.update({one["Id"]: Unit(one) for one in found if "Id" in one})
     return record
 
