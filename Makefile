@@ -172,6 +172,7 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m cluster.config.reference
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
 	$(PYTHON) -m report.reference > docs/reference/report.md
+	$(PYTHON) -m tests.tools.plan_examples
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
