@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -80,6 +80,9 @@ env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make
 
 classic: require-stack .venv/installed ## write the files of the 2018 series for the nodes of STACK into classic-STACK/
 	@$(PYTHON) -m cluster.classic $(STACK)
+
+graph: require-stack .venv/installed ## draw the plan of STACK as SVG into OUT=file (graph-STACK.svg): nodes, components, certificates, order
+	@$(PYTHON) -m cluster.graph $(STACK) $(OUT)
 
 packages: .venv/installed ## install the Debian packages that the lab needs
 	@$(PYTHON) -m lab packages --install
@@ -169,6 +172,7 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m cluster.config.reference
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
 	$(PYTHON) -m report.reference > docs/reference/report.md
+	$(PYTHON) -m tests.tools.plan_examples
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict

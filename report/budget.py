@@ -8,8 +8,8 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from nodestate import vocabulary
+from nodestate.names import names
 from report.model import Budget, Excess, NodeReport, UnitStep
-from report.names import names
 
 DISRUPTS = (vocabulary.RESTART, vocabulary.STOP)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from nodestate import vocabulary
+from nodestate.names import natural
 from report.budget import judge
 from report.events import DONE, PRE, QUIET, Message, Step, Stream
 from report.model import VERSION, Certificate, Group, NodeReport, Notice, NotRead, Report, ResourceChange
-from report.names import natural
 from report.node import describe, group_of
 
 CERTIFICATES = ("tls:index/locallySignedCert:LocallySignedCert", "tls:index/selfSignedCert:SelfSignedCert")

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from nodestate import to_wire
+from nodestate.names import names
 from report.data import without_empty
 from report.drift import Difference, DriftClass, DriftReport
 from report.markdown import code, plain
 from report.model import Certificate, Report
-from report.names import names
 from report.words import count
 
 MARK = "<!-- plumbline drift -->"

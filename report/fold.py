@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from nodestate.names import names
 from report.model import NodeReport, Origin, PathChange
-from report.names import names
 
 
 @dataclass(frozen=True)

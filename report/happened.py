@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nodestate import vocabulary
+from nodestate.names import natural
 from report.build import build
 from report.events import DONE, FAILED, PRE, QUIET, Step, Stream
 from report.model import Happened, NodeOutcome, NodeReport, Notice, PathChange, Report, UnitStep
-from report.names import natural
 from report.node import MEMBER
 
 COVERED = {vocabulary.REREAD: (vocabulary.REREAD, vocabulary.RESTART)}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import jinja2
 
+from nodestate.names import names
 from report import words
 from report.fold import Fold, fold, part
 from report.model import NodeReport, Report
-from report.names import names
 
 HERE = Path(__file__).parent
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nodestate.names import names
 from report import words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, Origin, PathChange, Report
-from report.names import names
 
 MARK = "<!-- plumbline report -->"
 """The first line: by it a job finds the comment that it updates."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from nodestate import vocabulary
+from nodestate.names import natural
 from report.events import DONE, FAILED, PRE, QUIET, Message, Step
 from report.model import NodeReport, Report
-from report.names import natural
 
 NODE = f"{vocabulary.PACKAGE}:Node"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nodestate import vocabulary
+from nodestate.names import names
 from report import words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
-from report.names import names
 
 WIDTH = 120
 DIFF_LINES = 12

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nodestate import vocabulary
+from nodestate.names import FEW, names
 from report.model import (
     Budget,
     Certificate,
@@ -17,7 +18,6 @@ from report.model import (
     Report,
     ResourceChange,
 )
-from report.names import FEW, names
 
 SOON_DAYS = 30
 """A certificate with fewer days left is named even if nothing happens to it."""

@@ -7,16 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from cluster.classic import classic
 from cluster.config.load import ConfigError, load_outline
+from cluster.config.stack_file import stack_values
 
 
 def write(stack: Path, folder: Path) -> list[Path]:
     """Writes the files of each node below `folder`/<node>; returns their paths. Raises ConfigError."""
-    values = yaml.safe_load(stack.read_text())["config"]
-    outline = load_outline({key.partition(":")[2]: value for key, value in values.items()})
+    outline = load_outline(stack_values(stack))
     written = []
     for node in outline.nodes:
         files = classic.render(node, outline.nodes, outline.names.domain, outline.network.cluster_dns)

@@ -11,6 +11,8 @@ LINE = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
 
 def checksum(scope: Scope, key: str, file: str, name: str) -> str:
     """The sha256 that a checksum file lists for a name; notes an error of the key and returns "" if there is none."""
+    if not scope.reads_files:
+        return "0" * 64
     sums = _read(scope, key, file)
     if name in sums:
         return sums[name]

@@ -58,13 +58,13 @@ def load_outline(raw: Mapping[str, Any]) -> Outline:
     return outline
 
 
-def load_config(raw: Mapping[str, Any], root: Path) -> Cluster:
+def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
-    Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Raises ConfigError
-    with every error.
+    Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Without
+    `reads_files` it reads none: that is enough to look at the plan, and not to run it. Raises ConfigError with every error.
     """
-    scope = Scope(root, tree.former_keys())
+    scope = Scope(root, tree.former_keys(), reads_files=reads_files)
     top = Reader(raw, scope)
     names = read_section(top, "cluster", ClusterName)
     network = read_section(top, "network", Network)

@@ -103,6 +103,8 @@ def _domain_type(settings: Libvirt, reader: Reader) -> DomainType:
     if reader.has("domainType"):
         reader.error("domainTypeFile", "is set together with domainType: set one of them")
         return settings.domain_type
+    if not reader.scope.reads_files:
+        return settings.domain_type
     try:
         found = (reader.scope.root / name).read_text().partition("\n")[0].strip()
         return DomainType(found)
@@ -121,7 +123,7 @@ def _private_key(file: Path, scope: Scope, key: str) -> Path:
     """The file's full path. Notes an error if the key in it cannot be used. Unchanged if no file is set."""
     if file == Path():
         return file
-    if (wrong := ssh_keys.private_key(scope.root / file)) is not None:
+    if scope.reads_files and (wrong := ssh_keys.private_key(scope.root / file)) is not None:
         scope.error(key, wrong)
     return scope.root / file
 
@@ -150,6 +152,8 @@ def _ssh_host(node: Reader, shared: Ssh) -> SshHost:
 def _host_key_from(name: str, reader: Reader) -> str:
     if reader.has("hostKey"):
         reader.error("hostKeyFile", "is set together with hostKey: set one of them")
+        return ""
+    if not reader.scope.reads_files:
         return ""
     try:
         text = (reader.scope.root / name).read_text()

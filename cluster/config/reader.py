@@ -34,7 +34,8 @@ class ConfigError(Exception):
 class Scope:
     """The state that all readers of one configuration share.
 
-    `root` is the folder that relative paths start from. `values` are the values read so far by path, for defaults that
+    `root` is the folder that relative paths start from. Without `reads_files`, no file that the configuration names is
+    read: checksums are zeros, and keys are not known. `values` are the values read so far by path, for defaults that
     are derived from other keys. `former` maps a former key's path to its replacement; node names in it are `<name>`.
     """
 
@@ -42,6 +43,7 @@ class Scope:
     former: Mapping[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    reads_files: bool = True
 
     def error(self, path: str, text: str) -> None:
         """Notes one error; the same error of the same key once."""

@@ -1,10 +1,10 @@
-// node check.mjs MODULES PICTURES PAGE...: opens each page on a desktop and a phone, light and dark; ends with 1 after a finding.
-// The picture of PAGE.html at a width is PICTURES/PAGE-<width>.png, if PICTURES is not empty.
+// node check.mjs MODULES PICTURES NAMES PAGE...: opens each page on a desktop and a phone, light and dark; ends with 1 after a finding.
+// PAGE.html at a width, or the top of a long page, is PICTURES/PAGE-<width>.png, if PICTURES is not empty and PAGE is one of NAMES.
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { readFileSync } from "node:fs";
 
-const [modules, pictures, ...pages] = process.argv.slice(2);
+const [modules, pictures, names, ...pages] = process.argv.slice(2);
 const require = createRequire(`${modules}/`);
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const browser = await require("puppeteer-core").launch({
@@ -12,10 +12,11 @@ const browser = await require("puppeteer-core").launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 let findings = 0;
-const screens = [["desktop", 1100, 800], ["400", 400, 800]];
+// Name, width, height, and most pixels of height in a picture.
+const screens = [["desktop", 1100, 800, 960], ["400", 400, 800, 1500]];
 
 for (const file of pages) {
-  for (const [screen, width, height] of screens) {
+  for (const [screen, width, height, tallest] of screens) {
     for (const scheme of ["light", "dark"]) {
       const page = await browser.newPage();
       const asked = [];
@@ -24,8 +25,11 @@ for (const file of pages) {
       await page.setViewport({ width, height });
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       await page.goto(`file://${file}`);
-      if (pictures && scheme === "light") {
-        await page.screenshot({ path: `${pictures}/${basename(file, ".html")}-${screen}.png` });
+      const name = basename(file, ".html");
+      if (pictures && scheme === "light" && names.split(",").includes(name)) {
+        const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+        const clip = { x: 0, y: 0, width, height: Math.min(whole, tallest) };
+        await page.screenshot({ path: `${pictures}/${name}-${screen}.png`, clip, captureBeyondViewport: true });
       }
       await page.evaluate(() => document.querySelectorAll("details").forEach((one) => (one.open = true)));
       await page.evaluate(axe);

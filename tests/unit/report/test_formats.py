@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 
 import pytest
 
+from nodestate.names import names
 from nodestate.vocabulary import NODE_STATE
 from report import data, html, markdown
 from report.__main__ import rendered
 from report.build import build
 from report.events import read
 from report.model import Report
-from report.names import names
 from report.terminal import Terminal
 from report.words import headline
 from tests.unit.report.recorded import CASES, HERE, UPDATED, recorded

@@ -24,6 +24,11 @@ def streams(name: str) -> list[Stream]:
     return read((HERE / f"{name}.jsonl").read_text().splitlines())
 
 
+def forecast(case: str) -> Report:
+    """The report of a case's preview alone."""
+    return combined(streams(f"{case}-preview"))
+
+
 def recorded(case: str) -> Report:
     """The report of a case, with its update if there is one."""
     update = streams(f"{case}-update") if case in UPDATED else []
