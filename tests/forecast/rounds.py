@@ -41,6 +41,8 @@ class Tool(Protocol):
     folder: Path
     trace: Path
     worlds: Mapping[str, World]
+    warnings: list[str]
+    """Those of the last preview."""
 
     def preview(self, plan: Path | None = None) -> tuple[dict[str, Forecast], str]: ...
 
@@ -66,6 +68,8 @@ class Case:
     happened: Happened = field(default_factory=lambda: Happened({}, {}, frozenset()))
     differences: list[str] = field(default_factory=list)
     unrepaired: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """Warnings of the preview about the node: they may be the reason of a difference."""
 
     @property
     def wrong(self) -> bool:
@@ -74,7 +78,11 @@ class Case:
 
     def findings(self) -> list[str]:
         """Everything that is wrong, in words."""
-        return [*(f"DIFFERENCE {one}" for one in self.differences), *(f"NOT REPAIRED {one}" for one in self.unrepaired)]
+        found = [
+            *(f"DIFFERENCE {one}" for one in self.differences),
+            *(f"NOT REPAIRED {one}" for one in self.unrepaired),
+        ]
+        return [*found, *(f"the preview warned: {one}" for one in self.warnings)] if found else []
 
     @property
     def title(self) -> str:
@@ -154,6 +162,8 @@ class Check:
         plan = self.stack.folder / "plan.json" if kind == APPROVED else None
         previewed, failed = self.stack.preview(plan)
         announced = self._announced(previewed)
+        for name, case in cases.items():
+            case.warnings = [line for line in self.stack.warnings if line.startswith(f"{name}: ")]
         for name, changed in self._happened(before, self.records()).items():
             refuses = any(one.refused for one in cases[name].mutations)
             cases[name].differences += [

@@ -34,6 +34,7 @@ class Stack:
         (folder / "Pulumi.yaml").write_text(json.dumps({**project, "options": {"refresh": "always"}}))
         self.folder, self.hosts, self.worlds = folder, hosts, worlds
         self.trace = folder / "trace.jsonl"
+        self.warnings: list[str] = []
         self.variables = {
             **toolchain.environment(folder),
             "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
@@ -60,6 +61,9 @@ class Stack:
             self._stack.preview(on_event=events.append, color="never", plan=str(plan) if plan else None)
         except automation.CommandError as error:
             return read(events), _errors(events, error)
+        finally:
+            told = [event.diagnostic_event for event in events if event.diagnostic_event]
+            self.warnings = [one.message.strip() for one in told if one.severity == "warning"]
         return read(events), ""
 
     def up(self, plan: Path | None = None) -> str:

@@ -33,6 +33,7 @@ class Play:
             raise RuntimeError("there is no Ansible: run `make forecast-check RIVAL=ansible`")
         self.folder, self.hosts, self.worlds = folder, hosts, worlds
         self.trace = folder / "results.jsonl"
+        self.warnings: list[str] = []
         self._paths: dict[str, set[str]] = defaultdict(set)
         self._units: dict[str, set[str]] = defaultdict(set)
         (folder / "callbacks").mkdir(parents=True)
