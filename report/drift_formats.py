@@ -11,12 +11,9 @@ from nodestate import to_wire
 from nodestate.names import names
 from report.data import without_empty
 from report.drift import Difference, DriftClass, DriftReport
-from report.markdown import code, plain
+from report.markdown import code, mark, plain
 from report.model import Certificate, Report
 from report.words import count
-
-MARK = "<!-- plumbline drift -->"
-"""The first line of the issue: by it a job finds the issue that it updates."""
 
 
 def headline(found: DriftReport) -> str:
@@ -58,7 +55,7 @@ def _accepted(found: DriftReport) -> list[Difference]:
 
 def issue(found: DriftReport) -> str:
     """The text of the issue."""
-    lines = [MARK, f"**{plain(headline(found))}** at {found.time}", ""]
+    lines = [mark("drift", found.stack), f"**{plain(headline(found))}** at {found.time}", ""]
     if found.error:
         lines += [f"> {plain(found.error)}", ""]
     if found.alarms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from nodestate.names import names
@@ -9,15 +10,17 @@ from report import words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, Origin, PathChange, Report
 
-MARK = "<!-- plumbline report -->"
-"""The first line: by it a job finds the comment that it updates."""
-
 MOST = 60_000
 """Characters. GitHub refuses comments of 65,536, GitLab of a million."""
 
 DIFF_LINES = 60
 MOST_ROWS = 100
 """Of each table."""
+
+
+def mark(kind: str, stack: str) -> str:
+    """The first line, which is not shown: by it a job finds the comment or issue of a stack that it updates."""
+    return f"<!-- plumbline {kind}: {re.sub('[^A-Za-z0-9._]+', '-', stack)} -->"
 
 
 def render(report: Report) -> str:
@@ -34,7 +37,7 @@ def render(report: Report) -> str:
 
 
 def _head(report: Report) -> Iterator[str]:
-    yield MARK
+    yield mark("report", report.stack)
     yield f"**{plain(words.headline(report))}**\n"
     for notice in report.errors:
         yield f"> **error** {_quoted(notice.text)}\n"
@@ -154,8 +157,8 @@ def plain(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text inside a code span of a table."""
-    return text.replace("`", "'").replace("|", "\\|")
+    """Text inside a code span of a table, in one line."""
+    return " ".join(text.splitlines()).replace("`", "'").replace("|", "\\|")
 
 
 def _quoted(text: str) -> str:

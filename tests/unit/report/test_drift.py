@@ -205,7 +205,7 @@ def test_command(tmp_path: Path, capfd: pytest.CaptureFixture[str], engine: str,
         "hosts: 2 differences on 2 nodes\n" if status == DRIFT else "hosts: the drift check failed\n"
     )
     assert json.loads(files["json"].read_text())["status"] == status
-    assert files["markdown"].read_text().startswith(drift_formats.MARK)
+    assert files["markdown"].read_text().startswith("<!-- plumbline drift: hosts -->\n")
     assert f'plumbline_drift_check_status{{stack="hosts"}} {status}\n' in files["metrics"].read_text()
     assert ("plumbline_drift{" in files["metrics"].read_text()) == (status == DRIFT), "a failed check knows nothing"
 
