@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     parser.add_argument("--stack", required=True, help="name of the stack: one comment for each")
     parser.add_argument("--report", required=True, type=Path, help="the plan in JSON, as report.run --json wrote it")
     parser.add_argument("--commit", default="", help="the commit that was previewed")
+    parser.add_argument("--page", default="", help="address of the run with the artifacts, if it is another one")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--change", type=int, help="number of the pull request")
     where.add_argument("--fork", metavar="OWNER/NAME", help="the fork whose branch --branch is at --commit")
@@ -45,8 +46,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     stack = chosen.stack.rpartition("/")[2]
     try:
         here = forge(environment)
-        body = text(stack, chosen.report, here.page, untrusted=chosen.fork is not None)
-        foot = _foot(chosen.commit, here.page)
+        page = chosen.page or here.page
+        body = text(stack, chosen.report, page, untrusted=chosen.fork is not None)
+        foot = _foot(chosen.commit, page)
         changes = [chosen.change] if chosen.fork is None else _changes(here, chosen)
         for change in changes:
             print(f"plumbline: comment of {stack} on {change}: {post(here, change, stack, body, foot)}")

@@ -13,7 +13,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,17 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from ci import key_files
+from ci.secrets import SIGNATURE, Encrypted, hidden, is_secret, revealed, texts
 from cluster.pki.encryption import encryption_configuration
-
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-"""Key and value that mark a secret in an exported state."""
 
 REMOVED = "removed"
 PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
 SHORTEST = 20
-"""Characters of a text that a leak is searched for. Shorter ones, such as `core`, are no secrets of their own."""
+"""Characters of a text that is searched for. Shorter ones, such as `core`, occur elsewhere by chance."""
 
-PASSPHRASE = "public"
-"""The passphrase of restored states: their secrets are none."""
+PROVIDER_KEYS = ("encryptionsalt", "secretsprovider", "encryptedkey")
+"""Of a stack's settings: they name its own passphrase or key service."""
 
 
 class Refused(Exception):
@@ -41,44 +39,18 @@ class Refused(Exception):
 
 
 def strip(exported: Mapping[str, Any]) -> dict[str, Any]:
-    """The state without secrets and without outputs of the stack. Raises Refused if a secret would remain."""
-    resources = [
-        {**one, "outputs": {}} if one["type"] == "pulumi:pulumi:Stack" else one
-        for one in exported["deployment"]["resources"]
-    ]
-    clear = set(_texts(resources, secret=False))
-    secrets = set(_texts(exported["deployment"]["resources"], secret=True)) - clear
+    """The state without secrets and without outputs of the stack. Raises Refused if a secret would remain, and Encrypted."""
+    whole = exported["deployment"].get("resources") or []
+    resources = [{**one, "outputs": {}} if one["type"] == "pulumi:pulumi:Stack" else one for one in whole]
+    clear = set(texts(resources, secret=False))
+    secrets = set(texts(whole, secret=True)) - clear
     throwaway = {block.group(): _throwaway(block.group(1)) for text in secrets for block in PRIVATE_KEY.finditer(text)}
     table = _replacements(secrets, throwaway)
     stripped = [_stripped(one, table, clear) for one in resources]
     _search(stripped, secrets, clear, set(throwaway.values()))
-    # Operations that were interrupted have inputs, too.
+    # Operations that were interrupted have inputs, too: they are left out.
     kept = {key: value for key, value in exported["deployment"].items() if key in ("manifest", "metadata")}
     return {"version": exported["version"], "deployment": {**kept, "resources": stripped}}
-
-
-def _is_secret(value: Any) -> bool:
-    return isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET
-
-
-def _revealed(value: Mapping[str, Any]) -> Any:
-    if "plaintext" not in value:
-        raise Refused("the state has encrypted secrets: export it with --show-secrets")
-    return json.loads(value["plaintext"])
-
-
-def _texts(value: Any, secret: bool, within: bool = False) -> Iterator[str]:
-    """All texts in secrets, or all that are in none."""
-    if _is_secret(value):
-        yield from _texts(_revealed(value), secret, within=True)
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one, secret, within)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one, secret, within)
-    elif isinstance(value, str) and secret == within:
-        yield value
 
 
 def _replacements(secrets: set[str], throwaway: Mapping[str, str]) -> dict[str, str]:
@@ -114,13 +86,11 @@ def _replaced(text: str, table: Mapping[str, str]) -> str:
 
 def _stripped(value: Any, table: Mapping[str, str], clear: set[str], within: bool = False) -> Any:
     """The value with other keys. A text in a secret that is neither made of one nor in the clear elsewhere is removed."""
-    if _is_secret(value):
+    if is_secret(value):
         # Marked as before: the program marks its value, too.
-        return {SIGNATURE: SECRET, "plaintext": json.dumps(_stripped(_revealed(value), table, clear, within=True))}
+        return hidden(_stripped(revealed(value), table, clear, within=True))
     if isinstance(value, Mapping):
-        return {
-            key: one if key == SIGNATURE else _stripped(one, table, clear, within) for key, one in value.items()
-        }
+        return {key: one if key == SIGNATURE else _stripped(one, table, clear, within) for key, one in value.items()}
     if isinstance(value, list):
         return [_stripped(one, table, clear, within) for one in value]
     if not within or not isinstance(value, str) or value in clear:
@@ -131,74 +101,47 @@ def _stripped(value: Any, table: Mapping[str, str], clear: set[str], within: boo
 
 def _search(stripped: Any, secrets: set[str], clear: set[str], throwaway: set[str]) -> None:
     """Raises Refused if a foreign private key, a secret, a line of a private key, or either in base64, is in the state."""
-    texts = "\0".join([*_texts(stripped, secret=False), *_texts(stripped, secret=True)])
+    found = "\0".join([*texts(stripped, secret=False), *texts(stripped, secret=True)])
     keys = {block.group() for text in secrets for block in PRIVATE_KEY.finditer(text)}
-    lines = {line for key in keys for line in key.splitlines() if not line.startswith("-----")}
-    # A line of a private key may hold the public key alone, which is in the clear.
-    public = "\0".join(clear)
+    lines = {line for key in keys for line in key.splitlines()}
+    # A line of a private key may hold nothing but the public key, which is in the clear, or but its kind, as in any other key.
+    public = "\0".join([*clear, *throwaway])
     needles = secrets | {line for line in lines if line not in public} | {_base64(one) for one in secrets | keys}
-    foreign = {block.group() for block in PRIVATE_KEY.finditer(texts)} - throwaway
-    if foreign or any(one in texts for one in needles if len(one) >= SHORTEST):
+    foreign = {block.group() for block in PRIVATE_KEY.finditer(found)} - throwaway
+    if foreign or any(one in found for one in needles if len(one) >= SHORTEST):
         raise Refused("a secret would remain in the state: nothing is published")
 
 
-def restore(stack: str, file: Path, folder: Path) -> dict[str, str]:
-    """Imports a stripped state into a local state folder below `folder`; returns the variables for `pulumi` there.
+def restore(stack: str, file: Path, folder: Path) -> None:
+    """Imports a stripped state into the local state folder of PULUMI_BACKEND_URL, which is created.
 
-    Writes the files of SSH keys that the configuration names, with the throwaway keys; none that exists is overwritten.
+    Changes the settings of the stack, and writes the files of SSH keys that they name. For a checkout that is thrown away.
     Raises Refused.
     """
+    backend = os.environ.get("PULUMI_BACKEND_URL", "")
+    if not backend.startswith("file://"):
+        raise Refused("set PULUMI_BACKEND_URL to a new folder, file:///...")
     settings_file = folder / f"Pulumi.{stack}.yaml"
     try:
         state, settings = json.loads(file.read_text()), yaml.safe_load(settings_file.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise Refused(f"the public state of {stack} cannot be restored: {error}") from None
-    backend = folder / ".lab" / "public-state"
-    backend.mkdir(parents=True, exist_ok=True)
-    variables = {"PULUMI_BACKEND_URL": f"file://{backend.resolve()}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
-    # The stack's own passphrase or key service is not there.
-    kept = {key: value for key, value in settings.items() if key not in ("encryptionsalt", "secretsprovider", "encryptedkey")}
+        raise Refused(f"there is no public state of {stack}: {error}") from None
+    Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+    kept = {key: value for key, value in settings.items() if key not in PROVIDER_KEYS}
     settings_file.write_text(yaml.safe_dump(kept, sort_keys=False))
-    for path, key in _key_files(kept.get("config") or {}, state["deployment"]["resources"]).items():
-        _write_key(path if path.is_absolute() else folder / path, key)
-    _pulumi(folder, variables, "stack", "init", stack)
-    salted = yaml.safe_load(settings_file.read_text())["encryptionsalt"]
-    state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salted}}
-    staged = backend / f"{stack}.json"
-    staged.write_text(json.dumps(state))
-    _pulumi(folder, variables, "stack", "import", "--stack", stack, "--file", str(staged))
-    return variables
+    if existing := key_files.write(key_files.keys(kept.get("config") or {}, state["deployment"]["resources"])):
+        raise Refused(f"{existing[0]} exists: restore a public state on a machine without keys only")
+    _pulumi(folder, "stack", "init", stack)
+    salt = yaml.safe_load(settings_file.read_text())["encryptionsalt"]
+    state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
+    _pulumi(folder, "stack", "import", "--stack", stack, stdin=json.dumps(state))
 
 
-def _key_files(config: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> dict[Path, str]:
-    """The keys by the file that the configuration names; by the address of their node, or any for a new one."""
-    connections = [
-        one["inputs"]["connection"] for one in resources if one["type"] == "plumbline:index:NodeState" and "inputs" in one
-    ]
-    keys = {one["host"]: _revealed(one["privateKey"]) for one in connections if _is_secret(one.get("privateKey"))}
-    default = ((config.get("plumbline:machines") or {}).get("ssh") or {}).get("privateKeyFile")
-    found = {}
-    for node in (config.get("plumbline:nodes") or {}).values():
-        path = (node.get("ssh") or {}).get("privateKeyFile") or default
-        if path and keys:
-            found[Path(path).expanduser()] = keys.get(node.get("address"), next(iter(keys.values())))
-    return found
-
-
-def _write_key(path: Path, key: str) -> None:
-    if path.exists():
-        raise Refused(f"{path} exists: restore a public state on a machine without keys only")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as opened:
-        opened.write(key)
-
-
-def _pulumi(folder: Path, variables: Mapping[str, str], *arguments: str) -> None:
+def _pulumi(folder: Path, *arguments: str, stdin: str = "") -> None:
     done = subprocess.run(
         ["pulumi", "--non-interactive", "--color", "never", *arguments],
         cwd=folder,
-        env={**os.environ, **variables},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -215,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("strip", help="from standard input to standard output")
-    restored = tasks.add_parser("restore", help="into this folder; prints the exports for pulumi")
+    restored = tasks.add_parser("restore", help="into a new local state folder")
     restored.add_argument("stack")
     restored.add_argument("file", type=Path)
     chosen = parser.parse_args(arguments)
@@ -223,10 +166,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.task == "strip":
             print(json.dumps(strip(json.load(sys.stdin)), indent=1))
         else:
-            for name, value in restore(chosen.stack, chosen.file, Path.cwd()).items():
-                print(f"export {name}='{value}'")
-    except (Refused, ValueError) as error:
-        print(f"plumbline: {error}" if isinstance(error, Refused) else "plumbline: this is no exported state", file=sys.stderr)
+            restore(chosen.stack.rpartition("/")[2], chosen.file, Path.cwd())
+    except (Refused, Encrypted) as error:
+        print(f"plumbline: {error}", file=sys.stderr)
+        return 1
+    except ValueError:
+        print("plumbline: this is no exported state", file=sys.stderr)
         return 1
     return 0
 
