@@ -93,18 +93,14 @@ def text(stack: str, file: Path, page: str, untrusted: bool = False) -> str:
 def _load(stack: str, file: Path, untrusted: bool) -> Report | None:
     if not file.exists():
         return None
+    if untrusted and file.stat().st_size > MOST_BYTES:
+        raise NoReport(f"{file} is larger than {MOST_BYTES} bytes")
     try:
-        if untrusted:
-            if file.stat().st_size > MOST_BYTES:
-                raise NoReport(f"{file} is larger than {MOST_BYTES} bytes")
-            report = data.from_json(json.dumps(_clean(json.loads(file.read_text()))))
-            # Fields of another type show here, not in the text.
-            markdown.render(report)
-        else:
-            report = data.from_json(file.read_text())
-    except NoReport:
-        raise
-    except Exception as error:  # noqa: BLE001: whatever a foreign file does to the reader, it is no report
+        printed = file.read_text()
+        report = data.from_json(json.dumps(_clean(json.loads(printed))) if untrusted else printed)
+        # Values of another type show here.
+        markdown.render(report)
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         raise NoReport(f"{file} is no report: {type(error).__name__}") from None
     if report.stack != stack:
         raise NoReport(f"{file} is a report of another stack than {stack}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from builder import golang
@@ -16,6 +17,7 @@ _VERSIONS = VERSIONS["tests"]
 KUBERNETES = str(_VERSIONS["e2e"]).removeprefix("v")
 KUBE_BENCH = str(_VERSIONS["kube-bench"]).removeprefix("v")
 IGNITION = str(_VERSIONS["ignition"]).removeprefix("v")
+ACTIONLINT = str(_VERSIONS["actionlint"]).removeprefix("v")
 CIS_BENCHMARK: str = _VERSIONS["cis-benchmark"]
 _AGNHOST_VERSION: str = _VERSIONS["agnhost"]
 
@@ -39,6 +41,11 @@ _IGNITION = Part(
     folder="ignition",
     version=IGNITION,
     programs={"ignition-validate": "github.com/coreos/ignition/v2/validate"},
+)
+_ACTIONLINT = Part(
+    folder="actionlint",
+    version=ACTIONLINT,
+    programs={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
 )
 
 AGNHOST = Image(
@@ -85,3 +92,20 @@ def kube_bench() -> Path:
 def ignition_validate() -> Path:
     """Return the CoreOS project's validator of Ignition configurations; builds in seconds. Raises UserError."""
     return build_part(_IGNITION, MODULES / "ignition", golang.find()) / "ignition-validate"
+
+
+def actionlint() -> Path:
+    """Return the check of workflows for GitHub Actions; builds in seconds. Raises UserError."""
+    return build_part(_ACTIONLINT, MODULES / "actionlint", golang.find()) / "actionlint"
+
+
+def check_jsonschema() -> Path:
+    """Return a folder with the Python module `check_jsonschema`, which has GitLab's schema of CI files. Raises UserError."""
+    locked = MODULES / "schemas" / "requirements.txt"
+
+    def make(into: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+        run([*pip, "--target", str(into), "--requirement", str(locked)])
+
+    python = ".".join(map(str, sys.version_info[:2]))
+    return cached(f"tests/check-jsonschema-{digest(locked.read_text(), python)}", make)

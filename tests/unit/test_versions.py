@@ -30,6 +30,7 @@ MODULES = [
     (f"{LAB}/coredns", "github.com/coredns/coredns", VERSIONS["coredns"]["version"]),
     (f"{TOOLS}/e2e", "k8s.io/kubernetes", E2E),
     (f"{TOOLS}/kubebench", "github.com/aquasecurity/kube-bench", VERSIONS["tests"]["kube-bench"]),
+    (f"{TOOLS}/actionlint", "github.com/rhysd/actionlint", VERSIONS["tests"]["actionlint"]),
     (f"{TOOLS}/ignition", "github.com/coreos/ignition/v2", VERSIONS["tests"]["ignition"]),
     ("toolchain/engine", "github.com/pulumi/pulumi/pkg/v3", ENGINE),
     ("toolchain/languagehost", "github.com/pulumi/pulumi/sdk/v3", ENGINE),
@@ -57,6 +58,12 @@ def test_go_mod_replaces_staging_modules_with_the_same_release(folder: str, vers
 def test_go_mod_builds_with_the_oldest_go(file: Path) -> None:
     [needed] = re.findall(r"^go (\S+)", file.read_text(), re.MULTILINE)
     assert number(needed) <= number(VERSIONS["go"]["oldest"])
+
+
+def test_schema_validator_is_the_version() -> None:
+    [line] = (ROOT / TOOLS / "schemas/requirements.in").read_text().splitlines()[1:]
+    assert line == f"check-jsonschema=={VERSIONS['tests']['check-jsonschema']}"
+    assert f"\n{line} " in (ROOT / TOOLS / "schemas/requirements.txt").read_text()
 
 
 def test_kubernetes_default_is_a_supported_release() -> None:
@@ -97,6 +104,7 @@ def test_page_lists_versions_and_changes() -> None:
 READERS = (
     *(
         "builder",
+        "ci",
         "cluster",
         "components",
         "lab",

@@ -80,7 +80,9 @@ class Forge:
             owner, _, branch = query["head"][0].partition(":")
             found = (one for one in self.pulls if one["head"]["repo"]["full_name"].startswith(f"{owner}/"))
             return 200, [one for one in found if one["head"]["ref"] == branch]
-        return self._issues(method, path, BOT, data, {"state": "closed"}, "body", lambda one: _as_github(one.number, one))
+        return self._issues(
+            method, path, BOT, data, {"state": "closed"}, "body", lambda one: _as_github(one.number, one)
+        )
 
     def _gitlab(self, method: str, path: str, query: dict[str, list[str]], data: dict[str, Any]) -> tuple[int, Any]:
         if match := re.fullmatch(r"/(?:merge_requests|issues)/(\d+)/notes", path):
@@ -143,6 +145,7 @@ def serving(forge: Forge) -> Iterator[Forge]:
             forge.requests.append(f"{self.command} {parts.path}")
             forge.headers.append(dict(self.headers))
             given = (self.headers.get("Authorization", "").removeprefix("Bearer "), self.headers.get("PRIVATE-TOKEN"))
+            data: Any
             if forge.token not in given:
                 status, data = 401, {"message": "Bad credentials"}
             elif forge.broken:

@@ -83,9 +83,8 @@ class _State:
         condition = str(step.get("if", "success()"))
         if not STATUS.search(condition):
             condition = f"success() && ({condition.removeprefix('${{').removesuffix('}}')})"
-        if not self.condition(condition):
-            outcome = "skipped"
-        else:
+        outcome = "skipped"
+        if self.condition(condition):
             outcome = "success" if self._execute(step) else "failure"
         self.outcomes[name] = outcome
         self.contexts.setdefault("steps", {})[step.get("id", name)] = {"outcome": outcome}
@@ -148,7 +147,15 @@ def _text(value: Any) -> str:
 
 def _checkout(state: _State, given: Mapping[str, str]) -> bool:
     target = state.workspace / given.get("path", ".")
-    command = ["git", "clone", "--quiet", "--branch", given.get("ref", state.ref), state.runner.repository, target]
+    command = [
+        "git",
+        "clone",
+        "--quiet",
+        "--branch",
+        given.get("ref", state.ref),
+        str(state.runner.repository),
+        str(target),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     state.log.append(done.stderr)
     if state.runner.virtualenv is not None and "path" not in given:

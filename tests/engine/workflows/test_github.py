@@ -75,7 +75,9 @@ def test_plan_is_one_comment_that_is_updated_and_fails_over_budget(actions: Acti
     done = actions.plan(actions.hosted, HOSTED, "more-pods", commit)
     assert done.failed == [], done.log
     [comment] = forge.comments
-    assert comment.body.startswith("<!-- plumbline report: production -->\n**production: 1 node changes, 1 unit restarts")
+    assert comment.body.startswith(
+        "<!-- plumbline report: production -->\n**production: 1 node changes, 1 unit restarts"
+    )
     assert "drift not read" in comment.body
     assert "+maxPods: 120" in comment.body
     assert "connection" not in comment.body, "the key files are those of the state"
@@ -114,7 +116,9 @@ def test_plan_with_ssh_shows_drift_and_has_a_comment_of_its_stack(actions: Actio
     assert done.outcomes["Key files"] == "skipped"
     [comment] = [one for one in forge.comments if one not in before]
     assert comment.on == 6
-    assert comment.body.startswith("<!-- plumbline report: staging -->\n**staging: 2 nodes change, 2 units restart, drift on 1 node")
+    assert comment.body.startswith(
+        "<!-- plumbline report: staging -->\n**staging: 2 nodes change, 2 units restart, drift on 1 node"
+    )
     assert "-# by hand" in comment.body
     assert done.failed == ["Preview"], "two restarts, one is allowed"
     assert search(forge.text(), *actions.logs) == []
@@ -159,10 +163,10 @@ def test_fork_gets_its_plan_without_secrets(actions: Actions, search: Search) ->
     assert done.failed == [], done.log
     plan = json.loads((actions.artifacts / "plumbline-fork-plan-production/plan.json").read_text())
     assert [one["node"] for one in plan["nodes"]] == ["w1"], "the state is that of the cluster"
-    assert not place.cluster.passphrase in done.log
+    assert place.cluster.passphrase not in done.log
 
     before = list(forge.comments)
-    event = {"head_repository": {"full_name": FORKED}, "head_branch": "fork-pods", "head_sha": commit}
+    event: dict[str, Any] = {"head_repository": {"full_name": FORKED}, "head_branch": "fork-pods", "head_sha": commit}
     event |= {"event": "pull_request", "id": 78, "html_url": "https://github.example/runs/78"}
     head = {"sha": commit, "ref": "fork-pods", "repo": {"full_name": FORKED}}
     forge.pulls.append({"number": 9, "head": head})
@@ -250,6 +254,4 @@ def _file(actions: Actions, node: str) -> Path:
 
 
 def _git(repository: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(repository), *arguments], check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run(["git", "-C", str(repository), *arguments], check=True, capture_output=True, text=True).stdout
