@@ -27,6 +27,7 @@ from cluster.pki.encryption import encryption_configuration
 
 REMOVED = "removed"
 PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----", re.DOTALL)
+PUBLIC_KEY = ("ssh-", "ecdsa-", "-----BEGIN PUBLIC KEY-----", "-----BEGIN CERTIFICATE")
 SHORTEST = 20
 """Characters of a text that is searched for. Shorter ones, such as `core`, occur elsewhere by chance."""
 
@@ -104,8 +105,8 @@ def _search(stripped: Any, secrets: set[str], clear: set[str], throwaway: set[st
     found = "\0".join([*texts(stripped, secret=False), *texts(stripped, secret=True)])
     keys = {block.group() for text in secrets for block in PRIVATE_KEY.finditer(text)}
     lines = {line for key in keys for line in key.splitlines()}
-    # A line of a private key may hold nothing but the public key, which is in the clear, or but its kind, as in any other key.
-    public = "\0".join([*clear, *throwaway])
+    # A line of a private key may hold nothing but the public key, or but its kind, as in any other key.
+    public = "\0".join([*(text for text in clear if text.startswith(PUBLIC_KEY)), *throwaway])
     needles = secrets | {line for line in lines if line not in public} | {_base64(one) for one in secrets | keys}
     foreign = {block.group() for block in PRIVATE_KEY.finditer(found)} - throwaway
     if foreign or any(one in found for one in needles if len(one) >= SHORTEST):
@@ -170,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Refused, Encrypted) as error:
         print(f"plumbline: {error}", file=sys.stderr)
         return 1
-    except ValueError:
+    except (ValueError, LookupError, TypeError):
         print("plumbline: this is no exported state", file=sys.stderr)
         return 1
     return 0

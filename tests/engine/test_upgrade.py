@@ -35,25 +35,31 @@ RESTARTS = {
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], str]:
     """The steps of the preview, and all that it printed."""
-    project = Project.copy(tmp_path_factory.mktemp("upgrade") / "plumbline", "hosts")
-    state = project.path / ".lab" / "state"
-    state.mkdir(parents=True)
-    variables = {key: value for key, value in project.environment().items() if key != "PULUMI_CONFIG_PASSPHRASE_FILE"}
-    project.variables = variables | {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
-    exported = json.loads(lzma.decompress(FIXTURE.read_bytes()))
-    _configure(project.path, exported)
-    project.pulumi("stack", "init")
-    (project.path / "state.json").write_text(json.dumps(exported))
-    _configure(project.path, exported)  # `stack init` wrote another salt
-    project.pulumi("stack", "import", "--file", "state.json")
-    plain = json.loads(project.secret_output("stack", "export"))
-    _write_files(project.path, plain["deployment"]["resources"])
+    project, _ = restored(tmp_path_factory.mktemp("upgrade") / "plumbline")
     printed = project.pulumi("preview", "--refresh=false", "--diff")
     found = json.loads((text := project.pulumi("preview", "--refresh=false", "--json"))[text.index("{") :])["steps"]
     return found, printed
 
 
-def _configure(folder: Path, exported: dict[str, Any]) -> None:
+def restored(folder: Path) -> tuple[Project, dict[str, Any]]:
+    """The project with the state and the files of the fixture, and the state with its secrets in the clear."""
+    project = Project.copy(folder, "hosts")
+    state = project.path / ".lab" / "state"
+    state.mkdir(parents=True)
+    variables = {key: value for key, value in project.environment().items() if key != "PULUMI_CONFIG_PASSPHRASE_FILE"}
+    project.variables = variables | {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
+    exported = json.loads(lzma.decompress(FIXTURE.read_bytes()))
+    configure(project.path, exported)
+    project.pulumi("stack", "init")
+    (project.path / "state.json").write_text(json.dumps(exported))
+    configure(project.path, exported)  # `stack init` wrote another salt
+    project.pulumi("stack", "import", "--file", "state.json")
+    plain: dict[str, Any] = json.loads(project.secret_output("stack", "export"))
+    write_files(project.path, plain["deployment"]["resources"])
+    return project, plain
+
+
+def configure(folder: Path, exported: dict[str, Any]) -> None:
     """Writes the configuration of the fixture's cluster, with the present keys."""
     file = folder / "Pulumi.hosts.yaml"
     settings = yaml.safe_load(file.read_text())
@@ -75,7 +81,7 @@ def _kubernetes(exported: dict[str, Any]) -> str:
     return str(version)
 
 
-def _write_files(folder: Path, resources: list[dict[str, Any]]) -> None:
+def write_files(folder: Path, resources: list[dict[str, Any]]) -> None:
     """Writes the files that the configuration names, from their content in the state."""
     states = {one["urn"].rpartition("::")[2]: one["inputs"] for one in resources if one["type"].endswith(":NodeState")}
     sums = dict.fromkeys(clusters.ARTIFACTS, clusters.SHA)
