@@ -29,7 +29,7 @@ class Place:
 
     @property
     def secrets(self) -> list[str]:
-        """What may be nowhere: the token, the passphrase, and each line of the SSH key that holds any of it."""
+        """The texts that may be nowhere: the token, the passphrase, and each line of the SSH key that holds any of it."""
         lines = [line for line in self.cluster.key.splitlines() if not line.startswith("-----")]
         return [self.forge.token, self.cluster.passphrase, *lines[1:]]
 

@@ -20,7 +20,7 @@ GITLAB = ROOT / "ci/gitlab/plumbline.yml"
 
 
 def lint(*files: Path) -> str:
-    """What actionlint says. It is not to use programs that this machine may have or not."""
+    """The findings of actionlint. It is not to use programs that this machine may have or not."""
     command = [str(programs.actionlint()), "-shellcheck=", "-pyflakes=", "-no-color", *map(str, files)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
 
