@@ -40,6 +40,27 @@ MOVED = "was moved to"
 REBOOT = "wants a reboot"
 
 
+AS_TEXT = "@text\n"
+"""The first line of a file's text between provider and engine, if the engine would otherwise read it as YAML or JSON: of a
+change in such data it prints all that did not change, too (printObjectPropertyDiff in Pulumi's
+pkg/backend/display/object_diff.go), of a text the changed lines and two around them. No YAML
+token begins with an @, so the line ends the attempt to read the data."""
+
+_DATA = re.compile(r"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*\r?\n)*(?:\{|\[[ \t]*\r?\n|-[ \r\n]|[^\s:#\[{][^:\n]*:[ \t\r\n])")
+"""The start of a YAML map or list, or of one in JSON."""
+
+
+def as_text(content: str) -> str:
+    """A file's text as the engine gets it."""
+    data = "\n" in content.strip() and _DATA.match(content)
+    return f"{AS_TEXT}{content}" if data or content.startswith(AS_TEXT) else content
+
+
+def without_mark(content: str) -> str:
+    """A file's text as the program gave it."""
+    return content.removeprefix(AS_TEXT)
+
+
 def row_name(node: str, name: str) -> str:
     """The name of a row: that of the node, and the path, unit or probe."""
     return f"{node}:{name}"

@@ -17,6 +17,7 @@ from provider.calls import CALL
 from provider.delete import delete_state
 from provider.diff import detailed, differing_keys, replaces, with_facts_of_new_probes, without_unknown_sections
 from provider.digest import observed_input
+from provider.display import marked, marked_like, received
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone, Unreachable
 from provider.execute import Change, Execution, Incomplete
@@ -28,7 +29,7 @@ from provider.observed import Installed, Observed
 from provider.plan import disruptive, make_plan
 from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshPool, SshSession
-from provider.values import Properties, received, sent
+from provider.values import Properties, sent
 
 OBSERVED = "observed"
 """The input that Check adds (digest.py): a saved plan holds it and compares it, nothing else does."""
@@ -87,7 +88,7 @@ class NodeStateProvider(api.Provider):
             await self._engine.warn(request.urn, f"{node}{line}")
         digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
         self._declarations.note(component, wanted)
-        news = {key: value for key, value in request.new_inputs.items() if key != ELSEWHERE}
+        news = marked({key: value for key, value in request.new_inputs.items() if key != ELSEWHERE})
         if digests:
             news[OBSERVED] = sent(digests)
         return api.CheckResponse(news, failures)
@@ -185,6 +186,7 @@ class NodeStateProvider(api.Provider):
                 f"{wanted.node}: another machine answers: its /etc/machine-id was {stored.machine}, it is {found.machine}",
             )
         written = to_wire(found)
+        written["files"] = marked_like(written["files"], request.inputs)
         properties = dict(request.inputs)
         found_keys = [key for key in Observed.FOUND if key in written and (written[key] or key in properties)]
         properties |= {key: sent(written[key]) for key in found_keys}

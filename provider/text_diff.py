@@ -7,6 +7,7 @@ import difflib
 import yaml
 
 from nodestate import NodeStateInputs
+from nodestate.vocabulary import as_text
 from provider.changes import FileChange
 
 MARKS = {"\r": "␍", "\t": "␉", " ": "␠"}
@@ -28,8 +29,8 @@ def visible_diff(path: str, old: str, new: str) -> list[str]:
     """The lines `<path>: - <line>` and `<path>: + <line>` of a change that would not be seen otherwise.
 
     Those are lines that differ in spacing, line ends or other invisible characters only; they show ␍ for a carriage return,
-    ␠ and ␉ for blanks at the end, and a note where the last newline is missing. Of YAML and JSON, which the engine compares
-    as data, also changed comments; and every changed line if the data is the same.
+    ␠ and ␉ for blanks at the end, and a note where the last newline is missing. Of a text that the engine compares as data
+    (it has no mark, see display.py) also changed comments; and every changed line if the data is the same.
     """
     before, after = old.split("\n"), new.split("\n")
     removed, added = _changed(before, after)
@@ -84,6 +85,8 @@ def _shown(line: str) -> str:
 
 def _as_data(old: str, new: str) -> tuple[bool, bool]:
     """Whether the engine compares the two as data, and whether they are the same as such."""
+    if as_text(new) != new:
+        return False, False
     try:
         before, after = yaml.safe_load(old), yaml.safe_load(new)
     except yaml.YAMLError:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nodestate.vocabulary import without_mark
 from report.events import HIDDEN
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -68,7 +69,7 @@ def _text(file: Any) -> str | None:
     content = _map(file).get("content")
     if not isinstance(content, str) or content in (HIDDEN, UNKNOWN):
         return None
-    return content
+    return without_mark(content)
 
 
 def _map(value: Any) -> Mapping[str, Any]:

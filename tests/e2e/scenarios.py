@@ -68,7 +68,7 @@ def setting_of_one_node_restarts_its_kubelet(project: Project, node: str, others
         preview = project.pulumi("preview", "--diff")
         assert f"{node}-kubelet" in preview
         assert "/etc/kubernetes/kubelet.yaml" in preview
-        assert re.search(r"~ maxPods\s*: 110 => 77", preview), preview
+        assert re.search(r"- maxPods: 110\n\s*\+ maxPods: 77\n", preview), preview
         assert f"{node}: kubelet.service will restart because /etc/kubernetes/kubelet.yaml changes" in preview
         for name in others:
             assert f"{name}: kubelet.service" not in preview
@@ -93,8 +93,8 @@ def drift_is_shown_and_repaired(project: Project, node: str, others: list[str]) 
         "systemctl stop kubelet.service\n",
     )
     preview = project.pulumi("preview", "--refresh", "--diff")
-    assert re.search(r"~ maxPods\s*: 13 => 110", preview), preview
-    assert f"{node}: /etc/kubernetes/kubelet.yaml: - # edited by hand" in preview
+    assert re.search(r"- maxPods: 13\n\s*\+ maxPods: 110\n", preview), preview
+    assert re.search(r"^\s+- # edited by hand$", preview, re.MULTILINE), preview
     assert "/etc/kubernetes/kubelet.conf" in preview
     assert "0644" in preview
     assert "kubelet.service" in preview
