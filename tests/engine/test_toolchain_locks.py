@@ -59,6 +59,23 @@ def test_lock_of_a_killed_engine_is_cleared(trial: Project, running: subprocess.
     assert list(locks.clear_stale(trial.folder, "dev")) == []
 
 
+def test_half_written_attributes_of_a_killed_engine_are_removed(trial: Project) -> None:
+    trial.program("")
+    trial.run("up", "--yes")
+    [attributes] = trial.folder.glob(".lab/state/.pulumi/stacks/trial/dev.json.attrs")
+    assert list(locks.clear_stale(trial.folder, "dev")) == []
+    attributes.write_text("")
+    assert "failed to load checkpoint: EOF" in trial.run("up", "--yes", fails=True)
+    lock = trial.folder / ".lab/state/.pulumi/locks/organization/trial/dev/one.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"pid": os.getpid(), "hostname": "elsewhere"}))
+    assert list(locks.clear_stale(trial.folder, "dev")) == [], "somebody may be writing it"
+    lock.unlink()
+    [said] = locks.clear_stale(trial.folder, "dev")
+    assert said.startswith("removed dev.json.attrs of stack dev, which an earlier run has left half-written")
+    trial.run("up", "--yes")
+
+
 @pytest.mark.parametrize(
     "change",
     [{"hostname": "elsewhere"}, {"pid": None}, {"pid": "x"}],
