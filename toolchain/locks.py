@@ -1,4 +1,4 @@
-"""What a killed run leaves in a local state folder, and what would block every later run: its lock, and a half-written
+"""Files in a local state folder that a killed run leaves, and that would block every later run: its lock, and a half-written
 attributes file."""
 
 from __future__ import annotations
