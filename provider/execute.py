@@ -116,7 +116,9 @@ class Execution:
             adopted = change.component if change.old is None and plan.empty else None
             shown_rows = views.rows(wanted.node, lost.plan(change.basis, change.wanted), None)
             shown_rows += views.rows(wanted.node, plan, order, adopted)
-            await views.publish(CALL.get(), shown_rows)
+            if (reason := await views.publish(CALL.get(), shown_rows)) is not None:
+                told = f"{wanted.node}: the engine did not take the rows of this plan ({reason}): the lines tell of it"
+                await self._engine.warn(change.urn, told)
         _refuse(wanted.node, plan)
         await self._preview_check(change, wanted, plan)
 

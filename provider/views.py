@@ -28,6 +28,8 @@ OPERATIONS = {
 OF_STEP = {changes.START: "create", changes.STOP: "delete"}
 """How a unit step is shown; any other is an update."""
 
+PUBLISH_SECONDS = 30
+
 SHOWN = 200
 """Characters of a probe's output in a row."""
 
@@ -98,17 +100,22 @@ def _given(facts: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-async def publish(call: Call, shown: list[Row]) -> None:
-    """Publishes rows on the resource that the call is about. An engine without views, or one that refuses them, shows none:
-    it does not fail the run."""
+async def publish(call: Call, shown: list[Row]) -> str | None:
+    """Publishes rows on the resource that the call is about. An engine without views shows none. Returns the reason if one
+    that has views does not take them: it does not fail the run."""
     if not (call.status_address and shown):
-        return
+        return None
     request = resource_status_pb2.PublishViewStepsRequest(token=call.status_token, steps=[_step(row) for row in shown])
     async with grpc.aio.insecure_channel(call.status_address) as channel:
         try:
-            await resource_status_pb2_grpc.ResourceStatusStub(channel).PublishViewSteps(request)
-        except grpc.RpcError:
-            return
+            await resource_status_pb2_grpc.ResourceStatusStub(channel).PublishViewSteps(
+                request, timeout=PUBLISH_SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return None
+            return str(error.code().name).lower().replace("_", " ")
+    return None
 
 
 def _step(row: Row) -> resource_status_pb2.ViewStep:
