@@ -127,6 +127,18 @@ def test_terminal_has_a_line_for_each_node() -> None:
     assert [row.split()[:2] for row in rows] == [[name, "done"] for name in ("m1", "m2", "m3", "w1")]
 
 
+def test_long_line_is_cut_off_and_the_name_is_not() -> None:
+    console = Console(width=60, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    view, log = LiveView(Progress(), console), Log(preview=False)
+    flag(log, "w1")
+    log.message(f"w1: waiting until {'a' * 80}.service is ready", "w1-kubelet")
+    for event in events(log):
+        view.see(event)
+    _, row = drawn(view, console)
+    assert row.split()[:5] == ["w1", "working", "0", "s", "waiting"]
+    assert len(row) <= 60 and row.endswith("…")
+
+
 def test_terminal_that_is_too_low_shows_what_needs_attention_first() -> None:
     console = Console(width=100, height=10, file=io.StringIO(), force_terminal=True, color_system=None)
     view, log = LiveView(Progress(), console), Log(preview=False)
