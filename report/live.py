@@ -112,12 +112,12 @@ class LiveView:
         parts: list[RenderableType] = [head]
         if self._progress.interrupted:
             parts.append(Text(INTERRUPTED, style="red"))
-        table = Table.grid(padding=(0, 2))
+        table = Table.grid(padding=(0, GAP, 0, 0))
         nodes = list(self._progress.ordered())
         names = max((len(one.name) for one in nodes), default=0)
         # The last column alone gives way: by default all of them shrink, the names to nothing.
         for width in (min(names, self._console.width // 3), max(map(len, Stage)), 6):
-            table.add_column(no_wrap=True, overflow="ellipsis", min_width=width, max_width=width)
+            table.add_column(no_wrap=True, overflow="ellipsis", min_width=width + GAP, max_width=width + GAP)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         room = max(3, self._console.height - len(parts) - 3)
         for one in nodes[:room]:
