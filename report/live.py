@@ -10,7 +10,6 @@ from typing import Protocol, Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from nodestate import vocabulary
@@ -26,6 +25,8 @@ STYLES = {
     Stage.FAILED: "red",
     Stage.UNTOUCHED: "red",
 }
+
+STAGES = max(map(len, Stage))
 
 INTERRUPTED = (
     "Ctrl-C: what has begun is finished, nothing else is begun. Once more: ends at once, and the next run cleans up"
@@ -112,22 +113,20 @@ class LiveView:
         parts: list[RenderableType] = [head]
         if self._progress.interrupted:
             parts.append(Text(INTERRUPTED, style="red"))
-        table = Table.grid(padding=(0, GAP, 0, 0))
         nodes = list(self._progress.ordered())
         names = max((len(one.name) for one in nodes), default=0)
-        # The last column alone gives way: by default all of them shrink, the names to nothing.
-        for width in (min(names, self._console.width // 3), max(map(len, Stage)), 6):
-            table.add_column(no_wrap=True, overflow="ellipsis", min_width=width + GAP, max_width=width + GAP)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         room = max(3, self._console.height - len(parts) - 3)
-        for one in nodes[:room]:
-            told = f"{one.slot}: {one.line}" if one.slot and one.line else one.line or one.slot
-            since = f"{one.seconds(now)} s" if one.began is not None else ""
-            table.add_row(one.name, Text(one.stage, style=STYLES[one.stage]), since, told)
-        parts.append(table)
+        parts += [_row(one, names, now) for one in nodes[:room]]
         if more := nodes[room:]:
             parts.append(Text(f"and {count(len(more), 'more node')}", style="dim"))
         return Group(*parts)
+
+
+def _row(node: NodeProgress, names: int, now: float) -> Text:
+    told = f"{node.slot}: {node.line}" if node.slot and node.line else node.line or node.slot
+    since = f"{node.seconds(now)} s" if node.began is not None else ""
+    row = Text(f"{node.name:{names}}  ", no_wrap=True, overflow="ellipsis")
+    return row.append(f"{node.stage:{STAGES}}", style=STYLES[node.stage]).append(f"  {since:>6}  {told}".rstrip())
 
 
 class PlainView(Silent):
