@@ -123,10 +123,13 @@ class LiveView:
 
 
 def _row(node: NodeProgress, names: int, now: float) -> Text:
-    told = f"{node.slot}: {node.line}" if node.slot and node.line else node.line or node.slot
+    told = [f"slot {node.slot}"] if node.slot else []
+    told += [node.line] if node.line and node.stage is not Stage.DONE else []
     since = f"{node.seconds(now)} s" if node.began is not None else ""
     row = Text(f"{node.name:{names}}  ", no_wrap=True, overflow="ellipsis")
-    return row.append(f"{node.stage:{STAGES}}", style=STYLES[node.stage]).append(f"  {since:>6}  {told}".rstrip())
+    return row.append(f"{node.stage:{STAGES}}", style=STYLES[node.stage]).append(
+        f"  {since:>6}  {': '.join(told)}".rstrip()
+    )
 
 
 class PlainView(Silent):
