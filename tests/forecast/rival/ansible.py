@@ -71,12 +71,7 @@ class Play:
 
     def _prepare(self, name: str) -> None:
         """Ansible's modules need Python on the node: the hosts get that of this machine, which must be of the same suite."""
-        libraries = subprocess.run(["ldd", "/usr/bin/python3"], capture_output=True, text=True, check=True).stdout
-        files = [word for line in libraries.splitlines() for word in line.split() if word.startswith("/")]
-        modules = "/usr/lib/" + Path("/usr/bin/python3").resolve().name
-        paths = ["/usr/bin/python3", str(Path("/usr/bin/python3").resolve()), modules, *files]
-        packed = subprocess.run(["tar", "-chf", "-", "-P", *paths], capture_output=True, check=True).stdout
-        self.hosts.send(name, "tar --skip-old-files -xPf -", packed)
+        self.hosts.send(name, "tar --skip-old-files -xPf -", packed_python())
 
     def _run(self, *options: str) -> tuple[list[dict[str, Any]], str]:
         self.trace.unlink(missing_ok=True)
@@ -210,6 +205,15 @@ class Play:
             forecast.steps[name] = f"{known} or {step}" if known and known != step else step
         elif item.startswith("/"):
             forecast.path(item, CHANGED)
+
+
+def packed_python() -> bytes:
+    """This machine's own Python with its libraries, as an archive with absolute paths."""
+    libraries = subprocess.run(["ldd", "/usr/bin/python3"], capture_output=True, text=True, check=True).stdout
+    files = [word for line in libraries.splitlines() for word in line.split() if word.startswith("/")]
+    modules = "/usr/lib/" + Path("/usr/bin/python3").resolve().name
+    paths = ["/usr/bin/python3", str(Path("/usr/bin/python3").resolve()), modules, *files]
+    return subprocess.run(["tar", "-chf", "-", "-P", *paths], capture_output=True, check=True).stdout
 
 
 def _unsafe(text: str) -> Any:
