@@ -110,6 +110,6 @@ def _row(subject: str, verb: str, ansible: Mapping[str, Any], ours: Mapping[str,
 
 
 def printed() -> dict[str, Any]:
-    """What both printed when the command was last run."""
+    """The output of both when the command was last run."""
     found: dict[str, Any] = json.loads(PRINTED.read_text())
     return found
