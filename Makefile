@@ -51,7 +51,7 @@ status: require-stack tools ## read every node of STACK live, and print a table
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status
 
 preview: require-stack tools ## report what `make up` would change on STACK, drift included; DIFF=1: in the engine's own words
-	@$(if $(DIFF),$(PULUMI) preview --diff,$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
+	@$(if $(DIFF),$(PULUMI) preview --diff --suppress-outputs,$(REPORT) --log .lab/preview.log $(OVERRIDE) -- $(LAB_PULUMI) preview --diff) --stack $(STACK)
 
 plan: require-stack tools ## save what `make preview` reports into OUT=file, to be approved: make up PLAN=file refuses nodes that changed since
 	@test -n "$(OUT)" || { echo "set OUT=<file>"; exit 1; }

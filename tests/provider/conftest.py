@@ -165,12 +165,17 @@ class Bench:
         done = reached(lambda: self.stack.up(on_output=self.printed.append, refresh=refresh, color="never"))
         return {str(key): int(value) for key, value in (done.summary.resource_changes or {}).items()}
 
-    def preview(self, refresh: bool = True) -> str:
-        """The output of `preview --diff`."""
+    def preview(self, refresh: bool = True, outputs: bool = True) -> str:
+        """The output of `preview --diff`, without `outputs` of `preview --diff --suppress-outputs`."""
         lines: list[str] = []
         reached(
             lambda: self.stack.preview(
-                on_output=lines.append, on_error=lines.append, refresh=refresh, diff=True, color="never"
+                on_output=lines.append,
+                on_error=lines.append,
+                refresh=refresh,
+                diff=True,
+                color="never",
+                suppress_outputs=not outputs,
             )
         )
         self.printed += lines

@@ -98,3 +98,18 @@ def test_secret_has_no_mark(bench: Bench) -> None:
     assert bench.file("a.yaml").read_text() == f"a: {MARKER}-1\nb: 2\n"
     bench.text("a.yaml", Secret(f"a: {MARKER}-2\nb: 2\n"))
     assert MARKER not in bench.preview()
+
+
+def test_drift_is_printed_once_without_outputs(bench: Bench) -> None:
+    """The engine prints all files of a resource with drift under the outputs of its refresh."""
+    component, path, before, after = FILES["kube-apiserver.yaml"]
+    text = rendered(component, path)
+    bench.text("kube-apiserver.yaml", text)
+    for number in range(20):
+        bench.text(f"other-{number}.conf", "one\n")
+    bench.up()
+    bench.file("kube-apiserver.yaml").write_text(text.replace(before, after))
+    whole, short = bench.preview(), bench.preview(outputs=False)
+    assert "other-19.conf" in whole and "other-19.conf" not in short
+    assert re.search(rf"- +- {after}\n +\+ +- {before}\n", short), short
+    assert len(short.splitlines()) < 35 < len(whole.splitlines())
