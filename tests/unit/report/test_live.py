@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
+from nodestate import vocabulary
 from report import live
-from report.events import Message, Reader, Step
+from report.events import PRE, Message, Reader, Step
 from report.live import LiveView, PlainView
 from report.model import Report
 from report.progress import Progress, Stage
@@ -26,6 +28,17 @@ def update(name: str) -> list[Step | Message]:
     reader = Reader()
     lines = (HERE / f"{name}-update.jsonl").read_text().splitlines()
     return [event for line in lines if (event := reader.feed(line)) is not None]
+
+
+def with_waits(seen: list[Step | Message], nodes: tuple[str, ...]) -> list[Step | Message]:
+    """With the lines about waiting nodes, which the recorded run did not have yet."""
+    made: list[Step | Message] = []
+    for event in seen:
+        made.append(event)
+        if isinstance(event, Step) and (event.phase, event.op) == (PRE, "update") and event.node in nodes:
+            line = f"{event.node}: {vocabulary.waiting('control-plane')}"
+            made.append(Message("info", line, event.urn, event.at, ephemeral=True))
+    return made
 
 
 def plain(forecast: Report | None, seen: list[Step | Message]) -> list[str]:
@@ -160,3 +173,20 @@ def test_interrupt_says_what_follows() -> None:
     view = LiveView(Progress(), console)
     view.interrupted()
     assert drawn(view, console)[1].startswith("Ctrl-C: what has begun is finished")
+
+
+def test_documentation_shows_a_frame_of_a_recorded_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (HERE.parents[3] / "docs/how-to/read-a-plan.md").read_text()
+    [shown] = re.findall(r"<!-- live view -->\n```text\n(.*?)```\n", text, re.DOTALL)
+    clock = [0.0]
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    seen = with_waits(update("roll"), ("m2", "m3"))
+    clock[0] = float(next(event.at for event in seen if event.at))
+    console = Console(width=100, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
+    view = LiveView(Progress(recorded("roll")), console)
+    for event in seen:
+        clock[0] = float(event.at) or clock[0]
+        view.see(event)
+        if isinstance(event, Message) and event.text.startswith("m2: restarting kubelet.service"):
+            break
+    assert drawn(view, console) == shown.splitlines()
