@@ -179,7 +179,7 @@ def test_documentation_shows_a_frame_of_a_recorded_update(monkeypatch: pytest.Mo
     text = (HERE.parents[3] / "docs/how-to/read-a-plan.md").read_text()
     [shown] = re.findall(r"<!-- live view -->\n```text\n(.*?)```\n", text, re.DOTALL)
     clock = [0.0]
-    monkeypatch.setattr(live.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("report.live.time.monotonic", lambda: clock[0])
     seen = with_waits(update("roll"), ("m2", "m3"))
     clock[0] = float(next(event.at for event in seen if event.at))
     console = Console(width=100, height=30, file=io.StringIO(), force_terminal=True, color_system=None)
