@@ -141,6 +141,7 @@ class PlainView(Silent):
         self._output = output
         self._began = self._told = time.monotonic()
         self._stages: dict[str, Stage] = {}
+        self._told_end: set[str] = set()
         self._step = 0
 
     def see(self, event: Step | Message) -> None:
@@ -152,6 +153,8 @@ class PlainView(Silent):
         if node is None or self._stages.get(node.name) is node.stage:
             return
         self._stages[node.name] = node.stage
+        if node.name in self._told_end:
+            return  # a command after its NodeStates, for example
         if line := self._line(node):
             self._print(line)
 
@@ -166,6 +169,8 @@ class PlainView(Silent):
         self._print(INTERRUPTED)
 
     def _line(self, node: NodeProgress) -> str:
+        if node.stage in (Stage.FAILED, Stage.DONE):
+            self._told_end.add(node.name)
         many = len(self._progress.nodes) > SINGLE
         if node.stage is Stage.FAILED:
             return f"{node.name}: failed after {node.seconds(time.monotonic())} s"

@@ -102,6 +102,14 @@ def test_log_names_restarts_and_the_end_of_each_node() -> None:
     ]
 
 
+def test_log_names_the_end_of_a_node_once() -> None:
+    log = Log(preview=False)
+    for _ in range(2):
+        flag(log, "w1")
+        done(log, "w1")
+    assert plain(None, events(log)) == ["plumbline: w1: done after 0 s"]
+
+
 def test_log_of_many_nodes_is_short() -> None:
     log = Log(preview=False)
     names = [f"w{number}" for number in range(1, 41)]
