@@ -42,12 +42,15 @@ def _outcome(
 ) -> NodeOutcome:
     begun = [one for one in states if one.phase == PRE and one.op not in QUIET]
     ended = {one.urn for one in states if one.phase == DONE and one.op not in QUIET}
-    failed = any(one.phase == FAILED for one in states)
+    failures = {one.urn for one in states if one.phase == FAILED}
+    untouched = {one.urn for one in stream.messages if one.severity == "error" and vocabulary.UNTOUCHED in one.text}
     steps = tuple(_steps(node, stream))
     paths = _paths(foretold, did, states, stream)
     seen = {one.name for one in states if one.phase == PRE and one.op not in ("refresh", "read")}
     missed = [name for name in foretold.components if name not in seen] if foretold is not None else []
-    if failed or (begun and not {one.urn for one in begun} <= ended):
+    if failures and failures <= untouched and not steps:
+        result, differences = "not reached", ["not touched: its turn did not come"]
+    elif failures or (begun and not {one.urn for one in begun} <= ended):
         result, differences = "failed", ["it failed"]
     elif missed and stream.result != "succeeded":
         result, differences = "not reached", ["the run ended before it was complete"]

@@ -127,6 +127,16 @@ def test_reread_may_end_in_a_restart() -> None:
         assert outcome(compare(preview.report(), log.stream())).differences == ()
 
 
+def test_node_whose_turn_never_came_is_not_reached() -> None:
+    log = Log(preview=False)
+    flag(log, "w1")
+    log.message(vocabulary.interrupted("w1"), "w1-kubelet", "error")
+    done(log, "w1", failed=True)
+    log.summary("failed")
+    one = outcome(compare(forecast("w1"), log.stream()))
+    assert (one.result, one.differences) == ("not reached", ("not touched: its turn did not come",))
+
+
 def test_failed_update_names_nodes_that_it_did_not_reach() -> None:
     log = Log(preview=False)
     flag(log, "w1")
