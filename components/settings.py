@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 
 from cluster.config import load
 from cluster.config.model import Cluster
+from cluster.config.stack_file import parsed
 
 
 def load_config(root: Path) -> Cluster:
@@ -37,14 +37,4 @@ def stack_values(namespace: str) -> dict[str, Any]:
     """
     values: dict[str, Any] = {**get_config_env(), **CONFIG.get()}
     prefix = f"{namespace}:"
-    return {key.removeprefix(prefix): _parsed(value) for key, value in values.items() if key.startswith(prefix)}
-
-
-def _parsed(value: Any) -> Any:
-    """Objects and lists arrive as JSON text."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    return {key.removeprefix(prefix): parsed(value) for key, value in values.items() if key.startswith(prefix)}

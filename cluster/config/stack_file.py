@@ -17,10 +17,11 @@ def stack_values(file: Path) -> dict[str, Any]:
     `pulumi config set` without --path writes an object as JSON text. Raises OSError and yaml.YAMLError.
     """
     values = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-    return {key.removeprefix(PREFIX): _parsed(value) for key, value in values.items() if key.startswith(PREFIX)}
+    return {key.removeprefix(PREFIX): parsed(value) for key, value in values.items() if key.startswith(PREFIX)}
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
+    """A value as the program gets it: objects and lists arrive as JSON text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
             return json.loads(value)
