@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Self, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -39,14 +39,16 @@ SINGLE = 8
 """So many nodes have a line each when they are done; of more, every eighth part is told."""
 
 
-class View(Protocol):
-    """Something that is shown from its begin to its end."""
+class View:
+    """Something that is shown from its begin to its end. This one shows nothing: the engine's own output is printed."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        pass
 
     def see(self, event: Step | Message) -> None:
         """Takes the next event."""
@@ -58,29 +60,8 @@ class View(Protocol):
         """The user has pressed Ctrl-C."""
 
 
-class Silent:
-    """Shows nothing: the engine's own output is printed."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def see(self, event: Step | Message) -> None:
-        pass
-
-    def idle(self) -> None:
-        pass
-
-    def interrupted(self) -> None:
-        pass
-
-
-class LiveView:
-    """A table on a terminal, one line per node, which is drawn again and again; at the end it stays as it is."""
+class LiveView(View):
+    """A line per node on a terminal, drawn again and again by a thread; at the end they stay as they are."""
 
     def __init__(self, progress: Progress, console: Console) -> None:
         self._progress = progress
@@ -100,9 +81,6 @@ class LiveView:
 
     def see(self, event: Step | Message) -> None:
         self._progress.see(event, time.monotonic())
-
-    def idle(self) -> None:
-        pass  # the table is drawn by a thread
 
     def interrupted(self) -> None:
         self._progress.interrupted = True
@@ -132,7 +110,7 @@ def _row(node: NodeProgress, names: int, now: float) -> Text:
     )
 
 
-class PlainView(Silent):
+class PlainView(View):
     """Lines for a log: a disruptive step, a node that is done or failed, and now and then that the run goes on. Of many nodes
     only the failures and every eighth part are told."""
 
@@ -140,8 +118,9 @@ class PlainView(Silent):
         self._progress = progress
         self._output = output
         self._began = self._told = time.monotonic()
-        self._stages: dict[str, Stage] = {}
-        self._told_end: set[str] = set()
+        self._ended: set[tuple[str, Stage]] = set()
+        """Ends that were told already: a command may follow the NodeStates of a node."""
+
         self._step = 0
 
     def see(self, event: Step | Message) -> None:
@@ -150,11 +129,9 @@ class PlainView(Silent):
             step = vocabulary.done(event.text)
             if step is not None and step.action in vocabulary.DISRUPTIVE:
                 self._print(event.text)
-        if node is None or self._stages.get(node.name) is node.stage:
+        if node is None or node.stage not in (Stage.FAILED, Stage.DONE) or (node.name, node.stage) in self._ended:
             return
-        self._stages[node.name] = node.stage
-        if node.name in self._told_end:
-            return  # a command after its NodeStates, for example
+        self._ended.add((node.name, node.stage))
         if line := self._line(node):
             self._print(line)
 
@@ -169,19 +146,13 @@ class PlainView(Silent):
         self._print(INTERRUPTED)
 
     def _line(self, node: NodeProgress) -> str:
-        if node.stage in (Stage.FAILED, Stage.DONE):
-            self._told_end.add(node.name)
-        many = len(self._progress.nodes) > SINGLE
-        if node.stage is Stage.FAILED:
-            return f"{node.name}: failed after {node.seconds(time.monotonic())} s"
-        if node.stage is Stage.DONE:
-            if not many:
-                return f"{node.name}: done after {node.seconds(time.monotonic())} s"
-            done, all_of_them = self._progress.count(Stage.DONE), len(self._progress.nodes)
-            if done * SINGLE // all_of_them > self._step:
-                self._step = done * SINGLE // all_of_them
-                return f"{done} of {all_of_them} nodes done"
-        return ""
+        done, all_of_them = self._progress.count(Stage.DONE), len(self._progress.nodes)
+        if node.stage is Stage.FAILED or all_of_them <= SINGLE:
+            return f"{node.name}: {node.stage} after {node.seconds(time.monotonic())} s"
+        if (step := done * SINGLE // all_of_them) <= self._step:
+            return ""
+        self._step = step
+        return f"{done} of {all_of_them} nodes done"
 
     def _print(self, line: str) -> None:
         self._told = time.monotonic()

@@ -103,9 +103,8 @@ class Progress:
             if node.failed and node.touched:
                 return None  # the first error is the cause
             node.failed, node.touched = True, vocabulary.UNTOUCHED not in text
-        node.line = (
-            text.partition(f"{node.name}: ")[2].splitlines()[0] if f"{node.name}: " in text else text.splitlines()[0]
-        )
+        _, named, rest = text.partition(f"{node.name}: ")
+        node.line = (rest if named else text).splitlines()[0]
         node.waiting = vocabulary.waits(text)
         return node
 

@@ -22,7 +22,7 @@ from report import data
 from report.__main__ import exit_status, load, rendered
 from report.events import NotEvents, Reader, Stream
 from report.happened import combined, compare
-from report.live import Silent, View, chosen_view
+from report.live import View, chosen_view
 from report.model import Report
 from report.progress import Progress
 from report.saved import save
@@ -36,7 +36,7 @@ def run(command: Sequence[str], output: IO[str] | None = None, view: View | None
 
     `output` takes what the command prints; by default it is printed. `view` sees the events as they come.
     """
-    reader, view = Reader(), view or Silent()
+    reader, view = Reader(), view or View()
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         pipe = Path(folder) / "events"
         os.mkfifo(pipe, 0o600)

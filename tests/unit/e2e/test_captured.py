@@ -24,3 +24,10 @@ def test_check_captured_refuses(monkeypatch: pytest.MonkeyPatch, lines: list[str
     monkeypatch.setattr(captured, "block", lambda name: lines)
     with pytest.raises(AssertionError, match="a-run: the documentation"):
         captured.check_captured("a-run", PRINTED)
+
+
+def test_progress_between_two_lines_is_no_line() -> None:
+    printed = "\n".join(captured.block("preview-max-pods"))
+    captured.check_captured("preview-max-pods", printed.replace("Resources:", "@ previewing update....\nResources:"))
+    with pytest.raises(AssertionError, match="omits a line before: Resources:"):
+        captured.check_captured("preview-max-pods", printed.replace("Resources:", "    ~ another row\nResources:"))

@@ -198,3 +198,11 @@ def test_documentation_shows_a_frame_of_a_recorded_update(monkeypatch: pytest.Mo
         if isinstance(event, Message) and event.text.startswith("m2: restarting kubelet.service"):
             break
     assert drawn(view, console) == shown.splitlines()
+
+
+def test_log_names_a_failure_after_the_end_of_a_node() -> None:
+    log = Log(preview=False)
+    for failed in (False, True):
+        flag(log, "w1")
+        done(log, "w1", failed=failed)
+    assert plain(None, events(log)) == ["plumbline: w1: done after 0 s", "plumbline: w1: failed after 0 s"]
