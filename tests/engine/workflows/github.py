@@ -20,6 +20,21 @@ STATUS = re.compile(r"\b(?:always|cancelled|failure|success)\(\)")
 SHELL = ["bash", "--noprofile", "--norc", "-eo", "pipefail"]
 
 
+def run_script(script: str, folder: Path, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs a script as a runner does. Standard output has its errors, too."""
+    return subprocess.run(
+        [*SHELL, "-c", script],
+        cwd=folder,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+
+
 @dataclass
 class Result:
     """The end of a job: whether each step succeeded, failed or was skipped, and all that was printed."""
@@ -95,17 +110,7 @@ class _State:
             action = step["uses"].partition("@")[0]
             return bool(ACTIONS[action](self, {key: self.filled(one) for key, one in (step.get("with") or {}).items()}))
         given = {key: self.filled(value) for key, value in (step.get("env") or {}).items()}
-        done = subprocess.run(
-            [*SHELL, "-c", step["run"]],
-            cwd=self.workspace,
-            env={**self.environment, **given},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=280,
-            check=False,
-        )
+        done = run_script(step["run"], self.workspace, {**self.environment, **given})
         self.log.append(f"## {step.get('name')}\n{done.stdout}")
         return done.returncode == 0
 

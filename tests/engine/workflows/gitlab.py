@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.engine.workflows.github import SHELL
+from tests.engine.workflows.github import run_script
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,5 @@ class Runner:
         known = {"HOME": str(home), **self.environment, "CI_PROJECT_DIR": str(workspace), **variables}
         # The job's own cache would be empty here.
         own = {key: value for key, value in job["variables"].items() if key != "PLUMBLINE_CACHE"}
-        done = subprocess.run(
-            [*SHELL, "-c", "\n".join([*job["before_script"], *job["script"]])],
-            cwd=workspace,
-            env={**known, **own},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=280,
-            check=False,
-        )
+        done = run_script("\n".join([*job["before_script"], *job["script"]]), workspace, {**known, **own})
         return Ended(done.returncode, done.stdout, workspace)
