@@ -42,7 +42,8 @@ def run(command: Sequence[str], output: IO[str] | None = None, view: View | None
         os.mkfifo(pipe, 0o600)
         # Opened before the engine does, and without waiting for it: it may end before it opens its end.
         events = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-        # Ctrl-C is the engine's, which gets it too: it ends the run properly, and is waited for.
+        # Ctrl-C is the engine's, which gets it too: it ends the run properly, and is waited for. A signal that is caught
+        # here has its default action in the command, even if this process was started with it ignored.
         former = signal.signal(signal.SIGINT, lambda *_: view.interrupted())
         try:
             running = subprocess.Popen(
@@ -50,8 +51,6 @@ def run(command: Sequence[str], output: IO[str] | None = None, view: View | None
                 env={**os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
                 stdout=output,
                 stderr=subprocess.STDOUT if output is not None else None,
-                restore_signals=True,
-                preexec_fn=_heed_interrupts,
             )
             with view:
                 _follow(events, running, reader, view)
@@ -62,10 +61,6 @@ def run(command: Sequence[str], output: IO[str] | None = None, view: View | None
         return running.returncode, reader.finish()
     except NotEvents:
         return running.returncode, []
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _follow(events: int, running: subprocess.Popen[bytes], reader: Reader, view: View) -> None:

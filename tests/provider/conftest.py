@@ -181,10 +181,11 @@ class Bench:
         self.printed += lines
         return "\n".join(lines)
 
-    def fails(self) -> str:
-        """Runs an `up` that must fail; returns all that it printed."""
+    def fails(self, note: Callable[[automation.EngineEvent], None] | None = None) -> str:
+        """Runs an `up` that must fail; returns all that it printed. `note` gets its events."""
+        output = self.printed.append
         with pytest.raises(automation.CommandError) as raised:
-            reached(lambda: self.stack.up(on_output=self.printed.append, on_error=self.printed.append, color="never"))
+            reached(lambda: self.stack.up(on_output=output, on_error=output, on_event=note, color="never"))
         return str(raised.value)
 
     def destroy(self) -> None:

@@ -19,6 +19,10 @@ from tests.provider.service import OWNED
 from tests.provider.test_interruption import engines, wait_for
 
 EVENTS = "/run/proof-events"
+HOLD = """: >/run/proof-held
+for i in $(seq 600); do [ ! -e /run/proof-go ] || exit 0; sleep 0.1; done
+exit 1
+"""
 SERVICE = """[Service]
 Type=notify
 NotifyAccess=all
@@ -114,21 +118,34 @@ def test_members_restart_one_after_another_in_their_order(members: Members, syst
 
 def test_first_interrupt_ends_after_the_present_slot(members: Members, systemd: Container) -> None:
     members.words = dict.fromkeys(members.words, "two")
+    members.hooks["n2"] = [{"unit": members.unit("n2"), "script": HOLD}]
+    begun: set[str] = set()
+    failed: set[str] = set()
+
+    def note(event: automation.EngineEvent) -> None:
+        if event.resource_pre_event is not None:
+            begun.add(event.resource_pre_event.metadata.urn.rpartition("::")[2])
+        if event.res_op_failed_event is not None:
+            failed.add(event.res_op_failed_event.metadata.urn.rpartition("::")[2])
 
     def interrupt() -> None:
-        wait_for("the first slot", lambda: systemd.run(f"cat {EVENTS} 2>/dev/null || true") != "")
+        wait_for("the first slot", lambda: systemd.run("ls /run/proof-held 2>/dev/null || true") != "")
+        wait_for("the steps of the others", lambda: {"n3-proof", "n1-proof"} <= begun)
         for pid in engines(members):
             os.kill(pid, signal.SIGINT)
+        wait_for("the end of the others", lambda: failed == {"n3-proof", "n1-proof"})
+        systemd.run("touch /run/proof-go")
 
     user = threading.Thread(target=interrupt)
     user.start()
-    failure = members.fails()
+    failure = members.fails(note)
     user.join()
     for node in ("n3", "n1"):
         assert f"{node}: not touched: the run was interrupted before its turn. Run pulumi again" in failure
     assert events(systemd) == ["down n2", "up n2"], "the slot that was under way went to its end"
     assert members.up(refresh=True) == {"same": 2, "update": 2}
     assert events(systemd) == ["down n3", "up n3", "down n1", "up n1"]
+    systemd.run("rm /run/proof-held /run/proof-go")
 
 
 def test_failure_of_the_second_leaves_the_third_untouched(members: Members, systemd: Container) -> None:

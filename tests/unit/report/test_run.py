@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -103,6 +104,19 @@ def test_failure_of_the_engine_is_the_status(
     capfd.readouterr()
     assert main(["--log", str(tmp_path / "log"), "--", *engine, "7"]) == 7
     assert capfd.readouterr().out == "the engine's own output\n", "without events its own output is shown"
+
+
+def test_ctrl_c_reaches_an_engine_of_a_process_that_ignores_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "engine.py"
+    program.write_text("import signal\nprint(signal.getsignal(signal.SIGINT) is signal.default_int_handler)\n")
+    former = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        main(["--", sys.executable, str(program)])
+    finally:
+        signal.signal(signal.SIGINT, former)
+    assert capfd.readouterr().out == "True\n"
 
 
 def test_half_a_line_of_a_killed_engine_is_skipped(
