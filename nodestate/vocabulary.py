@@ -10,12 +10,23 @@ from dataclasses import dataclass
 
 PACKAGE = "plumbline:index"
 NODE_STATE = f"{PACKAGE}:NodeState"
+PREFLIGHT = f"{PACKAGE}:Preflight"
+OBJECT_SET = f"{PACKAGE}:ObjectSet"
 
 FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
 UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"
 OWNERSHIP = "Ownership"
 ROWS = (FILE, DIRECTORY, FOREIGN, UNIT_STEP, UNIT_SETTING, PROBE, OWNERSHIP)
 """Types of rows, each after the package: resource views below the NodeState that they are about."""
+
+OBJECT = "Object"
+"""Type of a row below an ObjectSet: an object behind the API. The name is that of the set, and the object."""
+
+FIELDS = "fields"
+"""Fact of an object's row: what changes, a field each on its own line."""
+
+DRIFTED = "drift"
+"""Cause of an object's row if the program asks for nothing else than before."""
 
 CHANGE, BECAUSE, ACTION, ORDER = "change", "because", "action", "order"
 FOUND, EXPECTED, UNIT, TO = "found", "expected", "unit", "to"

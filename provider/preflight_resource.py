@@ -12,25 +12,24 @@ from pulumi.provider.experimental import provider as api
 
 from nodestate import Connection, from_wire
 from nodestate.wire import partly_unknown
+from provider.engine import Engine
 from provider.errors import NodeError
 from provider.preflight import Result, Target, examine
-from provider.provider import NodeStateProvider
+from provider.ssh import SshPool
 from provider.values import received
 
-PREFLIGHT = "plumbline:index:Preflight"
 
+class Preflights:
+    """The resource's operations. One instance serves one run of the engine."""
 
-class PlumblineProvider(NodeStateProvider):
-    """NodeState and Preflight, with the same connections."""
+    def __init__(self, engine: Engine, pool: SshPool) -> None:
+        self._engine = engine
+        self._pool = pool
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        if not _ours(request.urn):
-            return await super().check(request)
         return api.CheckResponse(request.new_inputs, [])
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
-        if not _ours(request.urn):
-            return await super().diff(request)
         old, new = received(request.old_state), received(request.new_inputs)
         added = _added(old, new)
         # Nothing is known of the hosts while one of them is yet to be replaced.
@@ -40,27 +39,20 @@ class PlumblineProvider(NodeStateProvider):
         return api.DiffResponse(changes=bool(detail), replaces=[], delete_before_replace=False, detailed_diff=detail)
 
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
-        if not _ours(request.urn):
-            return await super().create(request)
         inputs = received(request.properties)
         await self._examine(request.urn, inputs, list(_hosts(inputs)), request.preview)
         return api.CreateResponse("" if request.preview else "preflight", dict(request.properties))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
-        if not _ours(request.urn):
-            return await super().update(request)
         inputs = received(request.news)
         await self._examine(request.urn, inputs, _added(received(request.olds), inputs), request.preview)
         return api.UpdateResponse(dict(request.news))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
-        if not _ours(request.urn):
-            return await super().read(request)
         return api.ReadResponse(request.resource_id, dict(request.properties), dict(request.inputs))
 
     async def delete(self, request: api.DeleteRequest) -> None:
-        if not _ours(request.urn):
-            await super().delete(request)
+        """Nothing is left of a check."""
 
     async def _examine(self, urn: str, inputs: Mapping[str, Any], new: list[str], preview: bool) -> None:
         """Checks the new hosts, and the old ones' way to them. Raises NodeError with all that is missing."""
@@ -126,7 +118,3 @@ def _key(one: Mapping[str, Any]) -> Any:
 def _added(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     before = _hosts(old)
     return [name for name, known in _hosts(new).items() if before.get(name) != known]
-
-
-def _ours(urn: str) -> bool:
-    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2] == PREFLIGHT

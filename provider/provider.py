@@ -1,4 +1,4 @@
-"""The provider itself: check, diff, create, read, update and delete of plumbline:index:NodeState."""
+"""plumbline:index:NodeState: its operations check, diff, create, read, update and delete."""
 
 from __future__ import annotations
 
@@ -38,13 +38,12 @@ ELSEWHERE = "declaredElsewhere"
 """The input that Check takes away and keeps for this run (handover.py): it tells of the program, not of the node."""
 
 
-class NodeStateProvider(api.Provider):
-    """One instance serves one run of the engine: it pools a connection to each node."""
+class NodeStates:
+    """The resource's operations. One instance serves one run of the engine."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__()
+    def __init__(self, engine: Engine, pool: SshPool) -> None:
         self._engine = engine
-        self._pool = SshPool()
+        self._pool = pool
         self._observations = Observations(engine)
         self._rollouts = Rollouts()
         self._execution = Execution(engine, self._observations, self._rollouts)
@@ -55,18 +54,11 @@ class NodeStateProvider(api.Provider):
         """Nodes of which the stack has a resource already, and which answered in this run."""
         self._lost = LostCreations()
 
-    async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
-        return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
-
-    async def cancel(self) -> None:
-        # The engine's first Ctrl-C. It ends no call by itself: those that wait would begin all the same.
+    def interrupt(self) -> None:
+        """Nothing is begun from now on."""
         self._rollouts.interrupt()
 
     async def check(self, request: api.CheckRequest) -> api.CheckResponse:
-        if request.type.rpartition("$")[2] != vocabulary.NODE_STATE:
-            return api.CheckResponse(
-                request.new_inputs, [api.CheckFailure("", f"{request.type} is not {vocabulary.NODE_STATE}")]
-            )
         inputs, former = received(request.new_inputs), received(request.old_inputs)
         named = inputs.get("node")
         node = f"{named}: " if isinstance(named, str) and named else ""

@@ -1,0 +1,122 @@
+"""What a plan says, done: applied in order, waited for, and pruned."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from provider.engine import Log
+from provider.errors import NodeError
+from provider.objects import nodes, wait
+from provider.objects.connection import ApiRefused
+from provider.objects.inputs import ObjectSet
+from provider.objects.manifest import Ref, is_builtin
+from provider.objects.plan import CREATE, DELETE, ObjectChange, SetPlan, apply
+from provider.objects.servers import Requests
+
+KIND_SECONDS = 30
+"""How long the API gets to serve a kind whose definition it has accepted."""
+
+
+class Deed:
+    """Carries out the plan of one set."""
+
+    def __init__(self, api: Requests, wanted: ObjectSet, former: ObjectSet | None, log: Log) -> None:
+        self._api, self._wanted, self._former, self._log = api, wanted, former, log
+
+    async def register(self) -> None:
+        """Waits for the nodes of the set: each has registered and is Ready with its version. Raises NodeError."""
+        await _all(
+            wait.until(
+                wait.registered(self._api, ref, str((self._wanted.kubelets or {}).get(ref.name, ""))),
+                wait.REGISTRATION_SECONDS,
+                f"{ref.name}",
+                self._log,
+            )
+            for ref in self._wanted.objects
+            if nodes.is_node(ref) and self._concerns(ref)
+        )
+
+    def _concerns(self, ref: Ref) -> bool:
+        """Whether a node is new, or is to run another version: nothing else waits for a node that is down."""
+        if self._former is None or ref not in self._former.objects:
+            return True
+        before, now = self._former.kubelets or {}, self._wanted.kubelets or {}
+        return before.get(ref.name) != now.get(ref.name)
+
+    async def make(self, plan: SetPlan) -> None:
+        """Makes the changes. Custom resources are applied once the workloads that handle them are there.
+
+        Raises NodeError naming set and object; what was applied before stays.
+        """
+        first = [one for one in plan.changes if one.operation != DELETE and is_builtin(one.ref)]
+        custom = [one for one in plan.changes if one.operation != DELETE and not is_builtin(one.ref)]
+        for change in first:
+            await self._make(change)
+        # Of all: a workload that an earlier run gave up on is waited for again.
+        await self._wait_for(ref for ref in self._wanted.objects if is_builtin(ref))
+        for change in custom:
+            await self._make(change)
+        for change in plan.changes:
+            if change.operation == DELETE:
+                await self.remove(change.ref)
+
+    async def remove(self, ref: Ref) -> None:
+        """Deletes an object of the former set, if it is there."""
+        assert self._former is not None
+        manifest = self._former.objects[ref]
+        try:
+            path = await self._api.place(manifest)
+            if path is not None and await self._api.get(path) is not None:
+                await self._log(f"deleting {ref}")
+                await self._api.send("DELETE", path, propagationPolicy="Background")
+        except ApiRefused as error:
+            if error.code != 404:
+                raise NodeError(f"set {self._wanted.name}: {ref} is not deleted: {error}") from None
+
+    async def _make(self, change: ObjectChange) -> None:
+        ref = change.ref
+        try:
+            if nodes.is_node(ref):
+                former = self._former.objects.get(ref) if self._former is not None else None
+                await nodes.patch(self._api, ref, change.apply, former)
+                return
+            path = await self._place(change)
+            await self._log(f"{'creating' if change.operation == CREATE else 'updating'} {ref}")
+            await apply(self._api, path, change.apply, dry=False, force=bool(change.taken or change.left))
+            if ref.kind == "CustomResourceDefinition":
+                await self._wait_for([ref])
+        except NodeError as error:
+            raise NodeError(f"set {self._wanted.name}: {ref}: {error}") from None
+
+    async def _place(self, change: ObjectChange) -> str:
+        deadline = asyncio.get_running_loop().time() + KIND_SECONDS
+        while (path := await self._api.place(change.apply)) is None:
+            if change.note or asyncio.get_running_loop().time() > deadline:
+                raise NodeError(
+                    f"the API has no {change.ref.kind} of {change.apply['apiVersion']}: apply its definition first, "
+                    "in this set or in one that this one comes `after`"
+                )
+            await asyncio.sleep(wait.POLL_SECONDS)
+        return path
+
+    async def _wait_for(self, refs: Iterable[Ref]) -> None:
+        probes = [(ref, wait.readiness(self._api, ref, self._wanted.objects[ref])) for ref in refs]
+        seconds = self._wanted.wait_seconds
+        if seconds:
+            await _all(
+                wait.until(probe, seconds, f"set {self._wanted.name}: {ref}", self._log)
+                for ref, probe in probes
+                if probe is not None
+            )
+
+
+async def _all(waits: Iterable[object]) -> None:
+    """Waits for all, and raises the first failure once each has ended."""
+    results = await asyncio.gather(*waits, return_exceptions=True)  # type: ignore[call-overload]
+    failed = [str(one) for one in results if isinstance(one, NodeError)]
+    for one in results:
+        if isinstance(one, BaseException) and not isinstance(one, NodeError):
+            raise one
+    if failed:
+        raise NodeError("\n".join(failed))

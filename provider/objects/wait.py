@@ -1,0 +1,149 @@
+"""Waiting until what was applied works: definitions are served, workloads have rolled out, nodes are Ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from provider.engine import Log
+from provider.errors import NodeError
+from provider.objects import nodes
+from provider.objects.connection import ApiRefused, ApiSilent
+from provider.objects.manifest import Manifest, Ref
+from provider.objects.servers import Requests
+
+POLL_SECONDS = 0.5
+TOLD_AFTER_SECONDS = 5
+REGISTRATION_SECONDS = 300
+
+Probe = Callable[[], Awaitable[str | None]]
+"""Returns None once it is as it should be, else the reason why it is not."""
+
+
+async def until(probe: Probe, seconds: float, subject: str, log: Log) -> None:
+    """Asks until the probe finds no reason to wait. Raises NodeError with the last reason once the time is over."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    told = ""
+    while (reason := await _asked(probe)) is not None:
+        if clock() - began > seconds:
+            raise NodeError(f"{subject}: not ready after {seconds:.0f} s: {reason}")
+        if clock() - began > TOLD_AFTER_SECONDS and reason != told:
+            told = reason
+            await log(f"{subject}: waiting: {reason}", ephemeral=True)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _asked(probe: Probe) -> str | None:
+    try:
+        return await probe()
+    except ApiSilent as error:
+        return str(error)
+
+
+def readiness(api: Requests, ref: Ref, manifest: Manifest) -> Probe | None:
+    """The probe of an applied object, None for a kind that is ready at once."""
+    judge = _JUDGES.get(ref.kind)
+    if judge is None:
+        return None
+
+    async def probe() -> str | None:
+        path = await api.place(manifest)
+        live = await api.get(path) if path is not None else None
+        if live is None:
+            return "it is not there"
+        reason = judge(live)
+        if reason is not None and ref.kind in ("Deployment", "DaemonSet", "StatefulSet", "Job"):
+            reason += await _pods(api, ref, live)
+        return reason
+
+    return probe
+
+
+def registered(api: Requests, ref: Ref, version: str) -> Probe:
+    """The probe of a node: registered, Ready, and with this version of the kubelet."""
+
+    async def probe() -> str | None:
+        live = await api.get(nodes.path(ref))
+        if live is None:
+            return f"it has not registered: see 'journalctl -u kubelet.service' on {ref.name}"
+        status = live.get("status") or {}
+        found = (status.get("nodeInfo") or {}).get("kubeletVersion")
+        if version and found != version:
+            return f"its kubelet has version {found}, the plan has {version}: see 'journalctl -u kubelet.service' on {ref.name}"
+        return _condition(live, "Ready")
+
+    return probe
+
+
+def _condition(live: Mapping[str, Any], kind: str) -> str | None:
+    for one in (live.get("status") or {}).get("conditions") or []:
+        if one.get("type") == kind:
+            return None if one.get("status") == "True" else f"not {kind}: {one.get('message') or one.get('reason')}"
+    return f"not {kind} yet"
+
+
+def _deployment(live: Mapping[str, Any]) -> str | None:
+    wanted = (live.get("spec") or {}).get("replicas", 1)
+    return _rolled_out(live, wanted, "updatedReplicas", "availableReplicas")
+
+
+def _daemon_set(live: Mapping[str, Any]) -> str | None:
+    wanted = (live.get("status") or {}).get("desiredNumberScheduled", 0)
+    return _rolled_out(live, wanted, "updatedNumberScheduled", "numberAvailable")
+
+
+def _stateful_set(live: Mapping[str, Any]) -> str | None:
+    wanted = (live.get("spec") or {}).get("replicas", 1)
+    return _rolled_out(live, wanted, "updatedReplicas", "availableReplicas")
+
+
+def _rolled_out(live: Mapping[str, Any], wanted: int, updated: str, available: str) -> str | None:
+    status = live.get("status") or {}
+    if status.get("observedGeneration", 0) < live["metadata"]["generation"]:
+        return "its controller has not seen it yet"
+    for name in (updated, available):
+        if status.get(name, 0) < wanted:
+            return f"{status.get(name, 0)} of {wanted} pods are {'updated' if name == updated else 'available'}"
+    return None
+
+
+def _job(live: Mapping[str, Any]) -> str | None:
+    return _condition(live, "Complete")
+
+
+_JUDGES: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
+    "CustomResourceDefinition": lambda live: _condition(live, "Established"),
+    "APIService": lambda live: _condition(live, "Available"),
+    "Deployment": _deployment,
+    "DaemonSet": _daemon_set,
+    "StatefulSet": _stateful_set,
+    "Job": _job,
+}
+
+
+async def _pods(api: Requests, ref: Ref, live: Mapping[str, Any]) -> str:
+    """Why its pods do not run, as the kubelet or the scheduler says; empty if they say nothing."""
+    labels = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    if not labels:
+        return ""
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    try:
+        found = await api.send("GET", f"/api/v1/namespaces/{ref.namespace}/pods", labelSelector=selector)
+    except (ApiRefused, ApiSilent):
+        return ""
+    reasons = sorted({reason for pod in found.get("items") or [] if (reason := _pod(pod))})
+    return f"; {'; '.join(reasons[:3])}" if reasons else ""
+
+
+def _pod(pod: Mapping[str, Any]) -> str:
+    name, status = pod["metadata"]["name"], pod.get("status") or {}
+    for one in status.get("containerStatuses") or []:
+        waiting = (one.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return f"pod {name}: {waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+    for one in status.get("conditions") or []:
+        if one.get("type") == "PodScheduled" and one.get("status") == "False":
+            return f"pod {name}: {one.get('reason')}: {one.get('message')}"
+    return ""
