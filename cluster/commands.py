@@ -1,20 +1,21 @@
-"""The one-off steps: scripts that run on a node once, and again when a step that they wait for changes."""
+"""The one-off steps: scripts that run on a node once, and again when a step that they wait for changes; and registrations."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from typing import Any
 
-from cluster.addons.addon import KINDS, AddOn
 from cluster.config.model import Cluster, Node
 from cluster.node import control_plane, etcd, pod_network
 from cluster.node.binaries import binaries
 from cluster.rendering import read_template
-from cluster.step import After, CommandStep, step_name
+from cluster.step import After, CommandStep, RegistrationStep, step_name
 
 FIRST_BOOT = "first-boot"
-REGISTRATION = "registration"
+REGISTRATION = RegistrationStep.component
+ROLE_LABEL = "node-role.kubernetes.io"
+"""A kubelet may not set a label with this prefix on its own node."""
+
 MEMBERSHIP = "etcd-membership"
 
 
@@ -69,37 +70,13 @@ def etcd_membership(cluster: Cluster, node: Node) -> CommandStep:
     )
 
 
-def add_on(cluster: Cluster, planned: AddOn, after: Iterable[After]) -> CommandStep:
-    """Applies a set of manifests with server-side apply, waits for its workloads, and prunes the objects of earlier versions."""
-    values = {
-        "set": planned.name,
-        "revision": planned.revision,
-        "kinds": ",".join(KINDS),
-        "rollouts": " ".join(planned.rollouts),
-    }
-    manifests = f"manifests=$(cat <<'END-OF-MANIFESTS'\n{planned.text}END-OF-MANIFESTS\n)\n"
-    return _through_api(
-        cluster,
-        f"{cluster.name}-add-on-{planned.name}",
-        f"add-on {planned.name}",
-        "apply.sh",
-        values,
-        manifests,
-        after=tuple(after),
-    )
-
-
-def registration(cluster: Cluster, node: Node, rbac: str) -> CommandStep:
-    """Waits until a node is Ready, and sets its role label. A node that leaves the plan is drained and deleted."""
-    values = {"name": node.name, "role": str(node.role), "version": cluster.kubernetes.version}
-    return _through_api(
-        cluster,
-        step_name(node.name, REGISTRATION),
-        REGISTRATION,
-        "register.sh",
-        values,
-        undo="unregister.sh",
-        owner=node.name,
+def registration(cluster: Cluster, node: Node, rbac: str) -> RegistrationStep:
+    """The node in the API, with its role's label and its own labels and taints."""
+    return RegistrationStep(
+        node=node.name,
+        version=cluster.kubernetes.version,
+        labels={f"{ROLE_LABEL}/{node.role}": "", **node.labels},
+        taints={f"{taint.key}:{taint.effect}": taint.value for taint in node.taints},
         after=(
             After(rbac, "the API server needs this role to reach kubelets"),
             After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pod network works"),
@@ -131,8 +108,6 @@ def _through_api(
     component: str,
     script: str,
     values: dict[str, str],
-    text: str = "",
-    undo: str | None = None,
     **more: Any,
 ) -> CommandStep:
     """A step that uses kubectl on the first control-plane node, as the bootstrap identity."""
@@ -141,15 +116,14 @@ def _through_api(
         name=name,
         node=cluster.control_plane_nodes()[0].name,
         component=component,
-        script=_script(script, {**kubectl, **values}, text, before="kubectl.sh"),
-        undo=_script(undo, {**kubectl, **values}, before="kubectl.sh") if undo else None,
+        script=_script(script, {**kubectl, **values}, before="kubectl.sh"),
         admin=True,
         **more,
     )
 
 
-def _script(name: str, values: dict[str, str], text: str = "", before: str | None = None) -> str:
-    """A script of templates/commands after the script `before`, its values as shell variables, and `text`."""
+def _script(name: str, values: dict[str, str], before: str | None = None) -> str:
+    """A script of templates/commands after the script `before` and its values as shell variables."""
     lines = "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
     shared = read_template(f"commands/{before}") if before else ""
-    return "".join([shared, lines, text, read_template(f"commands/{name}")])
+    return "".join([shared, lines, read_template(f"commands/{name}")])

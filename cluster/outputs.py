@@ -1,4 +1,4 @@
-"""The stack's outputs, parsed from the output of the one-off steps."""
+"""The stack's outputs, from what the steps printed or found."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cluster.commands import REGISTRATION
 from cluster.config.model import Cluster
 from cluster.node import etcd
 from cluster.pki.leaves import Leaf
-from cluster.step import step_name
 
 
 def nodes(
-    cluster: Cluster, leaves: Iterable[Leaf], printed: Mapping[str, str | None], days_left: Mapping[str, int]
+    cluster: Cluster, leaves: Iterable[Leaf], kubelets: Mapping[str, str | None], days_left: Mapping[str, int]
 ) -> list[dict[str, Any]]:
     """One row per node. `version` is the kubelet's version when the node was last Ready, "" if it was never.
 
@@ -24,7 +22,7 @@ def nodes(
     for leaf in leaves:
         if leaf.node is not None:
             days[leaf.node].append(days_left[leaf.name])
-    versions = {node.name: printed.get(step_name(node.name, REGISTRATION)) or "" for node in cluster.nodes}
+    versions = {node.name: kubelets.get(node.name) or "" for node in cluster.nodes}
     return [
         {
             "name": node.name,

@@ -61,18 +61,20 @@ class ClusterPlan:
 def plan(cluster: Cluster) -> ClusterPlan:
     """The plan of a validated configuration. Raises PlanError if parts of the program contradict each other."""
     quorum = commands.etcd_quorum(cluster)
-    rbac_step = commands.add_on(
+    rbac_step = add_on(
         cluster,
-        add_on("rbac", rbac.manifests()),
+        "rbac",
+        rbac.manifests(),
         [
             After(step_name(node.name, control_plane.COMPONENT), "the API server runs in these static pods")
             for node in cluster.control_plane_nodes()
         ],
     )
     ready = commands.control_plane_ready(cluster, rbac_step.name)
-    dns_step = commands.add_on(
+    dns_step = add_on(
         cluster,
-        add_on("dns", coredns.manifests(cluster)),
+        "dns",
+        coredns.manifests(cluster),
         [
             After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that accept them")
             for node in cluster.nodes

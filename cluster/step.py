@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from nodestate import NodeState
 
@@ -115,7 +117,56 @@ class CommandStep:
     undone_always: bool = False
 
 
-Step = NodeStateStep | CommandStep
+@dataclass(frozen=True)
+class ObjectsStep:
+    """A set of objects behind the API, applied and pruned as a whole. `objects` are its manifests, each of another object.
+
+    `wait_seconds` is how long its workloads get to roll out.
+    """
+
+    name: str
+    set_name: str
+    objects: tuple[Mapping[str, Any], ...]
+    after: tuple[After, ...] = ()
+    wait_seconds: int = 300
+
+    @property
+    def component(self) -> str:
+        """The name of the part of the cluster."""
+        return f"add-on {self.set_name}"
+
+    @property
+    def owner(self) -> None:
+        """It belongs to the cluster."""
+        return None
+
+
+@dataclass(frozen=True)
+class RegistrationStep:
+    """A node in the API: Ready with `version` of the kubelet, and with these labels and taints (value by `<key>:<effect>`).
+
+    A node that leaves the plan is drained and deleted.
+    """
+
+    node: str
+    version: str
+    labels: Mapping[str, str]
+    taints: Mapping[str, str]
+    after: tuple[After, ...] = ()
+    component: str = "registration"
+
+    @property
+    def name(self) -> str:
+        """The step's name, unique in the cluster. The Pulumi resource has the same name."""
+        return step_name(self.node, self.component)
+
+    @property
+    def owner(self) -> str:
+        """The node that it belongs to."""
+        return self.node
+
+
+Step = NodeStateStep | CommandStep | ObjectsStep | RegistrationStep
 
 
 def step_name(node: str, component: str) -> str:

@@ -24,6 +24,7 @@ from components.issued import IssuedTexts
 from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
 from components.machine import Machine
 from components.node import Node, NodeArgs
+from components.object_set import ApiAccess
 from components.preflight import Preflight, PreflightArgs
 from components.shared_keys import SharedKeys
 from components.steps import Steps
@@ -75,7 +76,12 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
             return pulumi.Output.secret(pems.apply(lambda pems: kubeconfig.embedded(cluster, host, user, *pems)))
 
         api = cluster.kubernetes
-        steps = Steps(planned, self, name, nodes, texts, identity(BOOTSTRAP, api.internal_endpoint))
+        access = ApiAccess(
+            [machines[node.name] for node in cluster.control_plane_nodes()],
+            identity(BOOTSTRAP, api.internal_endpoint),
+            cluster.policy.take_fields_from,
+        )
+        steps = Steps(planned, self, name, nodes, texts, access)
         first = [step for step in planned.steps if isinstance(step, CommandStep) and step.first_contact]
         for contact in first:
             steps.register(contact)
@@ -92,8 +98,9 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
         printed = {step: registered.stdout for step, registered in steps.commands.items()}
         days = {leaf: certificate.summary["daysLeft"] for leaf, certificate in certificates.items()}
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in certificates.values()])
-        self.nodes = pulumi.Output.all(printed=printed, days=days).apply(
-            lambda known: outputs.nodes(cluster, planned.leaves, known["printed"], known["days"])
+        kubelets = {node: registered.kubelet for node, registered in steps.registrations.items()}
+        self.nodes = pulumi.Output.all(kubelets=kubelets, days=days).apply(
+            lambda known: outputs.nodes(cluster, planned.leaves, known["kubelets"], known["days"])
         )
         self.etcd = printed[planned.etcd_quorum].apply(lambda text: outputs.etcd_members(cluster, text))
         self.control_plane = printed[planned.control_plane_ready].apply(outputs.control_plane_pods)

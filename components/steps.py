@@ -8,19 +8,21 @@ import pulumi
 import pulumi_command as command
 
 from cluster.plan import ClusterPlan
-from cluster.step import CommandStep, NodeStateStep, Step
+from cluster.step import CommandStep, NodeStateStep, ObjectsStep, RegistrationStep, Step
 from components import former
 from components.issued import IssuedTexts
 from components.machine import DIALS, Machine
 from components.node import Node
 from components.node_state import IssuedText, NodeStateArgs, NodeStateResource
+from components.object_set import ApiAccess, NodeRegistration, ObjectSet
 
 FIRST_CONTACT_DIALS = 120
 """About ten minutes. A busy emulated machine needs several to answer for the first time."""
 
 
 class Steps:
-    """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far, by step name.
+    """Registers steps one by one, in the plan's order. `states` and `commands` are those registered so far by step name,
+    `registrations` those by node.
 
     Steps of a node are children of its Node component, the others of `cluster`.
     """
@@ -32,13 +34,14 @@ class Steps:
         name: str,
         nodes: Mapping[str, Node],
         issued: IssuedTexts,
-        admin_kubeconfig: pulumi.Output[str],
+        api: ApiAccess,
     ) -> None:
         self._planned = planned
         self._cluster, self._name, self._nodes = cluster, name, nodes
-        self._issued, self._admin = issued, admin_kubeconfig
+        self._issued, self._api = issued, api
         self.states: dict[str, NodeStateResource] = {}
         self.commands: dict[str, command.remote.Command] = {}
+        self.registrations: dict[str, NodeRegistration] = {}
         self._registered: dict[str, pulumi.Resource] = {}
         self._before_writing: list[pulumi.Resource] = []
 
@@ -51,6 +54,12 @@ class Steps:
         after = [self._registered[edge.step] for edge in step.after]
         if isinstance(step, NodeStateStep):
             self._registered[step.name] = self.states[step.name] = self._state(step, after)
+        elif isinstance(step, ObjectsStep):
+            self._registered[step.name] = ObjectSet(step, self._api, self._behind_api(step, self._cluster, after))
+        elif isinstance(step, RegistrationStep):
+            options = self._behind_api(step, self._nodes[step.node], after)
+            self.registrations[step.node] = NodeRegistration(step, self._api, options)
+            self._registered[step.name] = self.registrations[step.node]
         else:
             self._registered[step.name] = self.commands[step.name] = self._command(step, after)
 
@@ -62,6 +71,13 @@ class Steps:
         )
         elsewhere = self._planned.declared_elsewhere(step)
         return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued, elsewhere), options)
+
+    def _behind_api(
+        self, step: Step, parent: pulumi.Resource, after: Sequence[pulumi.Resource]
+    ) -> pulumi.ResourceOptions:
+        # Earlier versions had a command instead: its state is taken over, and what it would do when deleted is not done.
+        aliases: list[str | pulumi.Alias] = [pulumi.Alias(type_=former.COMMAND), former.command(self._name, step.name)]
+        return pulumi.ResourceOptions(parent=parent, depends_on=after, aliases=aliases)
 
     def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
         machine: Machine = self._nodes[step.node].machine
@@ -82,6 +98,6 @@ class Steps:
             FIRST_CONTACT_DIALS if step.first_contact else DIALS,
             undone_always=step.undone_always,
             delete=step.undo,
-            stdin=pulumi.Output.secret(self._admin) if step.admin else None,
+            stdin=pulumi.Output.secret(self._api.kubeconfig) if step.admin else None,
             triggers=[machine.machine_id] if step.first_contact and created else revisions or None,
         )

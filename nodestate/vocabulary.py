@@ -12,6 +12,7 @@ PACKAGE = "plumbline:index"
 NODE_STATE = f"{PACKAGE}:NodeState"
 PREFLIGHT = f"{PACKAGE}:Preflight"
 OBJECT_SET = f"{PACKAGE}:ObjectSet"
+NODE_REGISTRATION = f"{PACKAGE}:NodeRegistration"
 
 FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
 UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"

@@ -8,7 +8,9 @@ from pulumi.provider.experimental import provider as api
 
 from nodestate import vocabulary
 from provider.engine import Engine
+from provider.objects.registration import NodeRegistrations
 from provider.objects.resource import ObjectSets
+from provider.objects.servers import ApiServers
 from provider.preflight_resource import Preflights
 from provider.provider import NodeStates
 from provider.ssh import SshPool
@@ -31,11 +33,13 @@ class PlumblineProvider(api.Provider):
     def __init__(self, engine: Engine) -> None:
         super().__init__()
         pool = SshPool()
+        servers = ApiServers(engine, pool)
         self._node_states = NodeStates(engine, pool)
         self._resources: dict[str, Resource] = {
             vocabulary.NODE_STATE: self._node_states,
             vocabulary.PREFLIGHT: Preflights(engine, pool),
-            vocabulary.OBJECT_SET: ObjectSets(engine, pool),
+            vocabulary.OBJECT_SET: ObjectSets(engine, servers),
+            vocabulary.NODE_REGISTRATION: NodeRegistrations(engine, servers),
         }
 
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:

@@ -13,6 +13,7 @@ _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _DAYS = rf"{_DAY}(?:-{_DAY})?"
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 WINDOW = rf"(?:{_DAYS}(?:,{_DAYS})* )?{_TIME}-(?:{_TIME}|24:00)"
+MANAGER = r"[\x21-\x7e]{1,128}"
 UNIT = r"[A-Za-z0-9:_.@\\-]+"
 
 
@@ -57,4 +58,11 @@ class Policy:
         check=_matching(WINDOW, "a window in UTC, such as 22:00-04:00 or Mon-Fri 22:00-04:00"),
         doc="When units may be restarted or stopped, in UTC. Not set: at any time.",
         example='["Mon-Fri 22:00-04:00", "Sat,Sun 00:00-24:00"]',
+    )
+    take_fields_from: tuple[str, ...] = key(
+        (),
+        check=_matching(MANAGER, "the name of a field manager, such as helm"),
+        doc="Field managers of the API from which `up` takes fields of this program's objects, if they have changed one. Changes by "
+        "kubectl are repaired without it; a field that any other manager has is named, and left to it.",
+        example="[argocd-controller]",
     )

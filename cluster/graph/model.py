@@ -243,7 +243,9 @@ def _groups(planned: ClusterPlan) -> Iterator[Group]:
         yield Group(str(ca), subject.common_name, len(leaves), _members(nodes))
     holders: dict[str, dict[str, None]] = {}
     for step in planned.steps:
-        for file in step.issued if isinstance(step, NodeStateStep) else ():
+        if not isinstance(step, NodeStateStep):
+            continue
+        for file in step.issued:
             if file.text.of in {*SharedKey}:
                 holders.setdefault(str(file.text.of), {})[step.node] = None
     yield Group(SHARED, "shared keys", len(holders), _members(holders))

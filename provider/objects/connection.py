@@ -92,7 +92,8 @@ class Api:
         if answer.is_success:
             return data if isinstance(data, dict) else {}
         status = data if isinstance(data, dict) and data.get("kind") == "Status" else {}
-        if answer.status_code >= 500 or answer.status_code == 429:
+        busy = answer.status_code == 429 and method != "POST"  # else a PodDisruptionBudget refuses an eviction
+        if answer.status_code >= 500 or busy:
             said = _message(answer.status_code, status)
             raise ApiSilent(f"{self.server.node}: its API server answers with an error: {said}")
         raise ApiRefused(answer.status_code, status)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from provider.engine import Log
 from provider.errors import NodeError
-from provider.objects import nodes, wait
+from provider.objects import wait
 from provider.objects.connection import ApiRefused
 from provider.objects.inputs import ObjectSet
 from provider.objects.manifest import Ref, is_builtin
@@ -23,26 +23,6 @@ class Deed:
 
     def __init__(self, api: Requests, wanted: ObjectSet, former: ObjectSet | None, log: Log) -> None:
         self._api, self._wanted, self._former, self._log = api, wanted, former, log
-
-    async def register(self) -> None:
-        """Waits for the nodes of the set: each has registered and is Ready with its version. Raises NodeError."""
-        await _all(
-            wait.until(
-                wait.registered(self._api, ref, str((self._wanted.kubelets or {}).get(ref.name, ""))),
-                wait.REGISTRATION_SECONDS,
-                f"{ref.name}",
-                self._log,
-            )
-            for ref in self._wanted.objects
-            if nodes.is_node(ref) and self._concerns(ref)
-        )
-
-    def _concerns(self, ref: Ref) -> bool:
-        """Whether a node is new, or is to run another version: nothing else waits for a node that is down."""
-        if self._former is None or ref not in self._former.objects:
-            return True
-        before, now = self._former.kubelets or {}, self._wanted.kubelets or {}
-        return before.get(ref.name) != now.get(ref.name)
 
     async def make(self, plan: SetPlan) -> None:
         """Makes the changes. Custom resources are applied once the workloads that handle them are there.
@@ -77,10 +57,6 @@ class Deed:
     async def _make(self, change: ObjectChange) -> None:
         ref = change.ref
         try:
-            if nodes.is_node(ref):
-                former = self._former.objects.get(ref) if self._former is not None else None
-                await nodes.patch(self._api, ref, change.apply, former)
-                return
             path = await self._place(change)
             await self._log(f"{'creating' if change.operation == CREATE else 'updating'} {ref}")
             await apply(self._api, path, change.apply, dry=False, force=bool(change.taken or change.left))

@@ -93,8 +93,7 @@ def live_part(live: Mapping[str, Any]) -> dict[str, Any] | None:
     if "f:metadata" in fields:
         metadata |= project(live["metadata"], fields["f:metadata"])
     rest = {key: one for key, one in part.items() if key not in ("apiVersion", "kind", "metadata")}
-    found: dict[str, Any] = {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, **rest}
-    return found
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, **rest}
 
 
 def without(manifest: dict[str, Any], path: str) -> dict[str, Any]:
@@ -102,7 +101,8 @@ def without(manifest: dict[str, Any], path: str) -> dict[str, Any]:
 
     Raises ValueError if the manifest has no such field.
     """
-    return _removed(manifest, path, path)
+    removed: dict[str, Any] = _removed(manifest, path, path)
+    return removed
 
 
 def _removed(value: Any, rest: str, path: str) -> Any:

@@ -21,7 +21,7 @@ WAIT_SECONDS = 300
 
 @dataclass(frozen=True)
 class ObjectSet:
-    """A set: its name, its manifests, the managers from which fields are taken, and the versions that nodes must run.
+    """A set: its name, its manifests, and the managers from which fields are taken.
 
     `access` is None while it is not known yet: the nodes or the certificate are created in the same run.
     """
@@ -30,7 +30,6 @@ class ObjectSet:
     objects: Mapping[Ref, Manifest]
     access: Access | None
     take_from: frozenset[str] = frozenset()
-    kubelets: Mapping[str, str] | None = None
     wait_seconds: int = WAIT_SECONDS
 
     def keyed(self) -> dict[str, Manifest]:
@@ -45,14 +44,14 @@ def object_set(data: Mapping[str, Any]) -> ObjectSet:
     return ObjectSet(
         str(data.get("name", "")),
         objects,
-        _access(data),
+        access(data),
         frozenset(map(str, data.get("takeFrom") or [])),
-        data.get("kubelets") or {},
         int(data.get("waitSeconds") or WAIT_SECONDS),
     )
 
 
-def _access(data: Mapping[str, Any]) -> Access | None:
+def access(data: Mapping[str, Any]) -> Access | None:
+    """The way to the API that inputs give; None while it is not known."""
     servers, kubeconfig = data.get("servers"), data.get("kubeconfig")
     if not servers or kubeconfig is None or partly_unknown(servers) or is_unknown(kubeconfig):
         return None

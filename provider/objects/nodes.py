@@ -7,73 +7,79 @@ is a manager, too, and the list of taints has one manager only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from provider.objects.connection import MERGE, ApiRefused
 from provider.objects.fields import MANAGER
 from provider.objects.manifest import Manifest, Ref
+from provider.objects.plan import FieldChange, field_changes
 from provider.objects.servers import Requests
 
 TRIES = 5
 """How often a patch is made again because the object has changed in between."""
 
 
-def is_node(ref: Ref) -> bool:
-    """Whether it is a Node."""
-    return (ref.kind, ref.group) == ("Node", "")
+@dataclass(frozen=True)
+class Marks:
+    """Labels of a node, and its taints: their values by `<key>:<effect>`."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Marks:
+        """The marks in inputs, or in a stored state."""
+        return cls(dict(data.get("labels") or {}), dict(data.get("taints") or {}))
+
+    def manifest(self, node: str) -> Manifest:
+        """The marks as the fields of the node's object; each taint is a field."""
+        return {"metadata": {"name": node, "labels": dict(self.labels)}, "spec": {"taints": dict(self.taints)}}
 
 
-def path(ref: Ref) -> str:
+def path(node: str) -> str:
     """The path of a node's object."""
-    return f"/api/v1/nodes/{ref.name}"
+    return f"/api/v1/nodes/{node}"
 
 
-def taint_key(taint: Mapping[str, Any]) -> str:
-    """A node has one taint of each key and effect."""
-    return f"{taint['key']}:{taint['effect']}"
+def ref(node: str) -> Ref:
+    """The identity of a node's object."""
+    return Ref("Node", "", "", node)
 
 
-def manifest(name: str, labels: Mapping[str, str], taints: list[dict[str, str]]) -> Manifest:
-    """Labels and taints of a node. The taints are a map here, by key and effect."""
-    spec = {"taints": {taint_key(one): one.get("value", "") for one in taints}}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": dict(labels)}, "spec": spec}
+def found(live: Mapping[str, Any], *known: Marks) -> Marks:
+    """What a live node has of these labels and taints."""
+    labels = dict(live["metadata"].get("labels") or {})
+    taints = {_key(one): str(one.get("value") or "") for one in _taints(live)}
+    return Marks(
+        {key: value for key, value in labels.items() if any(key in one.labels for one in known)},
+        {key: value for key, value in taints.items() if any(key in one.taints for one in known)},
+    )
 
 
-def _taints(one: Mapping[str, Any]) -> dict[str, str]:
-    return dict((one.get("spec") or {}).get("taints") or {})
+def changes(node: str, live: Mapping[str, Any], wanted: Marks, former: Marks) -> tuple[FieldChange, ...]:
+    """The labels and taints that change. Those of `former` that are not wanted any more are removed."""
+    manifest = wanted.manifest(node)
+    return field_changes(ref(node), found(live, wanted, former).manifest(node), manifest, manifest)
 
 
-def _labels(one: Mapping[str, Any]) -> dict[str, str]:
-    return dict(one["metadata"].get("labels") or {})
-
-
-def part(live: Mapping[str, Any], wanted: Manifest, former: Manifest | None = None) -> Manifest:
-    """What a live node has of the labels and taints that are wanted, or were before, as a manifest."""
-    found = {taint_key(one): str(one.get("value") or "") for one in (live.get("spec") or {}).get("taints") or []}
-    known = [wanted, *([former] if former is not None else [])]
-    labels = {key: value for key, value in _labels(live).items() if any(key in _labels(one) for one in known)}
-    taints = {key: value for key, value in found.items() if any(key in _taints(one) for one in known)}
-    return {**wanted, "metadata": {**wanted["metadata"], "labels": labels}, "spec": {"taints": taints}}
-
-
-async def patch(api: Requests, ref: Ref, wanted: Manifest, former: Manifest | None) -> None:
+async def patch(api: Requests, node: str, wanted: Marks, former: Marks) -> None:
     """Sets the wanted labels and taints, removes those that the program had before, and leaves all others alone.
 
     Raises NodeError.
     """
     for attempt in range(TRIES):
-        live = await api.send("GET", path(ref))
-        gone = set(_labels(former) if former is not None else ()) - set(_labels(wanted))
+        live = await api.send("GET", path(node))
         body = {
             "metadata": {
                 # The taints are one list: nobody else may have changed it in between.
                 "resourceVersion": live["metadata"]["resourceVersion"],
-                "labels": {**_labels(wanted), **dict.fromkeys(gone)},
+                "labels": {**dict.fromkeys(former.labels), **wanted.labels},
             },
             "spec": {"taints": _merged(live, wanted, former)},
         }
         try:
-            await api.send("PATCH", path(ref), body, content_type=MERGE, fieldManager=MANAGER)
+            await api.send("PATCH", path(node), body, content_type=MERGE, fieldManager=MANAGER)
         except ApiRefused as error:
             if error.code != 409 or attempt == TRIES - 1:
                 raise
@@ -81,11 +87,19 @@ async def patch(api: Requests, ref: Ref, wanted: Manifest, former: Manifest | No
             return
 
 
-def _merged(live: Mapping[str, Any], wanted: Manifest, former: Manifest | None) -> list[dict[str, Any]]:
-    ours = {**(_taints(former) if former is not None else {}), **_taints(wanted)}
-    others = [one for one in (live.get("spec") or {}).get("taints") or [] if taint_key(one) not in ours]
+def _merged(live: Mapping[str, Any], wanted: Marks, former: Marks) -> list[dict[str, Any]]:
+    ours = {**former.taints, **wanted.taints}
     mine: list[dict[str, Any]] = []
-    for text, value in _taints(wanted).items():
+    for text, value in wanted.taints.items():
         key, _, effect = text.rpartition(":")
         mine.append({"key": key, "effect": effect, **({"value": value} if value else {})})
-    return others + mine
+    return [*[one for one in _taints(live) if _key(one) not in ours], *mine]
+
+
+def _taints(live: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list((live.get("spec") or {}).get("taints") or [])
+
+
+def _key(taint: Mapping[str, Any]) -> str:
+    """A node has one taint of each key and effect."""
+    return f"{taint['key']}:{taint['effect']}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from provider.errors import NodeError
-from provider.objects import fields, nodes
+from provider.objects import fields
 from provider.objects.connection import APPLY, ApiRefused
 from provider.objects.fields import Conflict
 from provider.objects.inputs import ObjectSet
@@ -88,7 +88,7 @@ def plan_blindly(wanted: ObjectSet, former: ObjectSet | None) -> SetPlan:
     for ref, manifest in wanted.objects.items():
         if ref not in known:
             changes.append(ObjectChange(ref, CREATE, manifest))
-        elif changed := _fields(ref, known[ref], manifest, manifest):
+        elif changed := field_changes(ref, known[ref], manifest, manifest):
             changes.append(ObjectChange(ref, UPDATE, manifest, changed))
     changes += [ObjectChange(ref, DELETE, known[ref]) for ref in known if ref not in wanted.objects]
     return SetPlan(in_order(changes))
@@ -112,8 +112,6 @@ class _Planner:
         if ref not in self._wanted.objects:
             return await self._gone(ref), None, ()
         manifest = self._wanted.objects[ref]
-        if nodes.is_node(ref):
-            return await self._node(ref, manifest)
         path = await self._api.place(manifest)
         live = await self._api.get(path) if path is not None else None
         if path is None or live is None:
@@ -133,7 +131,7 @@ class _Planner:
         self, ref: Ref, manifest: Manifest, path: str, live: Manifest, part: Manifest | None
     ) -> tuple[ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
         applied, result, left, taken = await self._dry_run(manifest, path)
-        changed = _fields(ref, _plain(live), _plain(result), manifest)
+        changed = field_changes(ref, _plain(live), _plain(result), manifest)
         # Of a manager without an entry of its own nothing was applied yet.
         if not changed and part is not None and fields.owned(live) == fields.owned(result):
             return None, part, left
@@ -161,23 +159,8 @@ class _Planner:
                 raise NodeError(f"{conflict}, and the manifest cannot do without it: {remedy(conflict)}") from None
         return applied, await apply(self._api, path, applied, dry=True, force=True), left, taken
 
-    async def _node(
-        self, ref: Ref, manifest: Manifest
-    ) -> tuple[ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
-        live = await self._api.get(nodes.path(ref))
-        former = self._known.get(ref)
-        if live is None:
-            return ObjectChange(ref, CREATE, manifest, note="it has not registered yet"), None, ()
-        part = nodes.part(live, manifest)
-        changed = _fields(ref, nodes.part(live, manifest, former), manifest, manifest)
-        if not changed:
-            return None, part, ()
-        return ObjectChange(ref, UPDATE, manifest, changed, drift=former == manifest), part, ()
-
-    async def _gone(self, ref: Ref) -> ObjectChange | None:
-        """The deletion of an object that the set has no more. A node object goes when its node is drained."""
-        if nodes.is_node(ref):
-            return None
+    async def _gone(self, ref: Ref) -> ObjectChange:
+        """The deletion of an object that the set has no more."""
         manifest = self._known[ref]
         path = await self._api.place(manifest)
         live = await self._api.get(path) if path is not None else None
@@ -215,7 +198,7 @@ def _plain(live: Mapping[str, Any]) -> Manifest:
     return {**{key: one for key, one in live.items() if key != "status"}, "metadata": metadata}
 
 
-def _fields(ref: Ref, old: Any, new: Any, manifest: Manifest) -> tuple[FieldChange, ...]:
+def field_changes(ref: Ref, old: Any, new: Any, manifest: Manifest) -> tuple[FieldChange, ...]:
     hidden = set(secret_paths(manifest))
     found = []
     for path, before, after in differences(revealed(old), revealed(new)):

@@ -20,10 +20,8 @@ from provider.objects.connection import ApiRefused, ApiSilent
 from provider.objects.deed import Deed
 from provider.objects.inputs import OBJECTS, ObjectSet, object_set, problems
 from provider.objects.manifest import Manifest, Ref, is_secret, secret_paths
-from provider.objects.nodes import is_node
 from provider.objects.plan import CREATE, DELETE, ObjectChange, SetPlan, make_plan, plan_blindly
 from provider.objects.servers import Access, ApiServers, Requests
-from provider.ssh import SshPool
 from provider.values import Properties, received, sent
 
 DEED_SECONDS = 120.0
@@ -45,9 +43,9 @@ class _Seen:
 class ObjectSets:
     """The resource's operations. One instance serves one run of the engine."""
 
-    def __init__(self, engine: Engine, pool: SshPool) -> None:
+    def __init__(self, engine: Engine, servers: ApiServers) -> None:
         self._engine = engine
-        self._servers = ApiServers(engine, pool)
+        self._servers = servers
         self._seen: dict[str, _Seen] = {}
         self._program = False
         """Whether a program runs: without one, the whole stack is destroyed."""
@@ -64,8 +62,6 @@ class ObjectSets:
         data, old = received(request.new_inputs), received(request.old_state)
         kind = api.PropertyDiffKind.UPDATE
         changed = {key: api.PropertyDiff(kind, False) for key in RECORDED if data.get(key) != old.get(key)}
-        if (data.get("kubelets") or {}) != (old.get("kubelets") or {}):
-            changed["kubelets"] = api.PropertyDiff(kind, False)
         seen = self._seen.get(request.urn)
         plan = seen.plan if seen is not None else plan_blindly(object_set(data), object_set(old))
         if rest := _unplanned(plan, object_set(data), object_set(old)):
@@ -170,7 +166,6 @@ class ObjectSets:
         requests = self._requests(wanted.access, urn, DEED_SECONDS)
         deed = Deed(requests, wanted, former, self._engine.logger(urn))
         try:
-            await deed.register()
             await deed.make(await make_plan(requests, wanted, former))
         except NodeError as failure:
             # All of both is remembered, so that the next run prunes what was made.
@@ -187,7 +182,7 @@ class ObjectSets:
 def _unplanned(plan: SetPlan, wanted: ObjectSet, there: ObjectSet) -> list[ObjectChange]:
     """The deletions that the inputs of before do not tell of: what a failed run has left."""
     planned = {change.ref for change in plan.changes}
-    left = [ref for ref in there.objects if ref not in wanted.objects and ref not in planned and not is_node(ref)]
+    left = [ref for ref in there.objects if ref not in wanted.objects and ref not in planned]
     return [ObjectChange(ref, DELETE, there.objects[ref]) for ref in left]
 
 

@@ -109,6 +109,11 @@ class Requests:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def post(self, path: str, body: Any) -> dict[str, Any]:
+        """One request that is not repeated. Raises ApiRefused, ApiSilent."""
+        api = await self._servers.api(self._access, self._urn, again=True)
+        return await api.request("POST", path, body)
+
     async def get(self, path: str) -> dict[str, Any] | None:
         """An object, None if there is none. Raises ApiRefused, ApiSilent."""
         try:

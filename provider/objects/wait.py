@@ -61,17 +61,18 @@ def readiness(api: Requests, ref: Ref, manifest: Manifest) -> Probe | None:
     return probe
 
 
-def registered(api: Requests, ref: Ref, version: str) -> Probe:
+def registered(api: Requests, node: str, version: str) -> Probe:
     """The probe of a node: registered, Ready, and with this version of the kubelet."""
+    look = f"see 'journalctl -u kubelet.service' on {node}"
 
     async def probe() -> str | None:
-        live = await api.get(nodes.path(ref))
+        live = await api.get(nodes.path(node))
         if live is None:
-            return f"it has not registered: see 'journalctl -u kubelet.service' on {ref.name}"
+            return f"it has not registered: {look}"
         status = live.get("status") or {}
         found = (status.get("nodeInfo") or {}).get("kubeletVersion")
         if version and found != version:
-            return f"its kubelet has version {found}, the plan has {version}: see 'journalctl -u kubelet.service' on {ref.name}"
+            return f"its kubelet has version {found}, the plan has {version}: {look}"
         return _condition(live, "Ready")
 
     return probe

@@ -19,7 +19,8 @@ from cluster.config.load import ConfigError, load_config, load_outline
 from cluster.config.model import Cluster, Libvirt
 from cluster.machine import ignition
 from cluster.plan import plan
-from cluster.step import NodeStateStep
+from cluster.rendering import dump_yaml
+from cluster.step import CommandStep, NodeStateStep, ObjectsStep
 from nodestate import to_wire
 from nodestate.checks import problems
 from tests.fuzz import corpus
@@ -103,8 +104,11 @@ def _check_plan(cluster: Cluster) -> None:
     for step in planned.steps:
         if isinstance(step, NodeStateStep):
             _check_state(step)
-        else:
+        elif isinstance(step, CommandStep):
             _check_text(step.name, step.script)
+        elif isinstance(step, ObjectsStep):
+            for manifest in step.objects:
+                _check_text(step.name, dump_yaml(manifest))
     if isinstance(cluster.machines, Libvirt):
         for node in cluster.nodes:
             keys = ["ssh-ed25519 AAAA", *cluster.machines.authorized_keys]

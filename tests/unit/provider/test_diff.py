@@ -13,7 +13,8 @@ from nodestate import UNKNOWN, Secret
 from nodestate.vocabulary import NODE_STATE
 from provider.diff import Kind, detailed, differing_keys, without_unknown_sections
 from provider.plan import make_plan
-from provider.provider import NodeStateProvider
+from provider.provider import NodeStates
+from provider.ssh import SshPool
 from provider.values import sent
 from tests.unit.provider.inputs import NODE, inputs, observed
 
@@ -58,7 +59,7 @@ class SilentEngine:
 
 def ask(old: dict[str, Any], new: dict[str, Any]) -> tuple[api.DiffResponse, list[str]]:
     engine = SilentEngine()
-    provider = NodeStateProvider(engine)  # type: ignore[arg-type]
+    provider = NodeStates(engine, SshPool())  # type: ignore[arg-type]
     request = api.DiffRequest(
         URN,
         "n1/n1-proof",
@@ -88,7 +89,7 @@ def test_diff_names_changes_and_announces_nothing() -> None:
 
 def test_previewed_update_announces_steps_and_slot() -> None:
     engine = SilentEngine()
-    provider = NodeStateProvider(engine)  # type: ignore[arg-type]
+    provider = NodeStates(engine, SshPool())  # type: ignore[arg-type]
     new = NODE | PRESENT | {"files": {"/a": {"content": "two"}}, "connection": UNKNOWN}
     old, news = ({key: sent(value) for key, value in one.items()} for one in (NODE | FORMER, new))
     asyncio.run(provider.update(api.UpdateRequest(URN, "n1/n1-proof", old, news, 0, [], True)))
@@ -172,7 +173,7 @@ def test_quote_in_a_name_is_escaped() -> None:
 
 
 def test_check_refuses_former_keys_by_node_and_key() -> None:
-    provider = NodeStateProvider(SilentEngine())  # type: ignore[arg-type]
+    provider = NodeStates(SilentEngine(), SshPool())  # type: ignore[arg-type]
     request = api.CheckRequest(URN, {}, {key: sent(value) for key, value in (NODE | FORMER).items()}, b"")
     found = asyncio.run(provider.check(request))
     assert [one.reason for one in found.failures or []] == [

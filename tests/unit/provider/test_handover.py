@@ -9,7 +9,8 @@ from pulumi.provider.experimental import provider as api
 
 from nodestate import UNKNOWN, Declared
 from provider.handover import Declarations
-from provider.provider import NodeStateProvider
+from provider.provider import NodeStates
+from provider.ssh import SshPool
 from provider.values import sent
 from tests.unit.provider.inputs import NODE, inputs
 from tests.unit.provider.test_diff import URN, SilentEngine
@@ -21,7 +22,7 @@ ELSEWHERE: dict[str, Any] = {"n1-other": {"files": ["/a"]}}
 def test_check_takes_the_declarations_of_others_away_and_the_update_keeps_to_them() -> None:
     """They are not stored: a change in one component would be a change of each other one."""
     engine = SilentEngine()
-    provider = NodeStateProvider(engine)  # type: ignore[arg-type]
+    provider = NodeStates(engine, SshPool())  # type: ignore[arg-type]
     old = NODE | {"connection": UNKNOWN, "files": {"/a": FILE, "/b": FILE}}
     new = NODE | {"connection": UNKNOWN, "files": {"/b": FILE}, "declaredElsewhere": ELSEWHERE}
     olds, news = ({key: sent(value) for key, value in one.items()} for one in (old, new))
