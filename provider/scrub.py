@@ -83,11 +83,15 @@ class Scrubber:
             texts = [file.content for file in state.files.values()]
             if (connection := getattr(state, "connection", None)) is not None:
                 texts.append(connection.private_key)
-            self._secrets |= {text.reveal() for text in texts if isinstance(text, Secret) and text.known}
+            self.add_secrets(text for text in texts if isinstance(text, Secret))
             if isinstance(state, Observed):
                 continue  # a secret that was pasted into a public file on the node is a secret still
             self._public |= {text for text in texts if isinstance(text, str)}
             self._public |= {*state.files, *state.directories, *state.units}
+
+    def add_secrets(self, secrets: Iterable[Secret]) -> None:
+        """Hides these secrets from now on."""
+        self._secrets |= {one.reveal() for one in secrets if one.known}
 
     def scrub(self, text: str) -> Filtered:
         """The text without the lines that hold a secret."""

@@ -34,8 +34,8 @@ class ApiSilent(NodeError):
 class ApiRefused(NodeError):
     """The API refuses a request. `status` is its Status object."""
 
-    def __init__(self, code: int, status: Mapping[str, Any]) -> None:
-        super().__init__(_message(code, status))
+    def __init__(self, code: int, status: Mapping[str, Any], text: str = "") -> None:
+        super().__init__(text or _message(code, status))
         self.code = code
         self.status = status
 

@@ -65,7 +65,7 @@ def _server(one: Mapping[str, Any]) -> Server:
 
 
 def problems(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is wrong with the inputs: the key, and the error."""
+    """The errors of inputs, each with its key."""
     given = data.get(OBJECTS)
     if given is None or is_unknown(given):
         return []

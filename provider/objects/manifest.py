@@ -25,6 +25,9 @@ WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet", "ReplicaSet", "Pod", "Job
 LAST = ("APIService", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 """Kinds that other requests of the API depend on: applied when the workloads that serve them are there."""
 
+SHOWN = 200
+"""Characters of a value in a line. Secret values are never in one."""
+
 SECRET_FIELDS = ("data", "stringData")
 """The fields of a Secret object that are never shown."""
 
@@ -95,6 +98,21 @@ def secret_paths(manifest: Any, path: Path = ()) -> Iterator[Path]:
             yield from secret_paths(one, (*path, _item(one, number)))
 
 
+def secrets(value: Any) -> Iterator[Secret]:
+    """The secrets of the program in a manifest, and all data of a Secret."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            if value.get("kind") == "Secret" and key in SECRET_FIELDS and isinstance(one, Mapping):
+                yield from (text if isinstance(text, Secret) else Secret(str(text)) for text in one.values())
+            else:
+                yield from secrets(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from secrets(one)
+
+
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
     """Each field that differs, with both values; None for one that is not there."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -123,11 +141,11 @@ def shown_path(path: Path) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """A field's value on one line, cut off after 200 characters."""
+    """A field's value on one line, cut off after SHOWN characters."""
     if isinstance(value, Secret):
         return HIDDEN
     text = value if isinstance(value, str) and "\n" not in value else json.dumps(value, default=str)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
 
 
 def _named(value: Any) -> bool:

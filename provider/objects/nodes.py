@@ -48,7 +48,7 @@ def ref(node: str) -> Ref:
 
 
 def found(live: Mapping[str, Any], *known: Marks) -> Marks:
-    """What a live node has of these labels and taints."""
+    """The labels and taints of a live node, of those that are known."""
     labels = dict(live["metadata"].get("labels") or {})
     taints = {_key(one): str(one.get("value") or "") for one in _taints(live)}
     return Marks(

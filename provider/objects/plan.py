@@ -12,7 +12,7 @@ from provider.objects import fields
 from provider.objects.connection import APPLY, ApiRefused
 from provider.objects.fields import Conflict
 from provider.objects.inputs import ObjectSet
-from provider.objects.manifest import Manifest, Path, Ref, differences, is_secret, rank, revealed, secret_paths
+from provider.objects.manifest import Manifest, Path, Ref, differences, is_secret, rank, revealed, secret_paths, secrets
 from provider.objects.servers import Requests
 
 AT_ONCE = 8
@@ -63,6 +63,7 @@ async def make_plan(api: Requests, wanted: ObjectSet, former: ObjectSet | None) 
     """Plans a set from what the API has. `former` is the set as it was applied last. Raises NodeError naming the object."""
     limit = asyncio.Semaphore(AT_ONCE)
     known = former.objects if former is not None else {}
+    api.hide(secret for one in (*wanted.objects.values(), *known.values()) for secret in secrets(one))
     planned = _Planner(api, wanted, known)
 
     async def one(ref: Ref) -> tuple[Ref, ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
@@ -132,7 +133,7 @@ class _Planner:
     ) -> tuple[ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
         applied, result, left, taken = await self._dry_run(manifest, path)
         changed = field_changes(ref, _plain(live), _plain(result), manifest)
-        # Of a manager without an entry of its own nothing was applied yet.
+        # Of a manager without an own entry nothing was applied yet.
         if not changed and part is not None and fields.owned(live) == fields.owned(result):
             return None, part, left
         drift = self._known.get(ref) == manifest
@@ -143,7 +144,7 @@ class _Planner:
     async def _dry_run(
         self, manifest: Manifest, path: str
     ) -> tuple[Manifest, Manifest, tuple[Conflict, ...], tuple[Conflict, ...]]:
-        """What is applied, what comes of it, and the fields that are left to other managers, or taken from them."""
+        """The manifest that is applied, its result, and the fields that are left to other managers, or taken from them."""
         try:
             return manifest, await apply(self._api, path, manifest, dry=True, force=False), (), ()
         except ApiRefused as error:
@@ -183,7 +184,7 @@ async def apply(api: Requests, path: str, manifest: Manifest, *, dry: bool, forc
 
 
 def remedy(conflict: Conflict) -> str:
-    """What to do about a field that another manager has."""
+    """The remedy for a field that another manager has."""
     return f"take it with `policy.takeFieldsFrom: [{conflict.manager}]`, or leave it out of the manifest"
 
 

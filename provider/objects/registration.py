@@ -22,7 +22,7 @@ from provider.objects.drain import drain
 from provider.objects.inputs import access
 from provider.objects.nodes import Marks
 from provider.objects.plan import CREATE, UPDATE, FieldChange, ObjectChange, SetPlan, field_changes
-from provider.objects.resource import DEED_SECONDS, DELETE_SECONDS
+from provider.objects.resource import DELETE_SECONDS, UPDATE_SECONDS
 from provider.objects.servers import ApiServers
 from provider.values import Properties, received, sent
 
@@ -115,7 +115,7 @@ class NodeRegistrations:
             await self._engine.warn(request.urn, f"{node} is not drained: {error}")
 
     async def _look(self, urn: str, data: Mapping[str, Any], former: Marks) -> _Found | None:
-        """What the API has of a node; None, with a warning, if it does not answer."""
+        """A node as the API has it; None, with a warning, if it does not answer."""
         way = access(data) or access(received(CALL.get().old_inputs))
         if way is None:
             return None
@@ -150,7 +150,7 @@ class NodeRegistrations:
         node, version, log = str(data["node"]), str(data.get(VERSION) or ""), self._engine.logger(urn)
         if (way := access(data)) is None:
             raise NodeError(f"{node}: the control-plane nodes are not known")
-        requests = self._servers.use(way, urn, DEED_SECONDS)
+        requests = self._servers.use(way, urn, UPDATE_SECONDS)
         live = await requests.get(nodes.path(node))
         # Nothing waits for a node that is down, unless something of it is to change.
         if live is None or version != old.get(VERSION):

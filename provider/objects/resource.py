@@ -17,14 +17,14 @@ from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone
 from provider.objects import shown
 from provider.objects.connection import ApiRefused, ApiSilent
-from provider.objects.deed import Deed
 from provider.objects.inputs import OBJECTS, ObjectSet, object_set, problems
 from provider.objects.manifest import Manifest, Ref, is_secret, secret_paths
 from provider.objects.plan import CREATE, DELETE, ObjectChange, SetPlan, make_plan, plan_blindly
 from provider.objects.servers import Access, ApiServers, Requests
+from provider.objects.update import Update
 from provider.values import Properties, received, sent
 
-DEED_SECONDS = 120.0
+UPDATE_SECONDS = 120.0
 """How long a run waits for the API: on the first one its servers have just started."""
 
 DELETE_SECONDS = 20.0
@@ -34,7 +34,7 @@ RECORDED = ("name", "takeFrom", "waitSeconds")
 
 @dataclass(frozen=True)
 class _Seen:
-    """What Check has planned for a resource in this run. `blind`: the API did not answer."""
+    """The plan that Check has made for a resource in this run. `blind`: the API did not answer."""
 
     plan: SetPlan
     blind: bool = False
@@ -111,8 +111,8 @@ class ObjectSets:
         if former.access is None:
             return
         requests = self._requests(former.access, request.urn, DELETE_SECONDS)
-        deed = Deed(requests, replace(former, objects={}), former, self._engine.logger(request.urn))
-        await deed.make(await make_plan(requests, replace(former, objects={}), former))
+        update = Update(requests, replace(former, objects={}), former, self._engine.logger(request.urn))
+        await update.make(await make_plan(requests, replace(former, objects={}), former))
 
     def _former(self, olds: Mapping[str, Any], inputs: Mapping[str, Any] | None = None) -> ObjectSet:
         """The set as it was applied last: its inputs tell it, and the outputs what else of it is there."""
@@ -163,10 +163,10 @@ class ObjectSets:
     ) -> dict[str, PropertyValue]:
         if wanted.access is None:
             raise NodeError(f"set {wanted.name}: its control-plane nodes are not known")
-        requests = self._requests(wanted.access, urn, DEED_SECONDS)
-        deed = Deed(requests, wanted, former, self._engine.logger(urn))
+        requests = self._requests(wanted.access, urn, UPDATE_SECONDS)
+        update = Update(requests, wanted, former, self._engine.logger(urn))
         try:
-            await deed.make(await make_plan(requests, wanted, former))
+            await update.make(await make_plan(requests, wanted, former))
         except NodeError as failure:
             # All of both is remembered, so that the next run prunes what was made.
             both = replace(wanted, objects={**(former.objects if former is not None else {}), **wanted.objects})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from nodestate import Secret
 from provider.engine import Engine
 from provider.errors import NodeError
 from provider.objects.connection import Api, ApiRefused, ApiSilent, Identity, Server, connect
+from provider.scrub import Scrubber
 from provider.ssh import SshPool
 
 GLANCE_SECONDS = 3.0
@@ -92,6 +94,11 @@ class Requests:
     def __init__(self, servers: ApiServers, access: Access, urn: str, seconds: float) -> None:
         self._servers, self._access, self._urn, self._seconds = servers, access, urn, seconds
         self._kinds: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._scrubber = Scrubber()
+
+    def hide(self, secrets: Iterable[Secret]) -> None:
+        """Hides these secrets in all errors from now on: an API server repeats values that it refuses."""
+        self._scrubber.add_secrets(secrets)
 
     async def send(self, method: str, path: str, body: Any = None, **more: str) -> dict[str, Any]:
         """One request. Raises ApiRefused; ApiSilent if there is no answer within the time."""
@@ -102,11 +109,13 @@ class Requests:
             try:
                 api = await self._servers.api(self._access, self._urn, again=self._seconds > 0)
                 return await api.request(method, path, body, **more)
-            except ApiSilent:
+            except ApiRefused as error:
+                raise ApiRefused(error.code, error.status, str(self._scrubber.scrub(str(error)))) from None
+            except ApiSilent as error:
                 if api is not None:
                     await self._servers.forget(self._access, api)
                 if clock() > deadline:
-                    raise
+                    raise ApiSilent(str(self._scrubber.scrub(str(error)))) from None
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def post(self, path: str, body: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ NOTHING = "(nothing)"
 
 
 def lines(change: ObjectChange) -> list[str]:
-    """What changes in an object, a field each; of a text of several lines, the lines that change."""
+    """The changes of an object, a field each; of a text of several lines, the lines that change."""
     found = [line for one in change.fields for line in _field(one)]
     found += [f"{conflict}: it is taken back" for conflict in change.taken]
     return found + ([change.note] if change.note else [])

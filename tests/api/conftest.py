@@ -33,8 +33,9 @@ class Sets(Bench):
         self.inputs: dict[str, Any] = {"waitSeconds": 0}
         self.kubeconfig = api.kubeconfig
 
-    def _program(self) -> None:
-        servers = [
+    def servers(self) -> list[dict[str, Any]]:
+        """The control-plane nodes as inputs."""
+        return [
             {
                 "node": name,
                 "address": "127.0.0.1",
@@ -43,9 +44,11 @@ class Sets(Bench):
             }
             for name, found in self.connections.items()
         ]
+
+    def _program(self) -> None:
         inputs = {
             "name": "proof",
-            "servers": servers,
+            "servers": self.servers(),
             "kubeconfig": pulumi.Output.secret(self.kubeconfig),
             "objects": {key(one): self._values(one) for one in self.manifests},
             **self.inputs,

@@ -1,4 +1,4 @@
-"""A real API server with its etcd, on loopback: the lab's own programs, with certificates of their own."""
+"""A real API server with its etcd, on loopback: the lab's own programs, with own certificates."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def program(name: str) -> Path:
     return folder / path
 
 
-class Authority:
+class CA:
     """A CA in a folder, and what it signs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
-        self.pem = self._write("ca", self._signed("ca", self._key, "", ca=True), self._key)[0]
+        self.pem = self._write("ca", self._signed("ca", self._key, "", is_ca=True), self._key)[0]
 
     def issue(self, name: str, organization: str = "") -> tuple[str, str]:
         """Certificate and key, in PEM; also as files `<name>.crt` and `<name>.key`."""
@@ -56,7 +56,7 @@ class Authority:
         return self._write(name, self._signed(name, key, organization), key)
 
     def _signed(
-        self, name: str, key: ec.EllipticCurvePrivateKey, organization: str, ca: bool = False
+        self, name: str, key: ec.EllipticCurvePrivateKey, organization: str, is_ca: bool = False
     ) -> x509.Certificate:
         parts = [x509.NameAttribute(NameOID.COMMON_NAME, name)]
         parts += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
@@ -69,7 +69,7 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=5))
             .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
         )
         return made.sign(self._key, hashes.SHA256())
@@ -85,16 +85,16 @@ class Authority:
 
 @dataclass
 class ApiServer:
-    """A running API server, and an administrator's way to it: not that of the provider."""
+    """A running API server, and an admin's way to it: not that of the provider."""
 
     port: int
     kubeconfig: str
-    authority: Authority
+    ca: CA
     folder: Path
 
     def request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
-        """One request as an administrator. Raises urllib.error.HTTPError."""
-        context = create_default_context(cadata=self.authority.pem)
+        """One request as an admin. Raises urllib.error.HTTPError."""
+        context = create_default_context(cadata=self.ca.pem)
         context.load_cert_chain(self.folder / "admin.crt", self.folder / "admin.key")
         asked = urllib.request.Request(f"https://127.0.0.1:{self.port}{path}", method=method)
         asked.add_header("Content-Type", kind)
@@ -124,13 +124,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def kubeconfig(authority: Authority, user: str, organization: str, server: str) -> str:
+def kubeconfig(ca: CA, user: str, organization: str, server: str) -> str:
     """A kubeconfig with embedded certificates."""
-    certificate, key = authority.issue(user, organization)
-    ca, crt, secret = (base64.b64encode(pem.encode()).decode() for pem in (authority.pem, certificate, key))
+    certificate, key = ca.issue(user, organization)
+    embedded, crt, secret = (base64.b64encode(pem.encode()).decode() for pem in (ca.pem, certificate, key))
     return yaml.safe_dump(
         {
-            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority-data": ca}}],
+            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority-data": embedded}}],
             "users": [{"name": user, "user": {"client-certificate-data": crt, "client-key-data": secret}}],
         }
     )
@@ -140,9 +140,9 @@ def kubeconfig(authority: Authority, user: str, organization: str, server: str) 
 def running(folder: Path) -> Iterator[ApiServer]:
     """An API server that is ready, and its end."""
     folder.mkdir(parents=True, exist_ok=True)
-    authority = Authority(folder)
+    ca = CA(folder)
     for name in ("server", "service-account"):
-        authority.issue(name)
+        ca.issue(name)
     client, peer, port = free_port(), free_port(), free_port()
     etcd = [
         *(program("etcd"), "--data-dir", folder / "etcd", "--unsafe-no-fsync"),
@@ -175,8 +175,8 @@ def running(folder: Path) -> Iterator[ApiServer]:
         # There is no controller manager that would make the default service accounts.
         "disable-admission-plugins": "ServiceAccount",
     }
-    text = kubeconfig(authority, "admin", "system:masters", f"https://127.0.0.1:{port}")
-    server = ApiServer(port, text, authority, folder)
+    text = kubeconfig(ca, "admin", "system:masters", f"https://127.0.0.1:{port}")
+    server = ApiServer(port, text, ca, folder)
     with (folder / "log").open("ab") as log:
         started: list[subprocess.Popen[bytes]] = []
         try:

@@ -74,7 +74,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             deleted_with=request.deletedWith,
             dependencies=tuple(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
-            aliases=(*request.aliasURNs, *(alias.urn for alias in request.aliases)),
+            aliases=(*request.aliasURNs, *(one.urn or f"type {one.spec.type}" for one in request.aliases)),
         )
         return response
 

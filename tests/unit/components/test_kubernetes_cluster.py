@@ -59,7 +59,9 @@ def test_type_tokens_are_pinned(recorder: Recorder) -> None:
         "plumbline:index:CertificateAuthority",
         "plumbline:index:KubernetesCluster",
         "plumbline:index:Node",
+        "plumbline:index:NodeRegistration",
         "plumbline:index:NodeState",
+        "plumbline:index:ObjectSet",
         "plumbline:index:Preflight",
     }
     assert LibvirtMachines.token == "plumbline:index:LibvirtMachines"
@@ -137,17 +139,14 @@ def test_node_has_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
 def test_commands_contain_no_key(recorder: Recorder) -> None:
     commands = recorder.of_type("remote:Command")
     assert {one.name for one in commands} == {
-        *("m1-first-boot", "w1-first-boot", "m1-registration", "w1-registration", "m1-etcd-membership"),
-        *("proof-etcd-quorum", "proof-control-plane-ready", "proof-add-on-rbac", "proof-add-on-dns"),
+        *("m1-first-boot", "w1-first-boot", "m1-etcd-membership"),
+        *("proof-etcd-quorum", "proof-control-plane-ready"),
     }
     for command in commands:
         shown = repr({key: value for key, value in command.inputs.items() if key not in ("connection", "stdin")})
         assert "PRIVATE KEY" not in shown
         assert "client-key-data" not in shown
-        through_api = command.name.startswith(("proof-add-on-", "proof-control-plane-")) or command.name.endswith(
-            "-registration"
-        )
-        assert is_secret(command.inputs.get("stdin")) == through_api
+        assert is_secret(command.inputs.get("stdin")) == command.name.startswith("proof-control-plane-")
         connection = command.inputs["connection"]
         assert is_secret(connection)
         assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
@@ -168,7 +167,7 @@ def test_host_key_of_existing_host_is_no_identity(cluster: Cluster) -> None:
     for urn, one in after.registrations.items():
         before = recorder.registrations[urn].inputs
         differing |= {key for key in one.inputs.keys() | before.keys() if one.inputs.get(key) != before.get(key)}
-    assert differing == {"connection", "nodes"}
+    assert differing == {"connection", "nodes", "servers"}
     for name in ("m1", "w1"):
         assert "machineId" not in recorder.named(f"{name}-kubelet").inputs
         first = recorder.named(f"{name}-first-boot")
@@ -206,12 +205,22 @@ def test_node_state_gets_the_declarations_of_the_others(recorder: Recorder) -> N
     assert "containerd.service" in elsewhere["m1-runtime"]["units"]
 
 
-def test_registration_has_no_triggers(recorder: Recorder) -> None:
-    """A changed trigger would replace the registration and run `unregister.sh`, which drains and deletes the node."""
-    for name in ("m1", "w1"):
-        registration = recorder.named(f"{name}-registration")
-        assert "delete" in registration.inputs
-        assert "triggers" not in registration.inputs
+def test_objects_are_reached_through_each_control_plane_node_with_secrets(recorder: Recorder) -> None:
+    behind_api = [*recorder.of_type(":ObjectSet"), *recorder.of_type(":NodeRegistration")]
+    assert {one.name for one in behind_api} == {
+        *("proof-add-on-rbac", "proof-add-on-dns", "m1-registration", "w1-registration")
+    }
+    for one in behind_api:
+        assert [server["node"] for server in one.inputs["servers"]] == ["m1"]
+        assert all(is_secret(server["connection"]["privateKey"]) for server in one.inputs["servers"])
+        assert is_secret(one.inputs["kubeconfig"])
+    assert recorder.named("w1-registration").inputs["labels"]["node-role.kubernetes.io/worker"] == ""
+
+
+def test_commands_of_earlier_versions_are_taken_over(recorder: Recorder) -> None:
+    """A command that is deleted would run its script: that of a registration drains and deletes the node."""
+    for name in ("w1-registration", "proof-add-on-dns", "proof-add-on-rbac"):
+        assert "type command:remote:Command" in recorder.named(name).aliases
 
 
 def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:

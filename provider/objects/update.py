@@ -1,4 +1,4 @@
-"""What a plan says, done: applied in order, waited for, and pruned."""
+"""Carries out the plan of a set: objects are applied in order, waited for, and pruned."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIND_SECONDS = 30
 """How long the API gets to serve a kind whose definition it has accepted."""
 
 
-class Deed:
+class Update:
     """Carries out the plan of one set."""
 
     def __init__(self, api: Requests, wanted: ObjectSet, former: ObjectSet | None, log: Log) -> None:
