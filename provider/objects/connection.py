@@ -23,6 +23,7 @@ from provider.errors import NodeError, Unreachable
 from provider.ssh import SshSession
 
 PORT = 6443
+WRONG_FIELD = "failed to create typed patch object"
 TIMEOUT = httpx2.Timeout(30, connect=10)
 MERGE, APPLY = "application/merge-patch+json", "application/apply-patch+yaml"
 
@@ -93,7 +94,9 @@ class Api:
             return data if isinstance(data, dict) else {}
         status = data if isinstance(data, dict) and data.get("kind") == "Status" else {}
         busy = answer.status_code == 429 and method != "POST"  # else a PodDisruptionBudget refuses an eviction
-        if answer.status_code >= 500 or busy:
+        # A field that the object's kind does not have is answered with 500, too.
+        wrong = WRONG_FIELD in str(status.get("message", ""))
+        if (answer.status_code >= 500 and not wrong) or busy:
             said = _message(answer.status_code, status)
             raise ApiSilent(f"{self.server.node}: its API server answers with an error: {said}")
         raise ApiRefused(answer.status_code, status)

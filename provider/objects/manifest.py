@@ -115,6 +115,10 @@ def secrets(value: Any) -> Iterator[Secret]:
 
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
     """Each field that differs, with both values; None for one that is not there."""
+    # A map that is not there has no fields: those of the other are named one by one.
+    old, new = (
+        {} if one is None and other and isinstance(other, Mapping) else one for one, other in ((old, new), (new, old))
+    )
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *[key for key in new if key not in old]]:
             yield from differences(old.get(key), new.get(key), (*path, key))

@@ -9,7 +9,7 @@ from typing import Any
 
 from provider.errors import NodeError
 from provider.objects import fields
-from provider.objects.connection import APPLY, ApiRefused
+from provider.objects.connection import APPLY, ApiRefused, ApiSilent
 from provider.objects.fields import Conflict
 from provider.objects.inputs import ObjectSet
 from provider.objects.manifest import Manifest, Path, Ref, differences, is_secret, rank, revealed, secret_paths, secrets
@@ -70,6 +70,8 @@ async def make_plan(api: Requests, wanted: ObjectSet, former: ObjectSet | None) 
         async with limit:
             try:
                 return (ref, *await planned.of(ref))
+            except ApiSilent as error:
+                raise ApiSilent(f"{ref}: {error}") from None
             except NodeError as error:
                 raise NodeError(f"set {wanted.name}: {ref}: {error}") from None
 

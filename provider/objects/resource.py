@@ -167,7 +167,8 @@ class ObjectSets:
         update = Update(requests, wanted, former, self._engine.logger(urn))
         try:
             await update.make(await make_plan(requests, wanted, former))
-        except NodeError as failure:
+        except NodeError as error:
+            failure = str(error) if str(error).startswith("set ") else f"set {wanted.name}: {error}"
             # All of both is remembered, so that the next run prunes what was made.
             both = replace(wanted, objects={**(former.objects if former is not None else {}), **wanted.objects})
             outputs = _outputs(inputs, both, SetPlan())
