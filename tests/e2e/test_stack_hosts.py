@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from cluster import versions
-from tests.e2e import api, drift, etcd, pruning, scenarios
+from tests.e2e import add_ons, api, drift, etcd, scenarios
 from tests.e2e.api import Kubectl
 from tests.e2e.captured import check_captured
 from tests.e2e.harness import Project, counts, running_project
@@ -110,7 +110,7 @@ def test_secrets_are_encrypted_in_etcd(project: Project, kubectl: Kubectl) -> No
 
 
 def test_add_on_prunes_former_objects(project: Project, kubectl: Kubectl) -> None:
-    pruning.former_objects_are_pruned(project, kubectl, "10.78.0.1")
+    add_ons.setting_changes_its_object(project, kubectl, "10.78.0.1")
 
 
 def test_etcd_members_serve(project: Project) -> None:
