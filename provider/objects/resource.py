@@ -40,6 +40,14 @@ class _Seen:
     blind: bool = False
 
 
+@dataclass(frozen=True)
+class _Read:
+    """The plan that a refresh has made of a set as it is stored: the API is not asked the same again."""
+
+    stored: ObjectSet
+    plan: SetPlan
+
+
 class ObjectSets:
     """The resource's operations. One instance serves one run of the engine."""
 
@@ -47,6 +55,7 @@ class ObjectSets:
         self._engine = engine
         self._servers = servers
         self._seen: dict[str, _Seen] = {}
+        self._read: dict[str, _Read] = {}
         self._program = False
         """Whether a program runs: without one, the whole stack is destroyed."""
 
@@ -102,6 +111,7 @@ class ObjectSets:
                 request.urn, f"set {wanted.name}: {error}: its last known state is kept, drift is not seen"
             )
             return kept
+        self._read[request.urn] = _Read(wanted, plan)
         return api.ReadResponse(request.resource_id, _outputs(request.properties, wanted, plan), dict(request.inputs))
 
     async def delete(self, request: api.DeleteRequest) -> None:
@@ -127,7 +137,10 @@ class ObjectSets:
             return seen
         access = wanted.access or (former.access if former is not None else None)
         seen = None
-        if access is not None:
+        read = self._read.get(urn)
+        if read is not None and former is not None and _same(read.stored, wanted) and _same(read.stored, former):
+            seen = _Seen(read.plan)
+        elif access is not None:
             try:
                 seen = _Seen(await make_plan(self._requests(access, urn, 0), wanted, former))
             except ApiSilent as error:
@@ -178,6 +191,10 @@ class ObjectSets:
 
     def _requests(self, access: Access, urn: str, seconds: float) -> Requests:
         return self._servers.use(access, urn, seconds)
+
+
+def _same(one: ObjectSet, other: ObjectSet) -> bool:
+    return one.objects == other.objects and one.take_from == other.take_from
 
 
 def _unplanned(plan: SetPlan, wanted: ObjectSet, there: ObjectSet) -> list[ObjectChange]:
