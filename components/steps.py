@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pulumi
-import pulumi_command as command
 
 from cluster.plan import ClusterPlan
 from cluster.step import CommandStep, NodeStateStep, Step
 from components import former
+from components.command import Command, CommandArgs
 from components.issued import IssuedTexts
-from components.machine import DIALS, Machine
+from components.machine import Machine
 from components.node import Node
 from components.node_state import IssuedText, NodeStateArgs, NodeStateResource
-
-FIRST_CONTACT_DIALS = 120
-"""About ten minutes. A busy emulated machine needs several to answer for the first time."""
 
 
 class Steps:
@@ -38,7 +35,7 @@ class Steps:
         self._cluster, self._name, self._nodes = cluster, name, nodes
         self._issued, self._admin = issued, admin_kubeconfig
         self.states: dict[str, NodeStateResource] = {}
-        self.commands: dict[str, command.remote.Command] = {}
+        self.commands: dict[str, Command] = {}
         self._registered: dict[str, pulumi.Resource] = {}
         self._before_writing: list[pulumi.Resource] = []
 
@@ -63,7 +60,7 @@ class Steps:
         elsewhere = self._planned.declared_elsewhere(step)
         return NodeStateResource(step.name, NodeStateArgs(node.machine, step.state, issued, elsewhere), options)
 
-    def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
+    def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> Command:
         machine: Machine = self._nodes[step.node].machine
         parent = self._nodes[step.owner] if step.owner else self._cluster
         revisions = [self.states[name].revision for name in step.reruns_on]
@@ -71,17 +68,21 @@ class Steps:
         options = pulumi.ResourceOptions(
             parent=parent,
             depends_on=after,
-            aliases=[former.command(self._name, step.name)],
+            # Its script ran on the machine only. With `undone_always` it concerns others, too.
+            deleted_with=None if step.undone_always else machine.resource,
+            aliases=[pulumi.Alias(type_=former.COMMAND), former.command(self._name, step.name)],
             # Earlier versions had the pinned host key of an existing host as trigger.
             ignore_changes=["triggers"] if step.first_contact and not created else None,
         )
-        return machine.command(
+        return Command(
             step.name,
-            step.script,
+            CommandArgs(
+                machine,
+                step.script,
+                step.undo,
+                pulumi.Output.secret(self._admin) if step.admin else None,
+                [machine.machine_id] if step.first_contact and machine.machine_id is not None else revisions or None,
+                step.first_contact,
+            ),
             options,
-            FIRST_CONTACT_DIALS if step.first_contact else DIALS,
-            undone_always=step.undone_always,
-            delete=step.undo,
-            stdin=pulumi.Output.secret(self._admin) if step.admin else None,
-            triggers=[machine.machine_id] if step.first_contact and created else revisions or None,
         )

@@ -16,9 +16,9 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from provider.calls import CALL, Call
+from provider.command_resource import CommandProvider
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone
-from provider.preflight_resource import PlumblineProvider
 
 VERSION = "0.1.0"
 Method = Callable[[Any, Any], Awaitable[Any]]
@@ -91,7 +91,7 @@ def _partly_done(error: PartlyDone, message: str) -> tuple[tuple[str, bytes], ..
 async def serve(engine: str) -> None:
     """Serves until the engine ends the process, or has ended itself."""
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    servicer = Servicer(sys.argv[1:], VERSION, PlumblineProvider(Engine(engine)), engine_address=engine)
+    servicer = Servicer(sys.argv[1:], VERSION, CommandProvider(Engine(engine)), engine_address=engine)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
