@@ -71,7 +71,8 @@ doctor: .venv/installed ## show what was found, what is used, and what is missin
 
 .PHONY: _doctor-nodes
 _doctor-nodes: require-stack
-	@{ $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive stack output --stack $(STACK) --show-secrets --json machines 2>/dev/null || true; } | \
+	@{ $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive stack output --stack $(STACK) --show-secrets --json machines 2>/dev/null || true; \
+	  grep -q 'secure: ' Pulumi.$(STACK).yaml && $(PULUMI) config --stack $(STACK) --json --show-secrets || true; } | \
 	  $(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m status.doctor $(STACK)
 
 env: tools ## print the exports for plain `pulumi` in this folder: eval "$$(make env)"
