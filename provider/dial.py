@@ -7,7 +7,8 @@ import asyncio
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import asyncssh
@@ -84,8 +85,9 @@ class Dialer:
         for failed in range(1, TRIES + 1):
             through = await self._through(name, bastions)
             try:
-                async with self._dials:
-                    return await _connected(to, through, options)
+                async with self._dials, _agent(name, at, to) as keys:
+                    login = {**options, "client_keys": [*options["client_keys"], *keys] or None}
+                    return await _connected(to, through, login)
             except asyncssh.HostKeyNotVerifiable:
                 raise _mismatch(name, to) from None
             except asyncssh.PermissionDenied:
@@ -159,33 +161,56 @@ async def _has_other_key(to: Endpoint, through: Through, options: dict[str, Any]
 
 
 def _options(name: str, at: str, to: Endpoint) -> dict[str, Any]:
-    """How asyncssh logs in. Raises NodeError if a key is none, or if there is no agent."""
+    """How asyncssh logs in. Raises NodeError if a key is none."""
     pinned = [_key(name, at, "hostKey", to.host_key, asyncssh.import_public_key)] if to.host_key else []
     signers = [_key(name, at, "hostCaKey", to.host_ca_key, asyncssh.import_public_key)] if to.host_ca_key else []
     keys: list[Any] = []
     if to.private_key is not None:
         key = _key(name, at, "privateKey", to.private_key.reveal(), asyncssh.import_private_key)
         signed = to.certificate and _key(name, at, "certificate", to.certificate, asyncssh.import_certificate)
+        if signed and signed.key.public_data != key.convert_to_public().public_data:
+            raise NodeError(f"{name}: connection.certificate of {at} is the certificate of another key than privateKey")
         keys = [(key, signed), key] if signed else [key]
-    identities = [_key(name, at, "agentKey", to.agent_key, asyncssh.import_public_key)] if to.agent_key else None
-    agent = os.environ.get(AGENT) if to.agent else None
-    if to.agent and not agent:
-        raise NodeError(
-            f"{name}: the login to {at} needs an SSH agent, and {AGENT} is not set: start one, and run ssh-add"
-        )
     return {
         "username": to.user,
-        "client_keys": keys or None,
+        "client_keys": keys,
         "known_hosts": (pinned, signers, []),
         # Neither the user's ssh configuration nor an agent that was not asked for is used.
         "config": None,
-        "agent_path": agent,
-        "agent_identities": identities,
+        "agent_path": None,
         "preferred_auth": "publickey",
         "keepalive_interval": KEEPALIVE_SECONDS,
         "connect_timeout": LOGIN_SECONDS,
         "login_timeout": LOGIN_SECONDS,
     }
+
+
+@asynccontextmanager
+async def _agent(name: str, at: str, to: Endpoint) -> AsyncIterator[Sequence[Any]]:
+    """The keys of the agent, if it is asked for, while it can sign. Raises NodeError if it does not answer.
+
+    asyncssh by itself asks no agent without a key of a file, but for those in the user's home folder.
+    """
+    if not to.agent:
+        yield ()
+        return
+    only = [_key(name, at, "agentKey", to.agent_key, asyncssh.import_public_key).public_data] if to.agent_key else None
+    path = os.environ.get(AGENT)
+    if not path:
+        raise NodeError(
+            f"{name}: the login to {at} needs an SSH agent, and {AGENT} is not set: start one, and run ssh-add"
+        )
+    try:
+        agent = await asyncssh.connect_agent(path)
+        keys = await agent.get_keys(only)
+    except (OSError, ValueError, asyncssh.Error):
+        raise NodeError(f"{name}: the SSH agent at {AGENT} does not answer: start one, and run ssh-add") from None
+    if not keys:
+        raise NodeError(f"{name}: the SSH agent has {'not the key agentKey' if only else 'no key'}: run ssh-add")
+    try:
+        yield keys
+    finally:
+        agent.close()
 
 
 FORMS = {
