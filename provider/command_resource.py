@@ -17,7 +17,7 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from nodestate import UNKNOWN, Connection, File, NodeStateInputs, Secret, from_wire
 from nodestate.secret import known_text
 from nodestate.wire import partly_unknown
-from provider.errors import NodeError, Refused, Unreachable
+from provider.errors import HostKeyMismatch, NodeError, Refused, Unreachable
 from provider.preflight_resource import PlumblineProvider
 from provider.remote.shell import whole_with_input
 from provider.scrub import ending
@@ -91,24 +91,24 @@ class CommandProvider(PlumblineProvider):
         stdin = known_text(inputs.get("stdin"))
         hidden = NodeStateInputs(node=session.name, connection=connection, files=_secret_input(inputs.get("stdin")))
         script = whole_with_input(str(known_text(inputs[key])), stdin, f"input-{secrets.token_hex(8)}")
-        await self._reach(session, urn, int(inputs.get("waitSeconds") or WAIT_SECONDS))
+        await self._reach(session, urn, int(inputs.get("waitSeconds") or 0))
         done = await session.run(f"{key} {name}", script, hiding=[hidden], seconds=RUN_SECONDS)
         if done.status != 0:
             said = ending(done.stderr) or ending(done.stdout) or f"it ended with status {done.status}"
             raise NodeError(f"{session.name}: {name}: {said.removeprefix(f'{session.name}: ')}")
         return done.stdout.removesuffix("\n")
 
-    async def _reach(self, session: SshSession, urn: str, seconds: int) -> None:
-        """Connects; a node that does not answer is waited for. Raises Unreachable."""
+    async def _reach(self, session: SshSession, urn: str, first_contact: int) -> None:
+        """Connects; a node that does not answer is waited for. A machine that boots for the first time, for which there are
+        `first_contact` seconds, may refuse logins at first. Raises Unreachable."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + seconds
+        deadline = clock() + (first_contact or WAIT_SECONDS)
         while True:
             try:
                 return await session.reach()
-            except Refused:
-                raise
             except Unreachable as error:
-                if clock() > deadline:
+                final = HostKeyMismatch if first_contact else Refused
+                if isinstance(error, final) or clock() > deadline:
                     raise
                 await self._engine.log(urn, f"waiting: {error}", ephemeral=True)
             await asyncio.sleep(5)
