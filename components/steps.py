@@ -68,7 +68,7 @@ class Steps:
         options = pulumi.ResourceOptions(
             parent=parent,
             depends_on=after,
-            # Its script ran on the machine only. With `undone_always` it concerns others, too.
+            # Its script ran on the machine only. With `undone_always` it changes others, too.
             deleted_with=None if step.undone_always else machine.resource,
             aliases=[pulumi.Alias(type_=former.COMMAND), former.command(self._name, step.name)],
             # Earlier versions had the pinned host key of an existing host as trigger.

@@ -85,7 +85,7 @@ class CommandProvider(PlumblineProvider):
             await self._run(request.urn, state, "delete")
 
     async def _run(self, urn: str, inputs: Mapping[str, Any], key: str) -> str:
-        """What the script printed, without its last newline. Raises NodeError if it fails."""
+        """The output of the script, without its last newline. Raises NodeError if it fails."""
         connection, name = from_wire(Connection, inputs["connection"]), _name(urn)
         session = self._pool.session(str(inputs.get("node") or connection.host), connection)
         stdin = known_text(inputs.get("stdin"))

@@ -214,8 +214,8 @@ async def _agent(name: str, at: str, to: Endpoint) -> AsyncIterator[Sequence[Any
 
 
 FORMS = {
-    "privateKey": "a private key in PEM or OpenSSH form without a passphrase",
-    "certificate": "a user certificate such as ssh-ed25519-cert-v01@openssh.com AAAA...",
+    "privateKey": "is not a private key in PEM or OpenSSH form without a passphrase",
+    "certificate": "is not a user certificate such as ssh-ed25519-cert-v01@openssh.com AAAA...",
 }
 
 
@@ -223,8 +223,8 @@ def _key(name: str, at: str, field: str, text: str, read: Callable[[str], Key]) 
     try:
         return read(text)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError):
-        form = FORMS.get(field, "a public key such as ssh-ed25519 AAAA...")
-        raise NodeError(f"{name}: connection.{field} of {at} is not {form}") from None
+        wrong = FORMS.get(field, "is not a public key such as ssh-ed25519 AAAA...")
+        raise NodeError(f"{name}: connection.{field} of {at} {wrong}") from None
 
 
 def _place(to: Endpoint) -> str:

@@ -1,4 +1,4 @@
-"""What an OpenSSH client configuration says of a host: `ssh -G` resolves it, `ssh-keygen -F` finds its known keys."""
+"""Settings of a host from an OpenSSH client configuration: `ssh -G` resolves it, `ssh-keygen -F` finds its known keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from cluster.config import ssh_keys
 from cluster.config.machine_model import Bastion
 
 SECONDS = 10
+CA_MARK = "@cert-authority"
+"""Marks the key of a CA in a file of known hosts."""
+
 JUMPS = 8
 """Longer ways are taken for a circle."""
 
@@ -73,7 +76,7 @@ def _resolve(file: Path, alias: str, depth: int) -> Resolved:
 
 
 def _hop(file: Path, hop: str, depth: int, first: bool) -> tuple[Bastion, ...]:
-    """The bastions of one part of a ProxyJump. The way to the first one may have jumps of its own."""
+    """The bastions of one part of a ProxyJump. The way to the first one may have jumps, too."""
     parts = HOP.fullmatch(hop)
     if parts is None:
         raise ClientConfigError(f"{file.name}: the ProxyJump {hop} is not [user@]host[:port]")
@@ -118,7 +121,7 @@ def _known(said: dict[str, list[str]], name: str) -> tuple[str, str]:
             words = line.split()
             if line.startswith("#") or len(words) < 3 or words[0] == "@revoked":
                 continue
-            if words[0] == "@cert-authority":
+            if words[0] == CA_MARK:
                 signers.append(" ".join(words[2:4]))
             else:
                 keys.append(" ".join(words[1:3]))

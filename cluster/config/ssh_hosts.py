@@ -18,7 +18,7 @@ NAMES = {one.field: one.name for one in keys(SshHost)}
 """The keys of a host's settings by their field."""
 
 LOGIN = ("private_key_file", "private_key_passphrase", "certificate_file", "agent", "agent_key")
-"""What a bastion takes over from the host behind it, unless it has a login of its own."""
+"""Settings that a bastion takes over from the host behind it, unless it has its own login."""
 
 Settings = TypeVar("Settings", bound=Login)
 
@@ -93,7 +93,7 @@ def _bastions(bastions: tuple[Bastion, ...], reader: Reader) -> tuple[Bastion, .
 
 
 def _with_login(bastion: Bastion, host: SshHost) -> Bastion:
-    """The bastion with the host's user and login where it has none of its own, and its plain host key."""
+    """The bastion with the host's user and login where it has none, and its plain host key."""
     login = {} if bastion.private_key_file != Path() or bastion.agent else {one: getattr(host, one) for one in LOGIN}
     pinned = ssh_keys.plain_host_key(bastion.host_key) if bastion.host_key else ""
     return replace(bastion, user=bastion.user or host.user, host_key=pinned, **login)

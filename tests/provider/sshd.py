@@ -57,7 +57,7 @@ def keys(folder: Path, name: str) -> None:
 
 
 def start(folder: Path, *options: str, etc: Mapping[str, str] | None = None) -> Sshd:
-    """Starts sshd in a folder, with more lines of configuration, which win, and with texts of its own in place of files of
+    """Starts sshd in a folder, with more lines of configuration, which win, and with other texts in place of files of
     /etc; waits until it answers."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("login", "host"):

@@ -193,14 +193,14 @@ def test_keys_of_an_agent(tmp_path: Path, start: Start, monkeypatch: pytest.Monk
             subprocess.run(["ssh-add", "-q", str(one.folder / "login")], env=environment, check=True)
         connection = endpoint(node, privateKey=None, agent=True)
         made = bench(tmp_path, connection)
-        made.stack.workspace.env_vars["SSH_AUTH_SOCK"] = str(socket)
+        made.stack.workspace.env_vars = {**made.stack.workspace.env_vars, "SSH_AUTH_SOCK": str(socket)}
         assert made.up() == {"create": 2}
         wrong = " ".join((other.folder / "login.pub").read_text().split()[:2])
         made.connections["n1"] = {**connection, "agentKey": wrong}
         made.text("a", "2\n")
         assert "refuses user root with the agent's keys (permission denied)" in made.fails()
         made.connections["n1"] = connection
-        made.stack.workspace.env_vars["SSH_AUTH_SOCK"] = ""
+        made.stack.workspace.env_vars = {**made.stack.workspace.env_vars, "SSH_AUTH_SOCK": ""}
         assert "needs an SSH agent, and SSH_AUTH_SOCK is not set" in made.fails()
     finally:
         agent.terminate()
