@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 PACKAGE = "plumbline:index"
 NODE_STATE = f"{PACKAGE}:NodeState"
+COMMAND = f"{PACKAGE}:Command"
 
 FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
 UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"

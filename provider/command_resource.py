@@ -14,7 +14,7 @@ from typing import Any
 from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
-from nodestate import UNKNOWN, Connection, File, NodeStateInputs, Secret, from_wire
+from nodestate import UNKNOWN, Connection, File, NodeStateInputs, Secret, from_wire, vocabulary
 from nodestate.secret import known_text
 from nodestate.wire import partly_unknown
 from provider.errors import HostKeyMismatch, NodeError, Refused, Unreachable
@@ -24,7 +24,6 @@ from provider.scrub import ending
 from provider.ssh import SshSession
 from provider.values import received, sent
 
-COMMAND = "plumbline:index:Command"
 RERUN = ("create", "triggers", "node")
 """The inputs whose change runs `create` again."""
 
@@ -137,4 +136,4 @@ def _name(urn: str) -> str:
 
 
 def _ours(urn: str) -> bool:
-    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2] == COMMAND
+    return urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2] == vocabulary.COMMAND

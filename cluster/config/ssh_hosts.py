@@ -107,6 +107,10 @@ def _with_client_config(host: SshHost, name: str, reader: Reader, set_here: Coll
     except openssh.ClientConfigError as error:
         reader.error("configFile", str(error))
         return host
+    if host.agent:
+        # The key files that it names may be encrypted: the agent has opened them.
+        bastions = tuple(replace(one, private_key_file=Path(), certificate_file=Path()) for one in found.bastions)
+        found = replace(found, private_key_file=Path(), certificate_file=Path(), bastions=bastions)
     if found.host == alias and not host.host:
         found = replace(found, host="")  # it says nothing of the node: its address is used
     changed = {

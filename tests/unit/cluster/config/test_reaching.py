@@ -197,6 +197,17 @@ def test_an_alias_of_the_client_configuration(existing: dict[str, Any], root: Pa
     assert (other.host, other.bastions) == ("192.0.2.11", ()), "it says nothing of this node"
 
 
+def test_an_agent_takes_the_place_of_key_files_of_the_client_configuration(
+    existing: dict[str, Any], root: Path
+) -> None:
+    values = changed(existing, {**client(root), "machines/ssh/agent": True})
+    del values["machines"]["ssh"]["privateKeyFile"]
+    (root / "second").write_bytes(ENCRYPTED_OPENSSH)
+    found = loaded(values, root)
+    assert (found.private_key, found.agent) == (None, True)
+    assert all(one.agent and one.private_key is None for one in found.bastions)
+
+
 def test_keys_of_the_stack_win_over_the_client_configuration(existing: dict[str, Any], root: Path) -> None:
     values = changed(existing, {**client(root), "machines/ssh/user": "core"})
     found = loaded(values, root)
