@@ -20,15 +20,22 @@ from nodestate.vocabulary import NODE_STATE
 
 
 def keys(config: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> dict[Path, str]:
-    """The keys by the file that the configuration names: by the address of their node, or any for a new one."""
+    """The keys by the file that the configuration names: by the host that they log in to, or any for a new one."""
     connections = [(one.get("inputs") or {}).get("connection") or {} for one in resources if one["type"] == NODE_STATE]
-    known = {one["host"]: revealed(one["privateKey"]) for one in connections if is_secret(one.get("privateKey"))}
-    default = ((config.get("plumbline:machines") or {}).get("ssh") or {}).get("privateKeyFile")
-    found = {}
-    for node in (config.get("plumbline:nodes") or {}).values():
-        path = ((node or {}).get("ssh") or {}).get("privateKeyFile") or default
+    ends = [end for one in connections for end in (one, *(one.get("bastions") or ()))]
+    known = {one["host"]: revealed(one["privateKey"]) for one in ends if is_secret(one.get("privateKey"))}
+    shared = (config.get("plumbline:machines") or {}).get("ssh") or {}
+    found: dict[Path, str] = {}
+
+    def add(path: str | None, host: object) -> None:
         if path and known:
-            found[Path(path).expanduser()] = known.get(str(node.get("address")), next(iter(known.values())))
+            found.setdefault(Path(path).expanduser(), known.get(str(host), next(iter(known.values()))))
+
+    for node in (config.get("plumbline:nodes") or {}).values():
+        own = (node or {}).get("ssh") or {}
+        add(own.get("privateKeyFile") or shared.get("privateKeyFile"), own.get("host") or node.get("address"))
+        for bastion in own.get("bastions", shared.get("bastions")) or ():
+            add(bastion.get("privateKeyFile"), bastion.get("host"))
     return found
 
 

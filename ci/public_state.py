@@ -129,13 +129,38 @@ def restore(stack: str, file: Path, folder: Path) -> None:
         raise Refused(f"there is no public state of {stack}: {error}") from None
     Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
     kept = {key: value for key, value in settings.items() if key not in PROVIDER_KEYS}
+    encrypted = take_encrypted(kept.get("config") or {})
     settings_file.write_text(yaml.safe_dump(kept, sort_keys=False))
     if existing := key_files.write(key_files.keys(kept.get("config") or {}, state["deployment"]["resources"])):
         raise Refused(f"{existing[0]} exists: restore a public state on a machine without keys only")
     _pulumi(folder, "stack", "init", stack)
+    for path in encrypted:
+        _pulumi(folder, "config", "set", "--stack", stack, "--secret", "--path", path, REMOVED)
     salt = yaml.safe_load(settings_file.read_text())["encryptionsalt"]
     state["deployment"]["secrets_providers"] = {"type": "passphrase", "state": {"salt": salt}}
     _pulumi(folder, "stack", "import", "--stack", stack, stdin=json.dumps(state))
+
+
+def take_encrypted(config: dict[str, Any]) -> list[str]:
+    """Takes the encrypted values out of a stack's settings, which have another passphrase. Returns their paths, as `pulumi config
+    set --path` takes them: they get the stand-in that they have in the state."""
+    found: list[str] = []
+
+    def taken(value: Any, at: str) -> Any:
+        if isinstance(value, dict):
+            below = {key: f"{at}.{key}" if at else key for key in value}
+            found.extend(below[key] for key, one in value.items() if _encrypted(one))
+            return {key: taken(one, below[key]) for key, one in value.items() if not _encrypted(one)}
+        return [taken(one, f"{at}[{index}]") for index, one in enumerate(value)] if isinstance(value, list) else value
+
+    rest = taken(dict(config), "")
+    config.clear()
+    config.update(rest)
+    return found
+
+
+def _encrypted(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"secure"}
 
 
 def _pulumi(folder: Path, *arguments: str, stdin: str = "") -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pulumi
-
 from cluster.config.model import ExistingHosts, Node
+from cluster.machine.existing import connection
 from components.machine import Connection, Machine
 
 
@@ -18,8 +17,6 @@ def existing_machines(existing: ExistingHosts, nodes: Sequence[Node]) -> Mapping
     """
     machines = {}
     for node in nodes:
-        host = existing.hosts[node.name]
-        key = pulumi.Output.secret(host.private_key_file.read_text())
-        connection = Connection(str(node.address), host.port, host.user, key, host.host_key)
-        machines[node.name] = Machine(node.name, str(node.address), connection)
+        reached = connection(node, existing.hosts[node.name])
+        machines[node.name] = Machine(node.name, str(node.address), Connection(**vars(reached)))
     return machines

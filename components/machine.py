@@ -7,46 +7,40 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import pulumi_command as command
 
 import nodestate
-from nodestate import to_wire
+from nodestate import map_leaves, to_wire
 
 COMMANDS = Path(__file__).parent.parent / "templates" / "commands"
-"""The scripts of pulumi-command steps."""
-
-DIALS = 10
-"""Attempts to connect to a machine that has booted."""
-
-PER_DIAL_SECONDS = 60
-"""The limit for connect and handshake together. A busy emulated machine needs half a minute."""
+"""The scripts of commands."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """The SSH connection to a machine. `private_key` is a secret. `host_key` is pinned, in the form `<type> <base64>`."""
+    """The SSH connection to a machine: the fields of nodestate.Connection, some of them Outputs. Those that are secret there
+    are secrets here. `host_key` is pinned, in the form `<type> <base64>`."""
 
     host: str
     port: int
     user: str
-    private_key: pulumi.Output[str]
-    host_key: pulumi.Input[str]
-
-    def for_command(self, dial_error_limit: int) -> command.remote.ConnectionArgs:
-        """The connection for pulumi-command, which dials up to `dial_error_limit` times, at most 5 s apart."""
-        return command.remote.ConnectionArgs(
-            host=self.host,
-            port=self.port,
-            user=self.user,
-            private_key=self.private_key,
-            host_key=self.host_key,
-            dial_error_limit=dial_error_limit,
-            per_dial_timeout=PER_DIAL_SECONDS,
-        )
+    private_key: pulumi.Output[str] | nodestate.Secret | None
+    host_key: pulumi.Input[str] | None
+    certificate: str | None = None
+    agent: bool = False
+    agent_key: str | None = None
+    host_ca_key: str | None = None
+    sudo_password: nodestate.Secret | None = None
+    bastions: tuple[nodestate.Endpoint, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """The connection as data, with the private key: a secret."""
-        return to_wire(self, nodestate.Connection)
+        """The connection as data, with its secrets as Outputs."""
+        data: dict[str, Any] = map_leaves(to_wire(self, nodestate.Connection), as_output)
+        return data
+
+
+def as_output(leaf: Any) -> Any:
+    """A leaf of plain data as Pulumi takes it."""
+    return pulumi.Output.secret(leaf.reveal()) if isinstance(leaf, nodestate.Secret) else leaf
 
 
 @dataclass(frozen=True)
@@ -66,27 +60,3 @@ class Machine:
     def record(self, role: str) -> dict[str, Any]:
         """Role, address and connection as data for `make status`, with the private key: a secret."""
         return {"role": role, "address": self.address, "connection": self.connection.record()}
-
-    def command(
-        self,
-        name: str,
-        create: str,
-        opts: pulumi.ResourceOptions,
-        dials: int = DIALS,
-        undone_always: bool = False,
-        **more: Any,
-    ) -> command.remote.Command:
-        """A pulumi-command step on this machine. Its output is stored and not shown. `more` are further inputs.
-
-        With `undone_always`, its `delete` also runs if the machine is deleted in the same run.
-        """
-        machine = None if undone_always else self.resource
-        return command.remote.Command(
-            name,
-            connection=self.connection.for_command(dials),
-            create=create,
-            logging=command.remote.Logging.NONE,
-            add_previous_output_in_env=False,  # sshd accepts no environment by default
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(deleted_with=machine)),
-            **more,
-        )

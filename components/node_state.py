@@ -8,8 +8,8 @@ from typing import Any
 
 import pulumi
 
-from components.machine import Machine
-from nodestate import Declared, File, NodeState, NodeStateInputs, Secret, map_leaves, to_wire
+from components.machine import Machine, as_output
+from nodestate import Declared, File, NodeState, NodeStateInputs, map_leaves, to_wire
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,4 @@ class NodeStateResource(pulumi.CustomResource):
         node = _Inputs(machine.name, machine.machine_id, machine.connection.record(), args.declared_elsewhere)
         inputs = to_wire(args.state) | to_wire(node, NodeStateInputs)
         inputs["files"] |= {path: to_wire(file, File) for path, file in args.issued_files.items()}
-        super().__init__("plumbline:index:NodeState", name, {**map_leaves(inputs, _output), "revision": None}, opts)
-
-
-def _output(leaf: Any) -> Any:
-    return pulumi.Output.secret(leaf.reveal()) if isinstance(leaf, Secret) else leaf
+        super().__init__("plumbline:index:NodeState", name, {**map_leaves(inputs, as_output), "revision": None}, opts)

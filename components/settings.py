@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from cluster.config import load
 from cluster.config.model import Cluster
@@ -20,7 +20,10 @@ def load_config(root: Path) -> Cluster:
     once, before any resource is registered. Paths in configuration are relative to `root`.
     """
     try:
-        return load.load_config(stack_values(pulumi.get_project()), root)
+        project = pulumi.get_project()
+        values = stack_values(project)
+        secrets = [key for key in values if is_config_secret(f"{project}:{key}")]
+        return load.load_config(values, root, secrets=secrets)
     except load.ConfigError as error:
         lines = "\n".join(f"  - {line}" for line in error.errors)
         count = len(error.errors)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pulumi
-import pulumi_command as command
 
 from cluster.plan import ClusterPlan
 from cluster.step import CommandStep, NodeStateStep, ObjectsStep, RegistrationStep, Step
 from components import former
+from components.command import Command, CommandArgs
 from components.issued import IssuedTexts
-from components.machine import DIALS, Machine
+from components.machine import Machine
 from components.node import Node
 from components.node_state import IssuedText, NodeStateArgs, NodeStateResource
 from components.object_set import ApiAccess, NodeRegistration, ObjectSet
-
-FIRST_CONTACT_DIALS = 120
-"""About ten minutes. A busy emulated machine needs several to answer for the first time."""
 
 
 class Steps:
@@ -40,7 +37,7 @@ class Steps:
         self._cluster, self._name, self._nodes = cluster, name, nodes
         self._issued, self._api = issued, api
         self.states: dict[str, NodeStateResource] = {}
-        self.commands: dict[str, command.remote.Command] = {}
+        self.commands: dict[str, Command] = {}
         self.registrations: dict[str, NodeRegistration] = {}
         self._registered: dict[str, pulumi.Resource] = {}
         self._before_writing: list[pulumi.Resource] = []
@@ -75,11 +72,13 @@ class Steps:
     def _behind_api(
         self, step: Step, parent: pulumi.Resource, after: Sequence[pulumi.Resource]
     ) -> pulumi.ResourceOptions:
-        # Earlier versions had a command instead: its state is taken over, and what it would do when deleted is not done.
-        aliases: list[str | pulumi.Alias] = [pulumi.Alias(type_=former.COMMAND), former.command(self._name, step.name)]
-        return pulumi.ResourceOptions(parent=parent, depends_on=after, aliases=aliases)
+        return pulumi.ResourceOptions(parent=parent, depends_on=after, aliases=self._commands_of_before(step))
 
-    def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> command.remote.Command:
+    def _commands_of_before(self, step: Step) -> list[str | pulumi.Alias]:
+        """Earlier versions had a pulumi-command resource: its state is taken over, and its script for deletion is not run."""
+        return [pulumi.Alias(type_=former.COMMAND), former.command(self._name, step.name)]
+
+    def _command(self, step: CommandStep, after: Sequence[pulumi.Resource]) -> Command:
         machine: Machine = self._nodes[step.node].machine
         parent = self._nodes[step.owner] if step.owner else self._cluster
         revisions = [self.states[name].revision for name in step.reruns_on]
@@ -87,17 +86,21 @@ class Steps:
         options = pulumi.ResourceOptions(
             parent=parent,
             depends_on=after,
-            aliases=[former.command(self._name, step.name)],
+            # Its script ran on the machine only. With `undone_always` it changes others, too.
+            deleted_with=None if step.undone_always else machine.resource,
+            aliases=self._commands_of_before(step),
             # Earlier versions had the pinned host key of an existing host as trigger.
             ignore_changes=["triggers"] if step.first_contact and not created else None,
         )
-        return machine.command(
+        return Command(
             step.name,
-            step.script,
+            CommandArgs(
+                machine,
+                step.script,
+                step.undo,
+                pulumi.Output.secret(self._api.kubeconfig) if step.admin else None,
+                [machine.machine_id] if step.first_contact and machine.machine_id is not None else revisions or None,
+                step.first_contact,
+            ),
             options,
-            FIRST_CONTACT_DIALS if step.first_contact else DIALS,
-            undone_always=step.undone_always,
-            delete=step.undo,
-            stdin=pulumi.Output.secret(self._api.kubeconfig) if step.admin else None,
-            triggers=[machine.machine_id] if step.first_contact and created else revisions or None,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from nodestate.keys import Check, Field, fields_of
-from nodestate.schema import Action, File, NodeStateInputs, Reaction
+from nodestate.schema import HOST_KEY, PRIVATE_KEY, Action, Connection, Endpoint, File, NodeStateInputs, Reaction
 from nodestate.secret import UNKNOWN, Secret, is_unknown
 from nodestate.wire import revealed
 
@@ -148,6 +148,17 @@ def _self_reload(reaction: Data, at: str) -> Iterator[Problem]:
                 yield Problem(f"{at}{key}", f"is missing: self-reload needs {what}")
 
 
+def _login(endpoint: Data, at: str) -> Iterator[Problem]:
+    if (
+        endpoint.get("privateKey") is None
+        and endpoint.get("agent") is not True
+        and not is_unknown(endpoint.get("agent"))
+    ):
+        yield Problem(f"{at}privateKey", f"is missing: {PRIVATE_KEY.form}, or agent: true")
+    if endpoint.get("hostKey") is None and endpoint.get("hostCaKey") is None:
+        yield Problem(f"{at}hostKey", f"is missing: {HOST_KEY.form}; or hostCaKey")
+
+
 def _both(inputs: Data) -> Iterator[Problem]:
     files, directories = inputs.get("files"), inputs.get("directories")
     if isinstance(files, Mapping) and isinstance(directories, Mapping):
@@ -158,5 +169,7 @@ def _both(inputs: Data) -> Iterator[Problem]:
 RULES: dict[type, tuple[Callable[[Data, str], Iterator[Problem]], ...]] = {
     File: (_one_content,),
     Reaction: (_self_reload,),
+    Endpoint: (_login,),
+    Connection: (_login,),
 }
 """Rules about several fields of one record."""

@@ -44,6 +44,9 @@ PORT = whole(1, 65535, "a port: 1 to 65535")
 SECONDS = whole(1, 3600, "between 1 and 3600 seconds")
 FROM_ONE = whole(1, None, "a whole number from 1")
 PRIVATE_KEY = matching(r"(?s).+", "a private key in PEM or OpenSSH form")
+CERTIFICATE = matching(
+    r"\s*\S+-cert-v01@openssh\.com [A-Za-z0-9+/=]+( .*)?\s*", "a certificate, as in a file such as id_ed25519-cert.pub"
+)
 HOST_KEY = matching(
     r"\s*(ssh-ed25519|ecdsa-sha2-\S+|ssh-rsa|rsa-sha2-\S+) [A-Za-z0-9+/=]+( .*)?\s*",
     "a host's public key: its type and the key, such as ssh-ed25519 AAAA...",
@@ -289,14 +292,49 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Connection:
-    """How a node is reached by SSH."""
+class Endpoint:
+    """One SSH server on the way to a node: a bastion, or the node itself. `privateKey` or `agent` is needed, and `hostKey` or
+    `hostCaKey`."""
 
-    host: Annotated[str, Key("Address or host name.", HOST)]
-    private_key: Annotated[Secret, Key("Private key of the user, without a passphrase. A secret.", PRIVATE_KEY)]
-    host_key: Annotated[str, Key("Public key of the host. The connection is refused if it has another.", HOST_KEY)]
+    host: Annotated[str, Key("Address or host name, as the computer before it on the way knows it.", HOST)]
+    private_key: Annotated[
+        Secret | None, Key("Private key of the user, without a passphrase. A secret.", PRIVATE_KEY)
+    ] = None
+    host_key: Annotated[
+        str | None, Key("Public key of the host. The connection is refused if it has another.", HOST_KEY)
+    ] = None
     port: Annotated[int, Key("Port of sshd.", PORT)] = 22
-    user: Annotated[str, Key("User to log in as: root, or one with sudo without a password.", NAME)] = "root"
+    user: Annotated[
+        str,
+        Key(
+            "User to log in as. On a node: root, or one that may use sudo, without a password or with `sudoPassword`.",
+            NAME,
+        ),
+    ] = "root"
+    certificate: Annotated[
+        str | None, Key("User certificate of the private key, signed by a CA that the host trusts.", CERTIFICATE)
+    ] = None
+    agent: Annotated[
+        bool, Key("Use the keys of the SSH agent that SSH_AUTH_SOCK names on the machine that runs Pulumi.")
+    ] = False
+    agent_key: Annotated[str | None, Key("With `agent`: offer this public key only.", HOST_KEY)] = None
+    host_ca_key: Annotated[
+        str | None,
+        Key("Public key of the CA that signs the host's certificate: `host` must be a principal of it.", HOST_KEY),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Connection(Endpoint):
+    """How a node is reached by SSH: its own sshd, and the bastions before it."""
+
+    sudo_password: Annotated[
+        Secret | None,
+        Key("The user's password on the node, if sudo asks for it. A secret, given to sudo on standard input.", NAME),
+    ] = None
+    bastions: Annotated[
+        tuple[Endpoint, ...], Key("The bastions on the way, the first one first. Their sshd must allow TCP forwarding.")
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ NODE_STATE = f"{PACKAGE}:NodeState"
 PREFLIGHT = f"{PACKAGE}:Preflight"
 OBJECT_SET = f"{PACKAGE}:ObjectSet"
 NODE_REGISTRATION = f"{PACKAGE}:NodeRegistration"
+COMMAND = f"{PACKAGE}:Command"
 
 FILE, DIRECTORY, FOREIGN = "File", "Directory", "Foreign"
 UNIT_STEP, UNIT_SETTING, PROBE = "UnitStep", "UnitSetting", "Probe"

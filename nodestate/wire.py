@@ -32,9 +32,9 @@ def to_wire(record: Any, kind: type | None = None) -> dict[str, Any]:
 
 def _write(field: Field, value: Any) -> Any:
     if field.shape == "map" and isinstance(value, Mapping):
-        return {name: to_wire(one) if field.record else one for name, one in value.items()}
+        return {name: to_wire(one, field.of) if field.record else one for name, one in value.items()}
     if field.shape == "list" and isinstance(value, tuple):
-        return [to_wire(one) if field.record else one for one in value]
+        return [to_wire(one, field.of) if field.record else one for one in value]
     if isinstance(value, StrEnum):
         return str(value)
     return to_wire(value) if isinstance(value, field.of) and field.record else value

@@ -8,7 +8,7 @@ import json
 import os
 from typing import Any
 
-from nodestate import NodeStateInputs, to_wire
+from nodestate import NodeStateInputs, Secret, to_wire
 from nodestate.secret import known_text
 from nodestate.wire import map_leaves
 from provider.observed import Observed
@@ -27,11 +27,11 @@ def observed_input(found: Observed, wanted: NodeStateInputs, plan: Plan) -> dict
     changes; empty if the plan binds nothing.
 
     A saved plan holds it, so `pulumi up --plan` refuses a node on which one of these things changed since. The digest is
-    keyed with the node's login key: a secret cannot be guessed from it.
+    keyed with secrets (`_key`): a secret cannot be guessed from it.
     """
     if not (disruptive(plan) or (os.environ.get(WIDER) == "all" and not plan.empty)):
         return {}
-    key = wanted.connection.private_key.reveal().encode()
+    key = _key(wanted)
     things: dict[str, Any] = {one.path: found.files.get(one.path) for one in plan.files}
     things |= {one.path: found.directories.get(one.path) for one in plan.directories}
     things |= {f"unit {name}": found.units.get(name) for name in (*plan.settings, *(one.unit for one in plan.steps))}
@@ -40,6 +40,14 @@ def observed_input(found: Observed, wanted: NodeStateInputs, plan: Plan) -> dict
     if found.machine is not None:
         things["/etc/machine-id"] = found.machine
     return {name: _digest(key, name, thing) for name, thing in sorted(things.items())}
+
+
+def _key(wanted: NodeStateInputs) -> bytes:
+    """The node's login key; with an agent, which shows none, all secret files together: private keys are among them."""
+    if wanted.connection.private_key is not None:
+        return wanted.connection.private_key.reveal().encode()
+    secrets = [one.content for _, one in sorted(wanted.files.items()) if isinstance(one.content, Secret)]
+    return "\0".join(one.reveal() for one in secrets if one.known).encode() or wanted.connection.host.encode()
 
 
 def _digest(key: bytes, name: str, thing: Any) -> str:

@@ -25,7 +25,11 @@ class Unreachable(NodeError):
         self.started = started
 
 
-class HostKeyMismatch(Unreachable):
+class Refused(Unreachable):
+    """The host answers, and refuses what the inputs give to log in with: to wait does not help."""
+
+
+class HostKeyMismatch(Refused):
     """The host at the node's address has another key than the pinned one: another machine, or a reinstalled one."""
 
 

@@ -32,6 +32,11 @@ class Target:
     variables: str
     ports: tuple[int, ...] = ()
 
+    def ssh_port(self) -> tuple[int, ...]:
+        """The port of its sshd, if other nodes should reach that: not one that is on another network, or behind a bastion."""
+        direct = self.connection.host == self.address and not self.connection.bastions
+        return (self.connection.port,) if direct else ()
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -96,7 +101,7 @@ async def _report(name: str, targets: Mapping[str, Target], script: str, pool: S
     target = targets[name]
     session = pool.session(name, target.connection)
     peers = " ".join(
-        f"{other}={one.address}:{','.join(map(str, (one.connection.port, *one.ports)))}"
+        f"{other}={one.address}:{','.join(map(str, (*one.ssh_port(), *one.ports)))}"
         for other, one in targets.items()
         if other != name
     )

@@ -7,6 +7,7 @@ from typing import Protocol
 from pulumi.provider.experimental import provider as api
 
 from nodestate import vocabulary
+from provider.command_resource import Commands
 from provider.engine import Engine
 from provider.objects.registration import NodeRegistrations
 from provider.objects.resource import ObjectSets
@@ -37,6 +38,7 @@ class PlumblineProvider(api.Provider):
         self._node_states = NodeStates(engine, pool)
         self._resources: dict[str, Resource] = {
             vocabulary.NODE_STATE: self._node_states,
+            vocabulary.COMMAND: Commands(engine, pool),
             vocabulary.PREFLIGHT: Preflights(engine, pool),
             vocabulary.OBJECT_SET: ObjectSets(engine, servers),
             vocabulary.NODE_REGISTRATION: NodeRegistrations(engine, servers),

@@ -67,7 +67,7 @@ def indented(text: Filtered, width: int = 400) -> str:
 class Scrubber:
     """Hides each line of a text that holds a secret of the states it has been told of, in clear or in base64.
 
-    Secrets are the files' secret contents and the private keys of connections: by line, by the value in a line such as
+    Secrets are the files' secret contents, and the keys and passwords of connections: by line, by the value in a line such as
     `password=VALUE`, by a piece of a value, and in base64 at any alignment. A value that the inputs hold in public, too,
     such as a path, is no secret. States are only added: a former secret stays one.
     """
@@ -82,7 +82,8 @@ class Scrubber:
         for state in states:
             texts = [file.content for file in state.files.values()]
             if (connection := getattr(state, "connection", None)) is not None:
-                texts.append(connection.private_key)
+                texts += [connection.private_key, connection.sudo_password]
+                texts += [bastion.private_key for bastion in connection.bastions]
             self.add_secrets(text for text in texts if isinstance(text, Secret))
             if isinstance(state, Observed):
                 continue  # a secret that was pasted into a public file on the node is a secret still

@@ -17,9 +17,10 @@ from functools import cached_property
 import asyncssh
 
 from nodestate import Connection, NodeState
-from provider.dial import accepts, dial, reason
+from provider.dial import Dialer, reason
 from provider.errors import NodeError, TimedOut, Unreachable
-from provider.remote.shell import begun, end_script, started
+from provider.remote.shell import begun, end_script
+from provider.root_shell import RootShell
 from provider.scrub import Filtered, Scrubber, Unfiltered, ending
 
 SESSIONS = 8
@@ -71,27 +72,29 @@ class SshPool:
 
     def __init__(self) -> None:
         self._sessions: dict[tuple[str, Connection], SshSession] = {}
-        self._dials = asyncio.Semaphore(CONCURRENT_DIALS)
+        self._dialer = Dialer(CONCURRENT_DIALS)
 
     def session(self, name: str, connection: Connection) -> SshSession:
         """The session of a connection; `name` is the node's name in messages."""
         if (name, connection) not in self._sessions:
-            self._sessions[name, connection] = SshSession(name, connection, self._dials)
+            self._sessions[name, connection] = SshSession(name, connection, self._dialer)
         return self._sessions[name, connection]
 
     async def close(self) -> None:
         """Ends every connection."""
         await asyncio.gather(*[one.close() for one in self._sessions.values()])
+        await self._dialer.close()
 
 
 class SshSession:
     """One node: runs scripts as root, and tunnels to its local ports. A broken connection is dialled again."""
 
-    def __init__(self, name: str, connection: Connection, dials: asyncio.Semaphore) -> None:
+    def __init__(self, name: str, connection: Connection, dialer: Dialer) -> None:
         self.name = name
         self._connection = connection
-        self._dials = dials
+        self._dialer = dialer
         self._scrubber = Scrubber()
+        self._shell = RootShell(name, connection, self._scrubber.scrub)
         self._free = asyncio.Condition()
         self._granted = SESSIONS
         self._used = self._opened = self._proven = 0
@@ -165,7 +168,7 @@ class SshSession:
         """Whether it is connected, or its port accepts a connection within so many seconds. Nothing is tried twice."""
         if self._open is not None and not self._open.is_closed():
             return True
-        return await accepts(self._connection, seconds)
+        return await self._dialer.accepts(self.name, self._connection, seconds)
 
     async def tunnel(self, host: str, port: int) -> asyncssh.SSHListener:
         """A local listener, forwarded to host:port as the node sees it. The caller closes it."""
@@ -184,7 +187,7 @@ class SshSession:
         self._drop(self._open)
         # Callers that come while it dials share the result, a failure too.
         if self._dialing is None or self._dialing.done():
-            self._dialing = asyncio.create_task(dial(self.name, self._connection, self._dials))
+            self._dialing = asyncio.create_task(self._dialer.dial(self.name, self._connection))
         self._open = await asyncio.shield(self._dialing)
         return self._open
 
@@ -212,9 +215,7 @@ class SshSession:
         while True:
             connected = await self._connect()
             try:
-                process = await connected.create_process(
-                    self._command(token), input=started(token, script).encode(), encoding=None
-                )
+                process = await self._shell.begin(connected, token, script)
             except (OSError, asyncssh.Error) as error:
                 lost = connected.is_closed() or not isinstance(error, asyncssh.ChannelOpenError)
                 why = reason(error)
@@ -248,10 +249,6 @@ class SshSession:
                 self._used += 1
             return True
 
-    def _command(self, token: str) -> str:
-        """By the token the script and its children are found on the node, in case they have to be ended."""
-        return f"sh -s {token}" if self._connection.user == "root" else f"sudo -n sh -s {token}"
-
     def _result(
         self, token: str, process: asyncssh.SSHClientProcess[bytes], operation: str, stdout: str, stderr: str
     ) -> Result:
@@ -264,12 +261,7 @@ class SshSession:
             status = 128  # it was killed by a signal
         if not began:
             said = ending(self._scrubber.scrub(f"{chatter_on_errors}\n{chatter}"), 300)
-            user = self._connection.user
-            allow = "" if user == "root" else ": allow it sudo without a password in /etc/sudoers.d"
-            raise Unreachable(
-                f"{self.name}: cannot be worked on: {user} gets no root shell (ended with {status}"
-                f"{f', said: {said}' if said else ''}){allow}"
-            )
+            raise self._shell.refused(status, said)
         return Result(status, Unfiltered(report), report, errors if marked else stderr, self._scrubber.scrub)
 
     def _broken(self, token: str, operation: str, why: str = "") -> Unreachable:
@@ -303,17 +295,16 @@ class SshSession:
             if not (lost := frozenset(self._lost)):
                 return
             token = secrets.token_hex(12)
-            connected = await dial(self.name, self._connection, self._dials)
+            connected = await self._dialer.dial(self.name, self._connection)
             try:
-                script = started(token, end_script(lost)).encode()
-                running = connected.run(self._command(token), input=script, encoding=None, check=False)
-                done = await asyncio.wait_for(running, END_SECONDS)
+                process = await self._shell.begin(connected, token, end_script(lost))
+                _, errors = await asyncio.wait_for(process.communicate(), END_SECONDS)
             except (OSError, asyncssh.Error) as error:
                 raise Unreachable(f"{self.name}: the connection broke ({reason(error)})") from None
             finally:
                 connected.abort()
-            if done.exit_status != 0:
-                said = ending(self._scrubber.scrub(_text(done.stderr)))
+            if process.exit_status != 0:
+                said = ending(self._scrubber.scrub(_text(errors)))
                 raise NodeError(f"{self.name}: an earlier script is not ended there: {said}")
             self._lost -= lost
 

@@ -149,7 +149,8 @@ def _others(steps: Iterable[Step]) -> Iterator[ResourceChange]:
     """Resources that are neither NodeStates, rows nor certificates. The steps of a replacement are one change."""
     found: dict[str, ResourceChange] = {}
     for step in steps:
-        kept = step.type.startswith((*SILENT, f"{vocabulary.PACKAGE}:")) or step.type in CERTIFICATES
+        kept = step.type.startswith((*SILENT, f"{vocabulary.PACKAGE}:")) and step.type != vocabulary.COMMAND
+        kept = kept or step.type in CERTIFICATES
         if kept or step.op in QUIET:
             continue
         operation = "replace" if step.op in REPLACES else step.op

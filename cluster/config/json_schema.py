@@ -12,9 +12,10 @@ from cluster.config.kinds import element_type, options, without_none
 from cluster.config.kubelet_base import OWNED
 from cluster.config.model import KubernetesKeys, Taint
 from cluster.config.tree import INHERITED, REQUIRED, SECTIONS, TOP
+from nodestate import Secret
 
 TYPES: dict[Any, str] = {
-    **{bool: "boolean", int: "integer", str: "string", Path: "path", Taint: "taint"},
+    **{bool: "boolean", int: "integer", str: "string", Path: "path", Taint: "taint", Secret: "secret"},
     **{IPAddress: "IPv4 address", IPNetwork: "IPv4 network", Host: "DNS name or IPv4 address"},
 }
 """The names of the types in the reference."""
@@ -86,8 +87,12 @@ def _property(path: str, key: Key) -> dict[str, Any]:
         found |= {"type": "string", "enum": list(choices)}
     elif kind in (bool, int):
         found["type"] = TYPES[kind]
+    elif is_section(element):
+        found |= {"type": "array", "items": _object(f"{path}[]", element)}
     elif element is not None:
         found |= {"type": "array", "items": {"type": "string"}}
+    elif kind is Secret:
+        found |= {"type": "object", "required": ["secure"], "properties": {"secure": {"type": "string"}}}
     elif kind in TYPES:
         found["type"] = "string"
     else:

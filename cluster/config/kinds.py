@@ -16,6 +16,7 @@ from cluster.config.addresses import Host, IPAddress, IPNetwork
 from cluster.config.declare import REQUIRED, Key, is_section, keys, rules
 from cluster.config.model import Taint
 from cluster.config.reader import Reader, describe
+from nodestate import UNKNOWN, Secret
 
 T = TypeVar("T")
 
@@ -121,8 +122,10 @@ def _value(reader: Reader, one: Key, default: Any) -> Any:
     kind = without_none(one.type)
     if is_section(kind):
         return read_section(reader, one.name, kind, None if default is REQUIRED else default)
+    if kind is Secret:
+        return _secret(reader, one, default)
     if get_origin(kind) is tuple:
-        return _list(reader, one, default)
+        return _sections(reader, one, default) if is_section(element_type(kind)) else _list(reader, one, default)
     if get_origin(kind) in (Mapping, dict):
         return _mapping(reader, one)
     if kind in (bool, int):
@@ -212,6 +215,43 @@ def _list(reader: Reader, one: Key, default: Any) -> Any:
             reader.error(place, f"repeats {reader.at(one.name)}[{same[0]}]: remove one of them")
         found[index] = value
     return tuple(found.values())
+
+
+def _sections(reader: Reader, one: Key, default: Any) -> Any:
+    """A list of objects, each read as a section."""
+    if not reader.has(one.name):
+        return default
+    found = []
+    for index, values in enumerate(reader.value(one.name, list) or []):
+        place = f"{one.name}[{index}]"
+        if not isinstance(values, dict):
+            reader.error(place, f"is {describe(values)}, not an object")
+            continue
+        below = Reader(values, reader.scope, reader.at(place))
+        found.append(read(below, element_type(one.type)))
+        below.finish()
+    return tuple(found)
+
+
+def _secret(reader: Reader, one: Key, default: Any) -> Any:
+    """A text that the engine keeps encrypted. No error shows it. Without the engine, it is encrypted still, and unknown."""
+    if not reader.has(one.name):
+        return default
+    found = reader.plain(one.name)
+    if isinstance(found, dict) and found.keys() == {"secure"} and not reader.scope.reads_files:
+        return Secret(UNKNOWN)
+    if not isinstance(found, str) or not found:
+        reader.error(
+            one.name, "is not a text: set it by `pulumi config set --secret --path`, in quotes if it is a number"
+        )
+    elif reader.at(one.name).partition(".")[0] not in reader.scope.secrets:
+        where = f"plumbline:{reader.at(one.name)}"
+        reader.error(one.name, f"is not encrypted: set it by `pulumi config set --secret --path '{where}'`")
+    elif "\n" in found or "\0" in found:
+        reader.error(one.name, "holds a line break: set one line")
+    else:
+        return Secret(found)
+    return default
 
 
 def _mapping(reader: Reader, one: Key) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from cluster.config import artifacts, tree
 from cluster.config.checks import Draft, check, check_control_plane_nodes
 from cluster.config.kinds import read, read_section
 from cluster.config.kubelet_check import check_kubelet
-from cluster.config.machines import MachineReader, read_machines
+from cluster.config.machines import MachineReader, read_machines, shared_keys
 from cluster.config.model import (
     Certificates,
     Cluster,
@@ -58,17 +58,18 @@ def load_outline(raw: Mapping[str, Any]) -> Outline:
     return outline
 
 
-def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True) -> Cluster:
+def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True, secrets: Collection[str] = ()) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
     Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Without
-    `reads_files` it reads none: that is enough to look at the plan, and not to run it. Raises ConfigError with every error.
+    `reads_files` it reads none: that is enough to look at the plan, and not to run it. `secrets` are the keys of which the
+    engine has decrypted a part: a password elsewhere is refused. Raises ConfigError with every error.
     """
-    scope = Scope(root, tree.former_keys(), reads_files=reads_files)
+    scope = Scope(root, tree.former_keys(), reads_files=reads_files, secrets=secrets)
     top = Reader(raw, scope)
     names = read_section(top, "cluster", ClusterName)
     network = read_section(top, "network", Network)
-    settings = MachineReader(read_machines(top))
+    settings = MachineReader(read_machines(top), shared_keys(top))
     nodes = read_nodes(top, settings)
     machines = settings.machines()
     kubernetes = top.object("kubernetes")

@@ -10,8 +10,10 @@ from pathlib import Path
 from cluster.config import purposes, ssh_keys, syntax
 from cluster.config.addresses import IPNetwork
 from cluster.config.declare import Check, Derived, key, rule, template
+from nodestate import Secret
 
 HOST_KEY = Check(f"`<type> <base64>` of type {', '.join(ssh_keys.HOST_KEY_TYPES)}", ssh_keys.host_key)
+PUBLIC_KEY = Check(f"`<type> <base64>` of type {', '.join((*ssh_keys.HOST_KEY_TYPES, 'ssh-rsa'))}", ssh_keys.public_key)
 
 
 class MachineSource(StrEnum):
@@ -121,26 +123,82 @@ class Libvirt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ssh:
-    """Existing hosts, for `machines.source: existing`. A node's own `ssh` overrides these keys."""
+class Login:
+    """How one SSH server is logged in to, and known."""
 
     port: int = key(22, 1, 65535, doc="Port of the SSH server.")
-    user: str = key(
-        "core",
-        check=Check("a login name", syntax.user, syntax.USER),
-        doc="root, or a user that may use sudo without a password.",
-    )
     private_key_file: Path = key(
         Path(),
-        doc="Unencrypted private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there. Required, "
-        "here or per node.",
+        doc="Private key (OpenSSH or PEM) on the machine that runs Pulumi; `~` is the home folder there. Required, here or per "
+        "node, unless `agent` is true.",
         example="~/.ssh/id_ed25519",
+    )
+    private_key_passphrase: Secret | None = key(
+        None, doc="Passphrase of an encrypted `privateKeyFile`: a secret, set by `pulumi config set --secret --path`."
+    )
+    certificate_file: Path = key(
+        Path(),
+        doc="User certificate of `privateKeyFile`, signed by an SSH CA that the hosts trust.",
+        example="~/.ssh/id_ed25519-cert.pub",
+    )
+    agent: bool = key(False, doc="Use the keys and certificates of the SSH agent that SSH_AUTH_SOCK names, too.")
+    agent_key: str = key(
+        "",
+        check=PUBLIC_KEY,
+        doc="With `agent`: offer this public key only. An SSH server refuses a login after a few keys.",
     )
     host_key: str = key(
         "",
         check=HOST_KEY,
-        doc="The host's pinned public key, as in its /etc/ssh/ssh_host_ed25519_key.pub; required, here or per node. Another "
-        "key means another machine.",
+        doc="The host's pinned public key, as in its /etc/ssh/ssh_host_ed25519_key.pub; required, here or per node, unless "
+        "`hostCaKey` is set. Another key means another machine.",
+    )
+    host_ca_key: str = key(
+        "",
+        check=PUBLIC_KEY,
+        doc="Instead of `hostKey`: the public key of the SSH CA that signs the hosts' certificates. A certificate must name the "
+        "host, as it is dialled, as principal.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bastion(Login):
+    """An SSH server on the way to a host. Its key, passphrase, certificate and agent are those of the host, unless it sets
+    `privateKeyFile` or `agent`."""
+
+    host: str = key(
+        check=Check("an address or host name", syntax.ssh_host),
+        missing="the bastion's address, as the computer before it knows it",
+        doc="Address or host name, as the computer before it on the way knows it.",
+        example="bastion.example.com",
+    )
+    user: str = key(
+        "", check=Check("a login name", syntax.user, syntax.USER), doc="User to log in as; by default that of the host."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ssh(Login):
+    """Existing hosts, for `machines.source: existing`. A node's own `ssh` overrides these keys."""
+
+    user: str = key(
+        "core",
+        check=Check("a login name", syntax.user, syntax.USER),
+        doc="root, or a user that may use sudo, without a password or with `sudoPassword`.",
+    )
+    sudo_password: Secret | None = key(
+        None,
+        doc="The user's password on the host, if sudo asks for it: a secret, set by `pulumi config set --secret --path`.",
+    )
+    bastions: tuple[Bastion, ...] = key(
+        (),
+        doc="The bastions on the way to the host, the first one first. `[]` in a node's own `ssh` means none.",
+    )
+    config_file: Path = key(
+        Path(),
+        doc="An OpenSSH client configuration: what it says of the alias `host` (by default the node's name) is used for keys "
+        "that are not set here: address, port, user, key, certificate, ProxyJump, and host keys from its known_hosts files.",
+        example="~/.ssh/config",
     )
 
 
@@ -148,6 +206,12 @@ class Ssh:
 class SshHost(Ssh):
     """SSH settings of one existing host. Each key overrides that of `machines.ssh`."""
 
+    host: str = key(
+        "",
+        check=Check("an address or host name", syntax.ssh_host),
+        doc="Where the host is reached by SSH, if not at the node's `address`; with `configFile`, its alias there.",
+        example="192.0.2.11",
+    )
     host_key_file: str = key("", doc="Instead of `hostKey`: the file of the host's public key.")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.config import ssh_keys, syntax
+from cluster.config import syntax
 from cluster.config.checksums import checksum
 from cluster.config.kinds import read, read_section
 from cluster.config.machine_model import (
@@ -21,8 +21,9 @@ from cluster.config.machine_model import (
     SshHost,
 )
 from cluster.config.reader import Reader, Scope
+from cluster.config.ssh_hosts import read_host, read_shared
 
-LIBVIRT, IMAGE, SSH = "machines.libvirt", "machines.libvirt.image", "machines.ssh"
+LIBVIRT, IMAGE = "machines.libvirt", "machines.libvirt.image"
 
 
 def read_machines(top: Reader) -> Libvirt | Ssh:
@@ -38,16 +39,23 @@ def read_machines(top: Reader) -> Libvirt | Ssh:
         settings = _libvirt(read_section(reader, "libvirt", Libvirt), reader.object("libvirt"))
     else:
         reader.refuse("libvirt", "is for machines.source libvirt; existing hosts are set by machines.ssh")
-        settings = _shared_ssh(read_section(reader, "ssh", Ssh), reader.scope)
+        settings = read_shared(reader)
     reader.finish()
     return settings
 
 
-class MachineReader:
-    """Reads each node's machine settings and merges them with the shared ones. Without shared settings it reads nothing."""
+def shared_keys(top: Reader) -> frozenset[str]:
+    """The keys that `machines.ssh` sets."""
+    shared = top.mapping("machines").get("ssh")
+    return frozenset(shared if isinstance(shared, dict) else ())
 
-    def __init__(self, settings: Libvirt | Ssh | None = None) -> None:
+
+class MachineReader:
+    """Reads each node's machine settings and merges them with the shared ones, of which the keys `given` are set. Without shared settings it reads nothing."""
+
+    def __init__(self, settings: Libvirt | Ssh | None = None, given: Collection[str] = ()) -> None:
         self._settings = settings
+        self._given = given
         self._sizes: dict[str, MachineSize] = {}
         self._hosts: dict[str, SshHost] = {}
 
@@ -60,7 +68,7 @@ class MachineReader:
             self._sizes[name] = read_section(node, "machine", MachineSize, self._settings.size)
         else:
             node.refuse("machine", "is for machines.source libvirt; the size of an existing host cannot be set")
-            self._hosts[name] = _ssh_host(node, self._settings)
+            self._hosts[name] = read_host(node, name, self._settings, self._given)
 
     def machines(self) -> Libvirt | ExistingHosts:
         """The machines of all nodes."""
@@ -113,59 +121,6 @@ def _domain_type(settings: Libvirt, reader: Reader) -> DomainType:
     except ValueError:
         reader.error("domainTypeFile", f"{name} holds '{found[:20]}', not one of {', '.join(DomainType)}")
     return settings.domain_type
-
-
-def _shared_ssh(settings: Ssh, scope: Scope) -> Ssh:
-    return replace(settings, private_key_file=_private_key(settings.private_key_file, scope, f"{SSH}.privateKeyFile"))
-
-
-def _private_key(file: Path, scope: Scope, key: str) -> Path:
-    """The file's full path. Notes an error if the key in it cannot be used. Unchanged if no file is set."""
-    if file == Path():
-        return file
-    if scope.reads_files and (wrong := ssh_keys.private_key(scope.root / file)) is not None:
-        scope.error(key, wrong)
-    return scope.root / file
-
-
-def _ssh_host(node: Reader, shared: Ssh) -> SshHost:
-    reader = node.object("ssh")
-    host = read(reader, SshHost, SshHost(**vars(shared)))
-    reader.finish()
-    if host.private_key_file == Path():
-        if not node.scope.failed(f"{SSH}.privateKeyFile"):
-            reader.error(
-                "privateKeyFile", f"is missing: the file of the private key to log in with (or {SSH}.privateKeyFile)"
-            )
-    elif reader.has("privateKeyFile"):
-        _private_key(host.private_key_file, node.scope, reader.at("privateKeyFile"))
-    host = replace(host, private_key_file=node.scope.root / host.private_key_file)
-    if reader.has("hostKeyFile"):
-        host = replace(host, host_key=_host_key_from(host.host_key_file, reader))
-    elif host.host_key:
-        host = replace(host, host_key=ssh_keys.plain_host_key(host.host_key))
-    elif not reader.failed("hostKey") and not node.scope.failed(f"{SSH}.hostKey"):
-        reader.error("hostKey", "is missing: the host's public key, as in its /etc/ssh/ssh_host_ed25519_key.pub")
-    return host
-
-
-def _host_key_from(name: str, reader: Reader) -> str:
-    if reader.has("hostKey"):
-        reader.error("hostKeyFile", "is set together with hostKey: set one of them")
-        return ""
-    if not reader.scope.reads_files:
-        return ""
-    try:
-        text = (reader.scope.root / name).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reader.error(
-            "hostKeyFile", f"{name} cannot be read ({_reason(error)}); for the lab's hosts `make up` writes it"
-        )
-        return ""
-    if (wrong := ssh_keys.host_key(text)) is not None:
-        reader.error("hostKeyFile", f"{name} {wrong}")
-        return ""
-    return ssh_keys.plain_host_key(text)
 
 
 def _reason(error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class Scope:
 
     `root` is the folder that relative paths start from. Without `reads_files`, no file that the configuration names is
     read: checksums are zeros, and keys are not known. `values` are the values read so far by path, for defaults that
-    are derived from other keys. `former` maps a former key's path to its replacement; node names in it are `<name>`.
+    are derived from other keys. `secrets` are the keys of the first level that hold a secret. `former` maps a former key's path to its replacement; node names in it are `<name>`.
     """
 
     root: Path
@@ -44,6 +44,7 @@ class Scope:
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     reads_files: bool = True
+    secrets: Collection[str] = ()
 
     def error(self, path: str, text: str) -> None:
         """Notes one error; the same error of the same key once."""
@@ -98,6 +99,11 @@ class Reader:
             self.error(key, f"is {describe(value)}, not {TYPE_NAMES[kind]}")
             return None
         return value
+
+    def plain(self, key: str) -> Any:
+        """The value as it is, of any type."""
+        self._known[key] = None
+        return self._values.get(key)
 
     def mapping(self, key: str) -> dict[str, Any]:
         """An object as it is, empty if it is missing."""

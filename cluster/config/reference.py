@@ -82,11 +82,16 @@ def _rows(path: str, section: type, below: str = "") -> list[str]:
         meaning = key.doc + (f" Example: `{key.example}`" if key.example else "")
         cells = (f"`{below}{key.name}`", _type(key), _default(path, key), _allowed(key), meaning)
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n")
+        # The entries of a list are described once, where they are shared.
+        if is_section(element := element_type(key.type)) and path not in INHERITED:
+            rows += _rows(f"{path}.{key.name}[]", element, f"{below}{key.name}[].")
     return rows
 
 
 def _type(key: Key) -> str:
     kind, element = without_none(key.type), element_type(key.type)
+    if is_section(element):
+        return "list of objects"
     if element is not None:
         return f"list of {TYPES[element]}"
     if get_origin(kind) is not None and kind not in TYPES:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    SSHCertificate,
+    SSHCertificateType,
+    load_pem_private_key,
+    load_ssh_private_key,
+    load_ssh_public_identity,
+)
 
 CURVES: dict[str, ec.EllipticCurve] = {
     "nistp256": ec.SECP256R1(),
@@ -27,9 +39,11 @@ HOST_KEY = (
 AUTHORIZED_KEY = (
     f"a line of ~/.ssh/authorized_keys: options if any, one of {', '.join(AUTHORIZED_KEY_TYPES)} and its base64 text"
 )
-PRIVATE_KEY = "an unencrypted OpenSSH or PEM private key is needed"
+PRIVATE_KEY = "an OpenSSH or PEM private key is needed"
+UNENCRYPTED = "an unencrypted OpenSSH or PEM private key"
+CERTIFICATE = "a user certificate, as ssh-keygen -s writes it, such as id_ed25519-cert.pub"
 RSA_HOST_KEY = (
-    "is an RSA key: pulumi-command uses a pinned RSA key with SHA-1 signatures only, which OpenSSH refuses since 8.8; "
+    "is an RSA key: an RSA host key is not accepted as a pin; "
     "pin the host's ed25519 or ecdsa key instead, as in /etc/ssh/ssh_host_ed25519_key.pub on the host"
 )
 
@@ -74,8 +88,17 @@ def same_key(text: str) -> object:
     return _authorized(text)
 
 
-def private_key(file: Path) -> str | None:
-    """The error of the file of a private key; None if it can be used without a passphrase."""
+def public_key(text: str) -> str | None:
+    """The error of a public key of a user or a CA, `<type> <base64>` with an optional comment; None if it is valid."""
+    words = text.split()
+    if len(text.strip().splitlines()) > 1 or len(words) < 2 or words[0] not in (*HOST_KEY_TYPES, "ssh-rsa"):
+        return "is not one SSH public key: its type and its base64 text are needed, as in a .pub file"
+    wrong = _blob(words[0], words[1])
+    return None if wrong is None else f"is not an SSH public key of type {words[0]}: {wrong}"
+
+
+def private_key(file: Path, passphrase: str | None = None) -> str | None:
+    """The error of the file of a private key; None if it can be used, with this passphrase if it is encrypted."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -86,10 +109,16 @@ def private_key(file: Path) -> str | None:
         kind = "a public key" if _authorized(data.decode(errors="replace").strip()) else "no private key"
         return f"{file.name} holds {kind}: {PRIVATE_KEY}"
     try:
-        load = load_ssh_private_key if b"BEGIN OPENSSH" in data else load_pem_private_key
-        key = load(data, password=None)
+        key = _loaded(data, None)
     except TypeError:
-        return f"{file.name} is encrypted with a passphrase: {PRIVATE_KEY}"
+        if passphrase is None:
+            return (
+                f"{file.name} is encrypted with a passphrase: set privateKeyPassphrase, a secret, or give {UNENCRYPTED}"
+            )
+        try:
+            key = _loaded(data, passphrase)
+        except ValueError:
+            return f"{file.name} is not opened by privateKeyPassphrase: set the passphrase of this file"
     except UnsupportedAlgorithm:
         return f"{file.name} holds a key of a type that cannot be used: {PRIVATE_KEY} (ed25519, ecdsa or rsa)"
     except ValueError:
@@ -100,6 +129,57 @@ def private_key(file: Path) -> str | None:
     if not usable:
         return f"{file.name} holds a key of a type that cannot be used: {PRIVATE_KEY} (ed25519, ecdsa or rsa)"
     return None
+
+
+def private_key_text(file: Path, passphrase: str | None) -> str:
+    """The text of a private key that `private_key` has no error for, without a passphrase.
+
+    With one, it is always in the same form (PKCS #8), whether the file is encrypted or not: equal keys are equal texts.
+    """
+    if passphrase is None:
+        return file.read_text()
+    data = file.read_bytes()
+    try:
+        key = _loaded(data, None)
+    except TypeError:
+        key = _loaded(data, passphrase)
+    text: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return text.decode()
+
+
+@functools.lru_cache(maxsize=64)
+def _loaded(data: bytes, passphrase: str | None) -> Any:
+    """Cached: to try a passphrase takes a tenth of a second, and all nodes may have the same key."""
+    load: Any = load_ssh_private_key if b"BEGIN OPENSSH" in data else load_pem_private_key
+    return load(data, password=None if passphrase is None else passphrase.encode())
+
+
+def user_certificate(file: Path, key: Path, passphrase: str | None = None) -> str | None:
+    """The error of the file of a user certificate for the private key in `key`; None if it can be used."""
+    try:
+        found = load_ssh_public_identity(file.read_bytes())
+    except OSError as error:
+        return f"{file.name} cannot be read ({(error.strerror or 'error').lower()}): {CERTIFICATE}"
+    except (ValueError, UnsupportedAlgorithm):
+        return f"{file.name} holds no SSH certificate: {CERTIFICATE}"
+    if not isinstance(found, SSHCertificate) or found.type is not SSHCertificateType.USER:
+        kind = "a host's certificate" if isinstance(found, SSHCertificate) else "a public key"
+        return f"{file.name} holds {kind}: {CERTIFICATE}"
+    if private_key(key, passphrase) is not None:
+        return None  # noted already
+    data = key.read_bytes()
+    try:
+        loaded = _loaded(data, None)
+    except TypeError:
+        loaded = _loaded(data, passphrase)
+    if _public(loaded.public_key()) != _public(found.public_key()):
+        return f"{file.name} is the certificate of another key than {key.name}: {CERTIFICATE}"
+    return None
+
+
+def _public(key: Any) -> bytes:
+    text: bytes = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return text
 
 
 def _authorized(text: str) -> tuple[str, str] | None:

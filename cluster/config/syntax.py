@@ -138,6 +138,13 @@ def user(value: str) -> str | None:
     return f"'{value}' is not a login name: letters, digits and ._@-, not beginning with -"
 
 
+def ssh_host(value: str) -> str | None:
+    """The error of an address or host name to dial, or of an alias of a client configuration; None if it can be one."""
+    if re.fullmatch(r"[A-Za-z0-9_.:][A-Za-z0-9_.:-]*", value):
+        return None
+    return f"'{value}' is not an address or host name, such as 192.0.2.11"
+
+
 def pool(value: str) -> str | None:
     """The folder of a storage pool. libvirt creates and removes it, so nothing else may use it."""
     if not re.fullmatch(r"/[A-Za-z0-9._/-]+", value):

@@ -87,6 +87,12 @@ def whole(lines: Iterable[str]) -> str:
     return "\n".join(["{", "set -eu", *lines, "exit 0", "}", ""])
 
 
+def whole_with_input(text: str, given: str | None, end: str) -> str:
+    """A script of the program's own that reads `given` from its standard input; `end` is a line that it does not hold."""
+    feed = "</dev/null\n" if given is None else f"<<'{end}'\n{given}\n{end}\n"
+    return f"{{\n(\n{text}\n) {feed}exit $?\n}}\n"
+
+
 def user_script(text: str) -> str:
     """A script that the program gave: a hook."""
     return whole([text])

@@ -1,12 +1,11 @@
 # Shared by the scripts that use the API: kubectl with the kubeconfig from standard input, which is kept in memory only and
 # removed when the script ends.
 set -eu
-if [ "$(id -u)" != 0 ]; then as_root="sudo -n"; else as_root=; fi
 umask 077
 identity=$(mktemp -d /dev/shm/plumbline.XXXXXX)
 trap 'rm -rf "$identity"' EXIT
 cat >"$identity/config"
-kubectl() { $as_root "$kubectl" --kubeconfig "$identity/config" --request-timeout 30s "$@"; }
+kubectl() { "$kubectl" --kubeconfig "$identity/config" --request-timeout 30s "$@"; }
 
 # again SECONDS COMMAND...: repeats the command until it succeeds; prints its last output if the time is over
 again() {

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import pulumi_command as command
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -28,7 +27,8 @@ from cluster.config.model import Cluster, Node
 from cluster.node import etcd
 from cluster.pki.leaves import leaves
 from cluster.step import Part
-from components.machine import Connection
+from components.command import Command, CommandArgs
+from components.machine import Connection, Machine
 from lab import build, hosts, keys, netns, parts
 from lab.context import Lab
 from lab.stack import Host
@@ -250,13 +250,10 @@ class Members(Bench):
             record = Connection(
                 found["host"], found["port"], found["user"], pulumi.Output.secret(found["privateKey"]), found["hostKey"]
             )
-            command.remote.Command(
+            Command(
                 step.name,
-                connection=record.for_command(10),
-                create=step.script,
-                delete=step.undo,
-                add_previous_output_in_env=False,
-                opts=pulumi.ResourceOptions(depends_on=list(made.values())),
+                CommandArgs(Machine(step.node, found["host"], record), step.script, step.undo),
+                pulumi.ResourceOptions(depends_on=list(made.values())),
             )
 
     def _member(self, cluster: Cluster, node: Node) -> pulumi.CustomResource:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,9 @@ def keys(folder: Path, name: str) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
 
 
-def start(folder: Path, *options: str) -> Sshd:
-    """Starts sshd in a folder, with more lines of configuration; waits until it answers."""
+def start(folder: Path, *options: str, etc: Mapping[str, str] | None = None) -> Sshd:
+    """Starts sshd in a folder, with more lines of configuration, which win, and with other texts in place of files of
+    /etc; waits until it answers."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("login", "host"):
         if not (folder / name).exists():
@@ -72,7 +74,9 @@ def start(folder: Path, *options: str) -> Sshd:
         "PasswordAuthentication no\nSubsystem sftp internal-sftp\n"
     )
     with (folder / "sshd.log").open("ab") as log:
-        process = subprocess.Popen(_apart(folder, ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)]), stderr=log)
+        process = subprocess.Popen(
+            _apart(folder, ["/usr/sbin/sshd", "-D", "-e", "-f", str(config)], etc or {}), stderr=log
+        )
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -85,7 +89,7 @@ def start(folder: Path, *options: str) -> Sshd:
             time.sleep(0.05)
 
 
-def _apart(folder: Path, command: list[str]) -> list[str]:
+def _apart(folder: Path, command: list[str], etc: Mapping[str, str]) -> list[str]:
     """The command in a mount namespace with /var/lib and /run for itself: servers on one machine are different nodes.
 
     The parents of the provider's folders: removing a folder ends the mounts on it in all namespaces.
@@ -95,4 +99,10 @@ def _apart(folder: Path, command: list[str]) -> list[str]:
         own = folder / name.rpartition("/")[2]
         (own / "sshd").mkdir(parents=True, exist_ok=True)
         mounts.append(f"mount --bind {shlex.quote(str(own))} {name}")
+    for name, text in etc.items():
+        own = folder / "etc" / name
+        own.parent.mkdir(exist_ok=True)
+        own.write_text(text)
+        own.chmod(0o440 if name == "sudoers" else 0o644)
+        mounts.append(f"mount --bind {shlex.quote(str(own))} /etc/{name}")
     return ["unshare", "--mount", "sh", "-ec", "; ".join([*mounts, 'exec "$@"']), "sh", *command]

@@ -101,7 +101,7 @@ HABITS = (
     Habit(r"\bdisturb(?:s|ed|ing)?\b", "disturbs a unit", "disrupt, disruptive"),
     Habit(r"\brights\b", "applies the rights", "RBAC"),
     Habit(r"\bthe store\b|\bstore's\b", "the store of the cluster", "etcd"),
-    Habit(r"(?<!certificate[ -])\bauthorit(?:y|ies)\b", "the authority's key", "CA"),
+    Habit(r"(?<!certificate[ -])(?<!@cert-)\bauthorit(?:y|ies)\b", "the authority's key", "CA"),
     Habit(rf"{_literal('administrators?')}(?!-)", "an administrator may", "admin"),
     Habit(rf"(?<!role: ){_literal('masters?')}", "the third master", "control-plane node", ("cluster/classic/", "templates/classic/", "tests/golden/classic/")),
     # Former names.

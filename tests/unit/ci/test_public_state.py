@@ -122,6 +122,32 @@ def test_key_files_are_those_of_the_nodes(tmp_path: Path, monkeypatch: pytest.Mo
     assert Path("keys/all").stat().st_mode & 0o777 == 0o600
 
 
+def test_key_files_of_bastions_and_of_hosts_on_other_networks() -> None:
+    config = {
+        "plumbline:machines": {
+            "ssh": {"privateKeyFile": "keys/all", "bastions": [{"host": "192.0.2.1", "privateKeyFile": "keys/bastion"}]}
+        },
+        "plumbline:nodes": {"w1": {"address": "10.0.0.1", "ssh": {"host": "w1.example.net"}}},
+    }
+    reached = node("w1.example.net", "first")
+    reached["inputs"]["connection"]["bastions"] = [{"host": "192.0.2.1", "privateKey": hidden("second")}]
+    assert key_files.keys(config, [reached]) == {Path("keys/all"): "first", Path("keys/bastion"): "second"}
+
+
+def test_encrypted_settings_are_taken_out_by_their_path() -> None:
+    encrypted = {"secure": "v1:abc"}
+    config: dict[str, Any] = {
+        "plumbline:machines": {
+            "ssh": {"user": "core", "sudoPassword": encrypted, "bastions": [{"privateKeyPassphrase": encrypted}]}
+        }
+    }
+    assert public_state.take_encrypted(config) == [
+        "plumbline:machines.ssh.sudoPassword",
+        "plumbline:machines.ssh.bastions[0].privateKeyPassphrase",
+    ]
+    assert config == {"plumbline:machines": {"ssh": {"user": "core", "bastions": [{}]}}}
+
+
 def test_restore_needs_a_new_local_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://bucket")
     with pytest.raises(public_state.Refused, match="file:///"):

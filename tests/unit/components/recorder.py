@@ -44,7 +44,7 @@ class _Mocks(pulumi_mocks.Mocks):
             state |= {"certRequestPem": "a request"}
         if args.typ == "plumbline:index:NodeState":
             state |= {"revision": f"revision of {args.name}"}
-        if args.typ == "command:remote:Command":
+        if args.typ == "plumbline:index:Command":
             printed = {"proof-etcd-quorum": "[]", "proof-control-plane-ready": "m1 kube-apiserver an/image:v1\n"}
             state |= {"stdout": printed.get(args.name, "v1.0.0")}
         return f"{args.name}-id", state
@@ -74,7 +74,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             deleted_with=request.deletedWith,
             dependencies=tuple(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
-            aliases=(*request.aliasURNs, *(one.urn or f"type {one.spec.type}" for one in request.aliases)),
+            aliases=(*request.aliasURNs, *(alias.urn or alias.spec.type for alias in request.aliases)),
         )
         return response
 

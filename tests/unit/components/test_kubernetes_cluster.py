@@ -57,6 +57,7 @@ def test_type_tokens_are_pinned(recorder: Recorder) -> None:
     """A changed token without an alias replaces every child: keys are created again and nodes are cleaned up."""
     assert {one.type for one in recorder.registrations.values() if one.type.startswith("plumbline:")} == {
         "plumbline:index:CertificateAuthority",
+        "plumbline:index:Command",
         "plumbline:index:KubernetesCluster",
         "plumbline:index:Node",
         "plumbline:index:NodeRegistration",
@@ -137,7 +138,7 @@ def test_node_has_only_its_own_keys_as_secrets(recorder: Recorder) -> None:
 
 
 def test_commands_contain_no_key(recorder: Recorder) -> None:
-    commands = recorder.of_type("remote:Command")
+    commands = recorder.of_type(":Command")
     assert {one.name for one in commands} == {
         *("m1-first-boot", "w1-first-boot", "m1-etcd-membership"),
         *("proof-etcd-quorum", "proof-control-plane-ready"),
@@ -148,8 +149,8 @@ def test_commands_contain_no_key(recorder: Recorder) -> None:
         assert "client-key-data" not in shown
         assert is_secret(command.inputs.get("stdin")) == command.name.startswith("proof-control-plane-")
         connection = command.inputs["connection"]
-        assert is_secret(connection)
-        assert connection["value"]["hostKey"].startswith("ssh-ed25519 ")
+        assert is_secret(connection["privateKey"])
+        assert connection["hostKey"].startswith("ssh-ed25519 ")
 
 
 def test_host_key_of_existing_host_is_no_identity(cluster: Cluster) -> None:
@@ -220,7 +221,7 @@ def test_objects_are_reached_through_each_control_plane_node_with_secrets(record
 def test_commands_of_earlier_versions_are_taken_over(recorder: Recorder) -> None:
     """A command that is deleted would run its script: that of a registration drains and deletes the node."""
     for name in ("w1-registration", "proof-add-on-dns", "proof-add-on-rbac"):
-        assert "type command:remote:Command" in recorder.named(name).aliases
+        assert "command:remote:Command" in recorder.named(name).aliases
 
 
 def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:
@@ -238,3 +239,10 @@ def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:
         ),
     ):
         assert f"{root}{former}" in recorder.named(name).aliases, name
+
+
+def test_commands_take_over_the_state_of_pulumi_command(recorder: Recorder) -> None:
+    """Without the alias, each registration of an earlier version would be deleted, which drains its node."""
+    commands = recorder.of_type(":Command")
+    assert len(commands) == 9
+    assert all("command:remote:Command" in command.aliases for command in commands)

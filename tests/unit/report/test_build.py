@@ -213,6 +213,13 @@ def test_steps_of_a_replaced_resource_are_one_change() -> None:
     assert report.unchanged_resources == 1
 
 
+def test_one_off_steps_are_listed() -> None:
+    log = Log()
+    log.step("resourcePreEvent", "update", "plumbline:index:Command", "w1-registration", diff=("create",))
+    [one] = log.report().resources
+    assert (one.name, one.operation, one.keys) == ("w1-registration", "update", ("create",))
+
+
 def test_drift_of_a_file_that_is_changed_too_is_shown_from_the_node() -> None:
     log = Log()
     found = {"node": "w1", "files": {CONFIG: text(config("w1", 99))}}

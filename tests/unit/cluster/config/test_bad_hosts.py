@@ -15,7 +15,8 @@ from cluster.config.model import ExistingHosts
 from tests.unit.cluster.config.conftest import Errors, changed
 from tests.unit.keys import ECDSA, ED25519, ENCRYPTED, ENCRYPTED_OPENSSH, HOST_KEY, RSA, private_key, public_key
 
-NEEDED = "an unencrypted OpenSSH or PEM private key is needed"
+NEEDED = "an OpenSSH or PEM private key is needed"
+GIVE = "an unencrypted OpenSSH or PEM private key"
 ENCRYPTED_KEYS = {
     "OpenSSH": ENCRYPTED_OPENSSH,
     "PEM": private_key(ECDSA, PrivateFormat.TraditionalOpenSSL, ENCRYPTED),
@@ -93,7 +94,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "no key file",
         {"machines/ssh/privateKeyFile": None},
         "nodes.m1.ssh.privateKeyFile: is missing: the file of the private key to log in with "
-        "(or machines.ssh.privateKeyFile)",
+        "(or machines.ssh.privateKeyFile), or agent: true",
     ),
     (
         "no host key",
@@ -168,7 +169,7 @@ def test_load_config_refuses(existing_errors: Errors, change: dict[str, Any], me
 @pytest.mark.parametrize("text", ENCRYPTED_KEYS.values(), ids=ENCRYPTED_KEYS)
 def test_load_config_refuses_an_encrypted_private_key(existing_errors: Errors, root: Path, text: bytes) -> None:
     (root / "id").write_bytes(text)
-    message = f"machines.ssh.privateKeyFile: id is encrypted with a passphrase: {NEEDED}"
+    message = f"machines.ssh.privateKeyFile: id is encrypted with a passphrase: set privateKeyPassphrase, a secret, or give {GIVE}"
     assert existing_errors({}) == (message,), "one error, at the key that names the file"
 
 
