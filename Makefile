@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference flags clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -173,6 +173,9 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
 	$(PYTHON) -m report.reference > docs/reference/report.md
 	$(PYTHON) -m tests.tools.plan_examples
+
+flags: .venv/installed ## ask the control plane's programs for their flags, and write cluster/config/flags
+	$(PYTHON) -m tests.tools.flags
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict
