@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference flags clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-site test-conformance forecast-check page-check docs reference flags clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -125,7 +125,7 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 	$(PYTHON) -m lab build
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %)
-	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
+	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance and not site"
 
 page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
 	@$(PYTHON) -m tests.tools.pages $(PICTURES:%=--pictures %)
@@ -155,6 +155,9 @@ test-vms: test-packages tools ## every end-to-end scenario on VMs, including tho
 
 test-ha: test-packages tools ## three control-plane nodes on container hosts: lose each in turn, renew all certificates
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
+
+test-site: test-packages tools ## settings that real sites need, on container hosts
+	$(PYTHON) -m pytest tests/e2e/site
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py

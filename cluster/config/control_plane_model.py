@@ -41,7 +41,7 @@ class Component:
 
 @dataclass(frozen=True, kw_only=True)
 class PodSecurity:
-    """Defaults of Pod Security for namespaces without labels of their own."""
+    """Defaults of Pod Security for namespaces that have no such labels."""
 
     enforce: str = key("", choices=LEVELS, doc="The level that pods must meet. Not set: `privileged`.")
     audit: str = key(
@@ -80,20 +80,20 @@ class ApiServer(Component):
         "Anonymous requests stay limited to the health endpoints.",
     )
     audit_policy: Mapping[str, Any] = key(
-        {}, doc="An audit Policy of your own, in place of the program's: `rules`, `omitStages`, `omitManagedFields`."
+        {}, doc="An audit Policy in place of the program's: `rules`, `omitStages`, `omitManagedFields`."
     )
     admission: Mapping[str, Any] = key(
         {},
         doc="Configuration of admission plugins by name, for AdmissionConfiguration. `podSecurity` sets that of PodSecurity.",
         example="{EventRateLimit: {...}}",
     )
-    pod_security: PodSecurity = key(doc="Defaults of Pod Security for namespaces without labels of their own.")
+    pod_security: PodSecurity = key(doc="Defaults of Pod Security for namespaces that have no such labels.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ControlPlane:
     """API server, controller manager and scheduler; leader election of the latter two, and probes. A change restarts the
-    pods that it concerns, one node after another. Set longer times on slow machines."""
+    pods that it is for, one node after another. Set longer times on slow machines."""
 
     lease_duration: int = key(
         15, 5, 600, unit="s", doc="How long the other candidates wait for a leader that does not renew its lease."

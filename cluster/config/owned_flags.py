@@ -1,4 +1,4 @@
-"""The flags that the program owns, by program: the reason, or the key to set instead. Other flags of its own may be overridden."""
+"""The flags that the program owns, by program: the reason, or the key to set instead. Its other flags may be overridden."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class StartCheck:
 
 @dataclass(frozen=True)
 class Started:
-    """What a static pod is started with: `files` are the absolute paths of its own files, `rendered` those without secrets."""
+    """The start of a static pod: `files` are the absolute paths of all its files, `rendered` those without secrets."""
 
     name: str
     image: str

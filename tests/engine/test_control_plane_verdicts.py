@@ -132,7 +132,7 @@ def test_flags_are_those_of_the_programs() -> None:
 
 def verdicts(folder: Path, settings: Mapping[str, Any]) -> list[str | None]:
     """The refusals of the checks that the settings bring about, None for each that accepts them."""
-    cluster = clusters.load(folder, clusters.values() | settings)
+    cluster = clusters.load(folder, {**clusters.values(), **settings})
     where = files(folder)
     checks: dict[str, Verification] = {}
     for step in plan(cluster).of_node(NODE):
@@ -154,7 +154,7 @@ def files(folder: Path) -> dict[str, Path]:
     (folder / "ctr").write_text(CTR.format(programs=KUBERNETES))
     (folder / "ctr").chmod(0o755)
     subject = ["-days", "1", "-subj", "/CN=plumbline"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", folder / "key"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "key")]
     subprocess.run(["openssl", "req", "-x509", *key, "-out", folder / "crt", *subject], check=True, capture_output=True)
     subprocess.run(["openssl", "pkey", "-in", folder / "key", "-pubout", "-out", folder / "pub"], check=True)
     (folder / "encryption.yaml").write_text(ENCRYPTION)

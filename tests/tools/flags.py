@@ -30,7 +30,7 @@ KINDS: Mapping[str | None, Kind] = {
     None: Kind.BOOLEAN,
 }
 TRIED = (("?", Kind.TEXT), ("1s", Kind.DURATION), ("2", Kind.INTEGER), ("true", Kind.BOOLEAN))
-"""Values in turn: the first that a flag of etcd takes tells its kind. Others are text of a form of their own, such as URLs."""
+"""Values in turn: the first that a flag of etcd takes tells its kind. Others are text in another form, such as URLs."""
 
 
 def kubernetes_flags(program: Path) -> Mapping[str, Kind]:

@@ -1,4 +1,4 @@
-"""The control plane's settings in the files of a node: each changes the files of its own component only."""
+"""The control plane's settings in the files of a node: each changes the files of one component only."""
 
 from __future__ import annotations
 
