@@ -35,10 +35,10 @@ class StartCheck:
 
 @dataclass(frozen=True)
 class Started:
-    """The start of a static pod: `files` are the absolute paths of all its files, `rendered` those without secrets."""
+    """The start of a static pod of a Kubernetes version: `files` are the absolute paths of all its files, `rendered` those without secrets."""
 
     name: str
-    image: str
+    version: str
     arguments: tuple[str, ...]
     manifest: str
     files: tuple[str, ...]
@@ -50,7 +50,7 @@ class Started:
 class _Parameters:
     ctr: str
     name: str
-    image: str
+    version: str
     arguments: tuple[str, ...]
     volumes: tuple[HostVolume, ...]
     replaced: Mapping[str, str]
@@ -59,7 +59,7 @@ class _Parameters:
 
 
 def verification(check: StartCheck, pod: Started, programs: Binaries) -> Verification:
-    """The check of a pod's new manifest and rendered files. A node that has no such image yet has nothing to ask."""
+    """The check of a pod's new manifest and rendered files, if a container of the planned version runs that can be asked."""
     copies = {path: path.rpartition("/")[2] for path in pod.rendered} if check.replaced else {}
     kept = [one for one in pod.arguments if one.partition("=")[0].removeprefix("--") not in check.override]
     arguments = [_argument(one, pod, copies) for one in kept]
@@ -67,7 +67,7 @@ def verification(check: StartCheck, pod: Started, programs: Binaries) -> Verific
     parameters = _Parameters(
         ctr=programs.ctr,
         name=pod.name,
-        image=pod.image,
+        version=pod.version,
         arguments=tuple(arguments),
         volumes=pod.volumes,
         replaced=check.replaced,

@@ -117,8 +117,8 @@ def path(component: str, name: str) -> str:
     return f"{paths.KUBERNETES}/{component}/{name}"
 
 
-def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> NodeState:
-    """Manifests, units, directories and rendered files of static pods, with the reactions to all their files.
+def node_state(pods: Sequence[StaticPod], programs: Binaries, version: str, timeout: int) -> NodeState:
+    """Manifests, units, directories and rendered files of static pods of a Kubernetes version, with the reactions to all their files.
 
     Each pod must be ready within `timeout` seconds. Issued files are in `issued`.
     """
@@ -154,15 +154,17 @@ def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> N
         reactions=tuple(reactions),
         readiness=tuple(Readiness(pod.unit, http=pod.health.url(), timeout=timeout) for pod in pods),
         probes={pod.name: probe(pod) for pod in pods},
-        verifications=tuple(verification(pod.check, _started(pod), programs) for pod in pods if pod.check.wanted),
+        verifications=tuple(
+            verification(pod.check, _started(pod, version), programs) for pod in pods if pod.check.wanted
+        ),
         pre_delete=tuple(Hook(pod.unit, f"{programs.static_pod} end {pod.name} {pod.manifest_path}\n") for pod in pods),
     )
 
 
-def _started(pod: StaticPod) -> Started:
+def _started(pod: StaticPod, version: str) -> Started:
     return Started(
         name=pod.name,
-        image=pod.image,
+        version=version,
         arguments=tuple(pod.arguments),
         manifest=pod.manifest_path,
         files=tuple(pod.path(file.name) for file in pod.files),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,14 +100,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 CTR = """#!/bin/sh
-# The images of this test's node: the lab's programs.
-shift 4
-case "$1 $2" in
-"images list") echo "$4" ;;
-"images mount") mkdir -p "$4/usr/local" && ln -s {programs} "$4/usr/local/bin" ;;
-"images unmount") rm -r "$4" ;;
+# One container for each program that is asked for: all have the lab's programs.
+case "$5 $6" in
+"containers list") echo container ;;
+"tasks list") printf 'TASK PID STATUS\\ncontainer {process} RUNNING\\n' ;;
 esac
 """
+INSIDE = "import os, sys, time; os.chroot(sys.argv[1]); print('inside', flush=True); time.sleep(600)"
 ENCRYPTION = """apiVersion: apiserver.config.k8s.io/v1
 kind: EncryptionConfiguration
 resources: [{resources: [secrets], providers: [{identity: {}}]}]
@@ -151,8 +152,6 @@ def verdicts(folder: Path, settings: Mapping[str, Any]) -> list[str | None]:
 
 def files(folder: Path) -> dict[str, Path]:
     """The node's programs, and one key pair for all that the run would issue."""
-    (folder / "ctr").write_text(CTR.format(programs=KUBERNETES))
-    (folder / "ctr").chmod(0o755)
     subject = ["-days", "1", "-subj", "/CN=plumbline"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "key")]
     subprocess.run(["openssl", "req", "-x509", *key, "-out", folder / "crt", *subject], check=True, capture_output=True)
@@ -161,7 +160,31 @@ def files(folder: Path) -> dict[str, Path]:
     return {Binaries().etcd: MIRROR / "etcd" / versions.ETCD / "etcd"}
 
 
+@contextmanager
+def container(folder: Path) -> Iterator[int]:
+    """The process of a container, with the lab's programs in its root."""
+    programs = folder / "root" / "usr" / "local"
+    programs.mkdir(parents=True, exist_ok=True)
+    if not (programs / "bin").exists():
+        (programs / "bin").symlink_to(KUBERNETES)
+    command = [sys.executable, "-c", INSIDE, str(folder / "root")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "inside\n"
+            yield process.pid
+        finally:
+            process.kill()
+
+
 def run(script: str, where: Mapping[str, Path], folder: Path) -> str | None:
+    with container(folder) as process:
+        (folder / "ctr").write_text(CTR.format(process=process))
+        (folder / "ctr").chmod(0o755)
+        return asked(script, where, folder)
+
+
+def asked(script: str, where: Mapping[str, Path], folder: Path) -> str | None:
     for program in (KUBERNETES / "kube-apiserver", where[Binaries().etcd]):
         assert program.exists(), f"{program} is missing: run `make lab`"
     cases = "".join(f"{path}) echo {at} ;;\n" for path, at in where.items())
