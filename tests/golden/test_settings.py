@@ -11,25 +11,6 @@ from tests import clusters
 
 Golden = Callable[[str, str], None]
 HERE = Path(__file__).parent / "settings"
-JWT = {
-    "issuer": {"url": "https://issuer.example", "audiences": ["plumbline"]},
-    "claimMappings": {"username": {"claim": "sub", "prefix": "oidc:"}},
-}
-SETTINGS: dict[str, Any] = {
-    "controlPlane": {
-        "apiServer": {
-            "extraArgs": {"max-requests-inflight": 800, "tls-sni-cert-key": ["/site/a.crt,/site/a.key"]},
-            "extraVolumes": {"site": {"hostPath": "/etc/site", "mountPath": "/site"}},
-            "authentication": {"jwt": [JWT]},
-            "auditPolicy": {"rules": [{"level": "Metadata"}]},
-            "podSecurity": {"enforce": "baseline", "exemptNamespaces": ["storage"]},
-        },
-        "controllerManager": {"extraArgs": {"node-monitor-period": "4s"}},
-        "scheduler": {"extraArgs": {"v": 3}},
-    },
-    "etcd": {"extraArgs": {"snapshot-count": 20000}},
-    "network": {"kubeProxy": {"metricsBindAddress": "0.0.0.0:10249"}},
-}
 
 
 def _texts(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
@@ -38,7 +19,7 @@ def _texts(folder: Path, settings: dict[str, Any]) -> dict[str, str]:
 
 
 def test_changed_files(tmp_path: Path, golden: Golden) -> None:
-    before, after = _texts(tmp_path, {}), _texts(tmp_path, SETTINGS)
+    before, after = _texts(tmp_path, {}), _texts(tmp_path, clusters.SETTINGS)
     changed = {path: text for path, text in after.items() if before.get(path) != text}
     for path, text in changed.items():
         golden(f"settings{path}", text)
@@ -47,6 +28,6 @@ def test_changed_files(tmp_path: Path, golden: Golden) -> None:
 
 
 def test_checks_on_the_node(tmp_path: Path, golden: Golden) -> None:
-    steps = plan(clusters.load(tmp_path, clusters.values() | SETTINGS)).of_node("m2")
+    steps = plan(clusters.load(tmp_path, clusters.values() | clusters.SETTINGS)).of_node("m2")
     checks = [one for step in steps for one in step.state.verifications if "unshare" in one.script]
     golden("settings-checks.txt", "".join(f"## verification of {', '.join(one.files)}\n{one.script}" for one in checks))
