@@ -1,4 +1,4 @@
-"""Flags that a stack sets for the control plane's programs: names and values are checked, and written as the programs read them."""
+"""Flags that a stack sets for the control plane's programs: checks of names and values, and their written form."""
 
 from __future__ import annotations
 

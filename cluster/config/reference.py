@@ -71,7 +71,8 @@ def _owned(heading: str, kind: str, owned: Mapping[str, str]) -> str:
     for name, reason in owned.items():
         rows.setdefault(reason, []).append(f"`{name}`")
     table = "".join(f"| {', '.join(names)} | {_text(reason)} |\n" for reason, names in rows.items())
-    return f"{heading}\nThe program sets these {kind}, and refuses them here.\n\n| {kind[:-1]} | reason, or what to set instead |\n|---|---|\n{table}"
+    head = f"{heading}\nThe program sets these {kind}, and refuses them here.\n\n"
+    return f"{head}| {kind[:-1]} | reason, or what to set instead |\n|---|---|\n{table}"
 
 
 def _program_flags(top: str) -> list[str]:

@@ -82,8 +82,8 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
             ),
             # Ready: this member is part of a quorum and serves linearizable reads.
             readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
-            # Restarted if the others know it by another peer URL: its pre-start hook changes the list.
             verifications=(_verification(programs),) if cluster.etcd.extra_args else (),
+            # Restarted if the others know it by another peer URL: its pre-start hook changes the list.
             probes={"member": Probe(_probe(node), f"{node.name} {peer_url(node)}", UNIT, seconds=10)},
             rollout=Rollout(
                 GROUP,

@@ -49,7 +49,10 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeProxyConfiguration: the program's own, and the configured keys. By default metrics and health are served on 127.0.0.1 only."""
+    """The node's KubeProxyConfiguration: the program's own, merged with the configured keys.
+
+    By default metrics and health are served on 127.0.0.1 only.
+    """
     settings: dict[str, Any] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",

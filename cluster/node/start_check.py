@@ -35,7 +35,10 @@ class StartCheck:
 
 @dataclass(frozen=True)
 class Started:
-    """The start of a static pod of a Kubernetes version: `files` are the absolute paths of all its files, `rendered` those without secrets."""
+    """The start of a static pod of a Kubernetes version.
+
+    `files` are the absolute paths of all its files, `rendered` those without secrets.
+    """
 
     name: str
     version: str

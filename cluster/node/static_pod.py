@@ -118,7 +118,7 @@ def path(component: str, name: str) -> str:
 
 
 def node_state(pods: Sequence[StaticPod], programs: Binaries, version: str, timeout: int) -> NodeState:
-    """Manifests, units, directories and rendered files of static pods of a Kubernetes version, with the reactions to all their files.
+    """Manifests, units, directories and rendered files of a version's static pods, with the reactions to all their files.
 
     Each pod must be ready within `timeout` seconds. Issued files are in `issued`.
     """

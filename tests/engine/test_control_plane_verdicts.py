@@ -1,4 +1,4 @@
-"""The checks of control plane settings on a node, run with the real programs: what these refuse is refused before any restart."""
+"""The checks of control plane settings on a node, with the real programs: a refusal comes before any restart."""
 
 from __future__ import annotations
 

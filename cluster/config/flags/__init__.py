@@ -1,4 +1,4 @@
-"""The flags of the control plane's programs by minor version, as the programs themselves tell: `make flags` writes the files."""
+"""The flags of the control plane's programs by minor version, from the programs themselves: `make flags` writes the files."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The schemas of configuration files by Kubernetes minor version, generated from their source by generate.go: the kubelet's, and
-in files that begin with its name those of another component.
+"""The schemas of configuration files by Kubernetes minor version, generated from their source by generate.go.
+
+The kubelet's is in `<minor>.json`, those of another component in `<component>-<minor>.json`.
 
 The kubelet warns about an unknown key and ignores it. It exits on a value of another type, and on an unknown feature
 gate.
