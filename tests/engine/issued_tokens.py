@@ -30,10 +30,10 @@ ADDRESS, ISSUER_PORT, AUDIENCE = "127.0.0.1", 8443, "plumbline"
 SECONDS = 90
 
 
-def render(folder: Path, issuer: Issuer, authority: str) -> None:
+def render(folder: Path, issuer: Issuer, ca: str) -> None:
     """Write the API server's own files for a cluster with this issuer."""
     jwt = {
-        "issuer": {"url": issuer.url, "audiences": [AUDIENCE], "certificateAuthority": authority},
+        "issuer": {"url": issuer.url, "audiences": [AUDIENCE], "certificateAuthority": ca},
         "claimMappings": {
             "username": {"claim": "sub", "prefix": "oidc:"},
             "groups": {"claim": "groups", "prefix": "oidc:"},
@@ -73,7 +73,7 @@ def flags(folder: Path) -> list[str]:
 
 
 def whoami(folder: Path, token: str) -> str:
-    """What `kubectl auth whoami` prints with a token, which is in a file."""
+    """Return the output of `kubectl auth whoami` with a token, which is in a file."""
     config = {
         **{"apiVersion": "v1", "kind": "Config", "current-context": "one"},
         "clusters": [
