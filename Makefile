@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance test-site forecast-check page-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-site test-conformance forecast-check page-check docs reference flags clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -157,12 +157,12 @@ test-vms: test-packages tools ## every end-to-end scenario on VMs, including tho
 test-ha: test-packages tools ## three control-plane nodes on container hosts: lose each in turn, renew all certificates
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha
 
-test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
-	$(PYTHON) -m pytest tests/e2e/test_conformance.py
-
-test-site: test-packages tools ## settings of real sites, each on container hosts: bastions, passwords
+test-site: test-packages tools ## settings that real sites need, each on container hosts
 	$(PYTHON) -m lab build
 	$(ENV); $(PYTHON) -m pytest tests/e2e/site
+
+test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
+	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
 	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
@@ -178,6 +178,9 @@ reference: .venv/installed ## generate the reference pages, the schema for edito
 	$(PYTHON) -m nodestate.reference > docs/reference/nodestate.md
 	$(PYTHON) -m report.reference > docs/reference/report.md
 	$(PYTHON) -m tests.tools.plan_examples
+
+flags: .venv/installed ## ask the control plane's programs for their flags, and write cluster/config/flags
+	$(PYTHON) -m tests.tools.flags
 
 docs: .venv-docs/installed ## build the documentation site into site/, strictly
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --quiet --strict

@@ -33,6 +33,26 @@ VALUES: dict[str, Any] = {
     "kubelet": {"systemReserved": {"cpu": "200m"}},
     "kubernetes": {"artifacts": {"source": "mirror", "url": "http://mirror:8080", "sha256sums": "SHA256SUMS"}},
 }
+JWT: dict[str, Any] = {
+    "issuer": {"url": "https://issuer.example", "audiences": ["plumbline"]},
+    "claimMappings": {"username": {"claim": "sub", "prefix": "oidc:"}},
+}
+SETTINGS: dict[str, Any] = {
+    "controlPlane": {
+        "apiServer": {
+            "extraArgs": {"max-requests-inflight": 800, "tls-sni-cert-key": ["/site/a.crt,/site/a.key"]},
+            "extraVolumes": {"site": {"hostPath": "/etc/site", "mountPath": "/site"}},
+            "authentication": {"jwt": [JWT]},
+            "auditPolicy": {"rules": [{"level": "Metadata"}]},
+            "podSecurity": {"enforce": "baseline", "exemptNamespaces": ["storage"]},
+        },
+        "controllerManager": {"extraArgs": {"node-monitor-period": "4s"}},
+        "scheduler": {"extraArgs": {"v": 3}},
+    },
+    "etcd": {"extraArgs": {"snapshot-count": 20000}},
+    "network": {"kubeProxy": {"metricsBindAddress": "0.0.0.0:10249"}},
+}
+"""Every kind of setting of the control plane's programs."""
 IMAGES = (*control_plane.NAMES, "kube-proxy")
 ARTIFACTS = (
     *(f"kubernetes/{versions.DEFAULT}/{name}" for name in ("kubelet", "kubectl")),

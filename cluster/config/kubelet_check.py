@@ -36,23 +36,23 @@ def check_kubelet(shared: Mapping[str, Any], nodes: Sequence[Node], version: str
 
 
 def _overrides(overrides: Mapping[str, Any], schema: Schema) -> Iterator[tuple[str, str]]:
-    owned = dict(_owned(overrides, ""))
+    owned = dict(owned_keys(overrides, "", OWNED))
     yield from owned.items()
     for key, text in check_value(schema, kubelet_schema.ROOT, overrides, ""):
         if key not in owned:
             yield key, text
 
 
-def _owned(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
-    """The program's own keys that these values set or remove."""
+def owned_keys(values: Mapping[str, Any], path: str, owned: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The program's own keys that these values set or remove, each with its error."""
     for name, value in values.items():
         key = f"{path}{name}"
-        if key in OWNED:
-            yield key, f"is set by the program: {OWNED[key]}"
+        if key in owned:
+            yield key, f"is set by the program: {owned[key]}"
         elif isinstance(value, Mapping):
-            yield from _owned(value, f"{key}.")
+            yield from owned_keys(value, f"{key}.", owned)
         elif value is None:
-            for other, reason in OWNED.items():
+            for other, reason in owned.items():
                 if other.startswith(f"{key}."):
                     yield key, f"null would remove {other}, which is set by the program: {reason}"
 

@@ -75,12 +75,18 @@ def seconds(value: str) -> float | None:
     return sum(float(part[0].removesuffix(part[3])) * UNITS[part[3]] for part in parts)
 
 
-def check_value(schema: Schema, kind: str, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yields the errors of a value of one type of the schema, each with its path below the configuration."""
+KUBELET = "KubeletConfiguration v1beta1"
+
+
+def check_value(schema: Schema, kind: str, value: Any, path: str, file: str = KUBELET) -> Iterator[tuple[str, str]]:
+    """Yields the errors of a value of one type of the schema, each with its path below the configuration.
+
+    `file` is the kind and version of the configuration file, for errors.
+    """
     if value is None:
         return
     if kind in schema.types:
-        yield from _object(schema, schema.types[kind], value, path)
+        yield from _object(schema, schema.types[kind], value, path, file)
     elif kind.startswith("list of "):
         if not isinstance(value, list):
             yield path, f"{value!r} is not a list"
@@ -88,13 +94,13 @@ def check_value(schema: Schema, kind: str, value: Any, path: str) -> Iterator[tu
         for index, one in enumerate(value):
             if one is None:
                 yield f"{path}[{index}]", "is null: remove the entry"
-            yield from check_value(schema, kind.removeprefix("list of "), one, f"{path}[{index}]")
+            yield from check_value(schema, kind.removeprefix("list of "), one, f"{path}[{index}]", file)
     elif kind.startswith("map of "):
         if not isinstance(value, Mapping):
             yield path, f"{value!r} is not an object"
             return
         for key, one in value.items():
-            yield from check_value(schema, kind.removeprefix("map of "), one, f"{path}.{key}")
+            yield from check_value(schema, kind.removeprefix("map of "), one, f"{path}.{key}", file)
     elif kind in schema.enums:
         if value not in schema.enums[kind]:
             yield path, f"{value!r} is not one of {', '.join(schema.enums[kind])}"
@@ -104,20 +110,20 @@ def check_value(schema: Schema, kind: str, value: Any, path: str) -> Iterator[tu
             yield path, f"{value!r} is not {words}"
 
 
-def _object(schema: Schema, fields: Mapping[str, str], value: Any, path: str) -> Iterator[tuple[str, str]]:
+def _object(schema: Schema, fields: Mapping[str, str], value: Any, path: str, file: str) -> Iterator[tuple[str, str]]:
     if not isinstance(value, Mapping):
         yield path, f"{value!r} is not an object"
         return
     for key, one in value.items():
         below = f"{path}.{key}" if path else key
         if key in fields:
-            yield from check_value(schema, fields[key], one, below)
+            yield from check_value(schema, fields[key], one, below, file)
             continue
         near = difflib.get_close_matches(key, fields, n=1)
         hint = (
             f"; did you mean {near[0]}?" if near else "" if not path else f"; known here: {', '.join(sorted(fields))}"
         )
-        yield below, f"is not a key of KubeletConfiguration v1beta1{hint}"
+        yield below, f"is not a key of {file}{hint}"
 
 
 def _integer(value: Any) -> bool:
@@ -132,6 +138,7 @@ PLAIN: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "duration": ('a duration such as "1m30s"', lambda value: duration(value) is None),
     "duration or nanoseconds": ('a duration such as "5s"', lambda value: _integer(value) or duration(value) is None),
     "quantity": ('a quantity such as "500m" or "1Gi"', lambda value: _integer(value) or quantity(value) is None),
+    "object": ("an object", lambda value: isinstance(value, Mapping)),
     "taint": ("a taint", lambda value: isinstance(value, Mapping)),
 }
 

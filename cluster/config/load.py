@@ -9,6 +9,7 @@ from typing import Any
 
 from cluster.config import artifacts, tree
 from cluster.config.checks import Draft, check, check_control_plane_nodes
+from cluster.config.control_plane_check import check_control_plane
 from cluster.config.kinds import read, read_section
 from cluster.config.kubelet_check import check_kubelet
 from cluster.config.machines import MachineReader, read_machines, shared_keys
@@ -90,6 +91,7 @@ def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True, se
     if network.cni is Cni.ROUTED and not (scope.failed("nodes") or scope.failed("network")):
         nodes = with_pod_cidrs(nodes, network.pod_cidr, scope)
     check_kubelet(kubelet, nodes, keys.version, scope)
+    check_control_plane(sections["control_plane"], sections["etcd"], network, keys.version, scope)
     if scope.problems or files is None:
         raise ConfigError(scope.problems)
     return Cluster(

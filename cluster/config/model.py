@@ -16,6 +16,7 @@ from cluster import versions
 from cluster.config import purposes, syntax
 from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
 from cluster.config.artifact_model import Artifacts, ContainerImage
+from cluster.config.control_plane_model import ControlPlane
 from cluster.config.declare import Check, Derived, key, rule, template
 from cluster.config.machine_model import (
     BootImage,
@@ -193,6 +194,11 @@ class Network:
     conntrack_limits: bool = key(
         True, doc="kube-proxy sets the kernel's connection tracking limits; `false` if nodes share a kernel."
     )
+    kube_proxy: Mapping[str, Any] = key(
+        {},
+        doc="Keys of KubeProxyConfiguration, merged over the program's own.",
+        example="{nodePortAddresses: [primary]}",
+    )
 
     @rule("cluster_dns", "service_cidr")
     def _dns_is_a_service(self) -> str | None:
@@ -337,40 +343,17 @@ class Etcd:
         doc="Time without a heartbeat until an election: at least five intervals; ten on slow machines.",
     )
     quota: int = key(2048, 64, 8192, unit="MiB", doc="Size of the database at which etcd stops accepting writes.")
+    extra_args: Mapping[str, Any] = key(
+        {},
+        doc="Flags of etcd by name without the dashes, merged over the program's own.",
+        example="{snapshot-count: 20000}",
+    )
 
     @rule("election_timeout", "heartbeat_interval")
     def _election_takes_heartbeats(self) -> str | None:
         if self.election_timeout >= 5 * self.heartbeat_interval:
             return None
         return f"{self.election_timeout} is less than five times heartbeatInterval ({self.heartbeat_interval}): etcd refuses it"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlPlane:
-    """Leader election of controller manager and scheduler, and probes. A change restarts the control plane's pods, one
-    node after another. Set longer times on slow machines."""
-
-    lease_duration: int = key(
-        15, 5, 600, unit="s", doc="How long the other candidates wait for a leader that does not renew its lease."
-    )
-    renew_deadline: int = key(
-        10,
-        2,
-        600,
-        unit="s",
-        doc="How long a leader tries to renew its lease before it gives up; less than `leaseDuration`.",
-    )
-    retry_period: int = key(2, 1, 600, unit="s", doc="Time between two attempts to renew; less than `renewDeadline`.")
-    probe_period: int = key(10, 1, 300, unit="s", doc="Time between two probes of a static pod.")
-
-    @rule("lease_duration", "renew_deadline", "retry_period")
-    def _leader_can_renew(self) -> str | None:
-        if self.lease_duration > self.renew_deadline > self.retry_period:
-            return None
-        return (
-            f"{self.lease_duration} > renewDeadline ({self.renew_deadline}) > retryPeriod ({self.retry_period}) "
-            "does not hold: a leader must be able to renew before its lease ends"
-        )
 
 
 @dataclass(frozen=True)

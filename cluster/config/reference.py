@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import get_origin
 
 from cluster.config.declare import Key, is_section, keys
+from cluster.config.flags import ETCD
 from cluster.config.json_schema import TYPES, introduction, schema
 from cluster.config.kinds import element_type, options, without_none
 from cluster.config.kubelet_base import OWNED
+from cluster.config.owned_flags import API_SERVER, CONTROLLER_MANAGER, KUBE_PROXY, SCHEDULER
+from cluster.config.owned_flags import OWNED as OWNED_FLAGS
 from cluster.config.tree import INHERITED, REQUIRED, SECTIONS, TOP, former_keys
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,9 +59,33 @@ def page() -> str:
             for path, section in SECTIONS.items()
             if path.partition(".")[0] == top
         ]
+        parts += _program_flags(top)
     moved = "".join(f"| `{key}` | {_text(text)} |\n" for key, text in sorted(former_keys().items()))
     parts.append(f"## Former keys\n| key | |\n|---|---|\n{moved}")
     return "\n".join(parts)
+
+
+def _owned(heading: str, kind: str, owned: Mapping[str, str]) -> str:
+    """The table of names that the program owns, those with the same reason in one row."""
+    rows: dict[str, list[str]] = {}
+    for name, reason in owned.items():
+        rows.setdefault(reason, []).append(f"`{name}`")
+    table = "".join(f"| {', '.join(names)} | {_text(reason)} |\n" for reason, names in rows.items())
+    head = f"{heading}\nThe program sets these {kind}, and refuses them here.\n\n"
+    return f"{head}| {kind[:-1]} | reason, or what to set instead |\n|---|---|\n{table}"
+
+
+def _program_flags(top: str) -> list[str]:
+    """The tables that follow a section."""
+    if top == "controlPlane":
+        keys_of = {API_SERVER: "apiServer", CONTROLLER_MANAGER: "controllerManager", SCHEDULER: "scheduler"}
+        return [
+            _owned(f"### controlPlane.{name}.extraArgs", "flags", OWNED_FLAGS[program])
+            for program, name in keys_of.items()
+        ]
+    if top == "etcd":
+        return [_owned("### etcd.extraArgs", "flags", OWNED_FLAGS[ETCD])]
+    return [_owned("### network.kubeProxy", "keys", KUBE_PROXY)] if top == "network" else []
 
 
 def _text(text: str) -> str:

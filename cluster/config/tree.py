@@ -49,7 +49,7 @@ TOP = {
     "certificates": "Certificates and their renewal",
     "kubelet": "KubeletConfiguration keys for every node, merged over the program's own",
     "containerd": "The container runtime",
-    "controlPlane": "Leader election and probes",
+    "controlPlane": "The control plane's programs, leader election and probes",
     "etcd": "The members of etcd",
     "rollout": "Disruptive changes of workers",
     "policy": "The budget of a plan",

@@ -22,7 +22,7 @@ READY_SECONDS = 600
 def plan(cluster: Cluster, node: Node, etcd_quorum: str) -> NodeStateStep:
     """The control plane of one node, and kubectl. `etcd_quorum` is the name of the step after which etcd serves."""
     programs, pods = binaries(cluster), static_pods(cluster, node)
-    state = static_pod.node_state(pods, programs, READY_SECONDS)
+    state = static_pod.node_state(pods, programs, cluster.kubernetes.version, READY_SECONDS)
     kubectl = {programs.kubectl: File(source=cluster.kubernetes.artifacts.kubectl, mode="0755")}
     return NodeStateStep(
         node=node.name,

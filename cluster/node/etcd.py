@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cluster.config.addresses import url
+from cluster.config.flag_values import flag_values
 from cluster.config.model import Cluster, Node
 from cluster.node import paths, rollouts
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.tls import ETCD_CIPHERS
 from cluster.rendering import read_template, render
 from cluster.step import CA, After, NodeStateStep, certificate, key_pair, step_name
-from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, Reaction, Readiness, Rollout, Unit
+from nodestate import (
+    Action,
+    Directory,
+    File,
+    Foreign,
+    Hook,
+    NodeState,
+    Probe,
+    Reaction,
+    Readiness,
+    Rollout,
+    Unit,
+    Verification,
+)
 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
@@ -67,6 +82,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
             ),
             # Ready: this member is part of a quorum and serves linearizable reads.
             readiness=(Readiness(UNIT, http=f"{paths.ETCD_METRICS}/readyz", timeout=300),),
+            verifications=(_verification(programs),) if cluster.etcd.extra_args else (),
             # Restarted if the others know it by another peer URL: its pre-start hook changes the list.
             probes={"member": Probe(_probe(node), f"{node.name} {peer_url(node)}", UNIT, seconds=10)},
             rollout=Rollout(
@@ -127,7 +143,13 @@ def settings(cluster: Cluster, node: Node) -> dict[str, str]:
         "ETCD_AUTO_COMPACTION_RETENTION": "8h",
         "ETCD_STRICT_RECONFIG_CHECK": "true",
         "ETCD_WATCH_PROGRESS_NOTIFY_INTERVAL": "5s",
+        **_extra(cluster),
     }
+
+
+def _extra(cluster: Cluster) -> dict[str, str]:
+    values = flag_values(cluster.etcd.extra_args)
+    return {f"ETCD_{name.upper().replace('-', '_')}": str(value) for name, value in values.items()}
 
 
 def initial(cluster: Cluster) -> dict[str, str]:
@@ -244,5 +266,37 @@ def _unit(programs: Binaries) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _VerifyParameters:
+    etcd: str
+    settings: str
+    certificate: str
+    key: str
+    ca: str
+    peer_certificate: str
+    peer_key: str
+
+
+def _verification(programs: Binaries) -> Verification:
+    """etcd itself judges its settings before they replace the former ones. Only flags of the stack are checked."""
+    parameters = _VerifyParameters(
+        etcd=programs.etcd,
+        settings=paths.ETCD_SETTINGS,
+        certificate=paths.ETCD_CERTIFICATE,
+        key=paths.ETCD_KEY,
+        ca=paths.ETCD_CA_CERTIFICATE,
+        peer_certificate=paths.ETCD_PEER_CERTIFICATE,
+        peer_key=paths.ETCD_PEER_KEY,
+    )
+    return Verification((programs.etcd, paths.ETCD_SETTINGS), render("node/etcd/verify.sh.j2", parameters))
+
+
 def _environment(values: dict[str, str]) -> str:
-    return "".join(f"{key}={value}\n" for key, value in values.items())
+    return "".join(f"{key}={_environment_value(value)}\n" for key, value in values.items())
+
+
+def _environment_value(value: str) -> str:
+    """A value as systemd reads it from an EnvironmentFile: quoted if it has characters that mean something there."""
+    if re.fullmatch(r"[A-Za-z0-9_.,:/=@%+*-]*", value):
+        return value
+    return '"' + re.sub(r'(["\\`$])', r"\\\1", value) + '"'

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from cluster import versions
 from cluster.config.addresses import url
+from cluster.config.control_plane_model import ApiServer, PodSecurity
 from cluster.config.model import Cluster, Node
 from cluster.node import etcd, kubeconfig
+from cluster.node.start_check import NONE, StartCheck
 from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.rendering import dump_yaml
@@ -17,10 +20,13 @@ from cluster.step import CA, Issued, Part, SharedKey
 NAME = "kube-apiserver"
 HEALTH = HealthEndpoint(kubeconfig.API_PORT)
 AUDIT_LOG = "/var/log/kubernetes/audit"
+_UNSET = ApiServer(pod_security=PodSecurity())
 
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     """The API server, with the flags of CIS 1.2. Anonymous requests are limited to the health endpoints."""
+    settings = cluster.control_plane.api_server
+    admitted = admission(settings)
 
     def own(name: str) -> str:
         return path(NAME, name)
@@ -30,6 +36,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
         description="Kubernetes API server",
         image=versions.image(NAME, cluster.kubernetes.version),
         flags={
+            **({"admission-control-config-file": own("admission.yaml")} if admitted else {}),
             "advertise-address": str(node.address),
             "allow-privileged": "true",
             "audit-log-maxage": "30",
@@ -76,8 +83,9 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             # Read at the start only. (The API server rereads ca.crt to verify clients, but not to verify kubelets.)
             PodFile("ca.crt", Issued(CA.KUBERNETES, Part.CERTIFICATE)),
             PodFile("etcd-ca.crt", Issued(CA.ETCD, Part.CERTIFICATE)),
-            PodFile("audit-policy.yaml", dump_yaml(audit_policy())),
-            PodFile("authentication.yaml", dump_yaml(authentication())),
+            PodFile("audit-policy.yaml", dump_yaml(audit_policy(settings.audit_policy))),
+            PodFile("authentication.yaml", dump_yaml(authentication(settings.authentication))),
+            *([PodFile("admission.yaml", dump_yaml(admitted))] if admitted else []),
             PodFile("service-account.key", Issued(SharedKey.SERVICE_ACCOUNT, Part.PRIVATE_KEY)),
             PodFile("service-account.pub", Issued(SharedKey.SERVICE_ACCOUNT, Part.PUBLIC_KEY)),
             # Reread by the API server: serving certificate and encryption keys when they change, client certificates
@@ -94,7 +102,13 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
         writes=[AUDIT_LOG],
         serves="server.crt",
         labels={"tier": "control-plane"},
-    )
+        check=StartCheck(
+            settings != _UNSET,
+            # Read after all other files, and before anything is connected.
+            override={"etcd-cafile": NONE, "audit-log-path": "-"},
+            accepted=f"error creating storage factory: open {NONE}: no such file or directory",
+        ),
+    ).with_settings(settings)
 
 
 def _goaway(cluster: Cluster) -> dict[str, str]:
@@ -119,20 +133,62 @@ def health_check(cluster: Cluster, node: Node) -> str | None:
     )
 
 
-def authentication() -> dict[str, Any]:
-    """The AuthenticationConfiguration: anonymous requests are limited to the health endpoints."""
+def authentication(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The AuthenticationConfiguration: configured issuers; anonymous requests are limited to the health endpoints."""
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthenticationConfiguration",
+        **settings,
         "anonymous": {"enabled": True, "conditions": [{"path": path} for path in ("/livez", "/readyz", "/healthz")]},
     }
 
 
-def audit_policy() -> dict[str, Any]:
-    """The audit policy: metadata of requests, never their bodies; without health checks, leases and the nodes' own reads."""
+def admission(settings: ApiServer) -> dict[str, Any] | None:
+    """The AdmissionConfiguration, None if no plugin is configured.
+
+    The control plane's own pods are in kube-system: kube-proxy is privileged, so Pod Security never looks at them.
+    """
+    plugins = dict(settings.admission)
+    if settings.pod_security.configured:
+        plugins["PodSecurity"] = pod_security(settings.pod_security)
+    if not plugins:
+        return None
     return {
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "AdmissionConfiguration",
+        "plugins": [{"name": name, "configuration": plugins[name]} for name in sorted(plugins)],
+    }
+
+
+def pod_security(settings: PodSecurity) -> dict[str, Any]:
+    """The PodSecurityConfiguration."""
+    levels = {"enforce": settings.enforce, "audit": settings.audit, "warn": settings.warn}
+    defaults: dict[str, str] = {}
+    for mode, level in levels.items():
+        if level:
+            defaults |= {mode: level, f"{mode}-version": settings.version}
+    return {
+        "apiVersion": "pod-security.admission.config.k8s.io/v1",
+        "kind": "PodSecurityConfiguration",
+        "defaults": defaults,
+        "exemptions": {
+            "usernames": list(settings.exempt_usernames),
+            "runtimeClasses": list(settings.exempt_runtime_classes),
+            "namespaces": list(dict.fromkeys(("kube-system", *settings.exempt_namespaces))),
+        },
+    }
+
+
+def audit_policy(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The audit policy: the configured one; else metadata of requests, never their bodies.
+
+    The program's own leaves out health checks, leases and the nodes' own reads.
+    """
+    head = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy"}
+    if settings:
+        return {**head, **settings}
+    return {
+        **head,
         "omitStages": ["RequestReceived"],
         "rules": [
             {"level": "None", "nonResourceURLs": ["/livez*", "/readyz*", "/healthz*", "/version", "/openapi*"]},

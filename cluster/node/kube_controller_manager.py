@@ -7,6 +7,7 @@ from dataclasses import replace
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ControlPlane, Node
 from cluster.node import kubeconfig
+from cluster.node.start_check import StartCheck
 from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part, SharedKey
@@ -17,6 +18,7 @@ HEALTH = HealthEndpoint(10257, "/healthz", "/healthz")
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     """The controller manager. It signs no certificates: no CA key is on any node."""
+    settings = cluster.control_plane.controller_manager
 
     def own(name: str) -> str:
         return path(NAME, name)
@@ -56,7 +58,8 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
         cpu="200m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},
-    )
+        check=StartCheck.without_kubeconfig(settings),
+    ).with_settings(settings)
 
 
 def _node_cidrs(cluster: Cluster) -> dict[str, str]:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from cluster import versions
+from cluster.config.kubelet_base import merge
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
+from cluster.node.start_check import NONE, StartCheck
 from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.rendering import dump_yaml
 from cluster.step import CA, Issued, Part
@@ -37,11 +39,20 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         privileged=True,
+        check=StartCheck(
+            bool(cluster.network.kube_proxy),
+            # Read after all other files, and before anything is connected.
+            replaced={path(NAME, "kubeconfig"): NONE},
+            accepted=f"stat {NONE}: no such file or directory",
+        ),
     )
 
 
 def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
-    """The node's KubeProxyConfiguration. Metrics and health are served on 127.0.0.1 only."""
+    """The node's KubeProxyConfiguration: the program's own, merged with the configured keys.
+
+    By default metrics and health are served on 127.0.0.1 only.
+    """
     settings: dict[str, Any] = {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -57,4 +68,4 @@ def configuration(cluster: Cluster, node: Node) -> dict[str, Any]:
     if not cluster.network.conntrack_limits:
         unset = {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"}
         settings["conntrack"] = {**unset, "udpTimeout": "0s", "udpStreamTimeout": "0s"}
-    return settings
+    return merge(settings, cluster.network.kube_proxy)

@@ -8,6 +8,7 @@ from cluster import versions
 from cluster.config.model import Cluster, Node
 from cluster.node import kubeconfig
 from cluster.node.kube_controller_manager import leader_election
+from cluster.node.start_check import StartCheck
 from cluster.node.static_pod import HealthEndpoint, PodFile, StaticPod, key_pair, path
 from cluster.node.tls import SERVING_FLAGS
 from cluster.step import CA, Issued, Part
@@ -18,6 +19,7 @@ HEALTH = HealthEndpoint(10259)
 
 def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     """The scheduler."""
+    settings = cluster.control_plane.scheduler
 
     def own(name: str) -> str:
         return path(NAME, name)
@@ -45,4 +47,5 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
         cpu="100m",
         host_aliases=kubeconfig.host_aliases(cluster, node),
         labels={"tier": "control-plane"},
-    )
+        check=StartCheck.without_kubeconfig(settings),
+    ).with_settings(settings)

@@ -27,7 +27,7 @@ nft --check --file "$(staged {paths.NFTABLES})"
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The networks of one node. A node that joins changes the other nodes' routes and does not interrupt their pods."""
     pods = (kube_proxy.static_pod(cluster, node),)
-    parts = [static_pod.node_state(pods, binaries(cluster), READY_SECONDS)]
+    parts = [static_pod.node_state(pods, binaries(cluster), cluster.kubernetes.version, READY_SECONDS)]
     if cluster.network.cni is Cni.ROUTED:
         parts.append(_routed(cluster, node))
     return NodeStateStep(

@@ -6,11 +6,14 @@ The unit becomes active once the pod runs with its current files (templates/node
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cluster.config.control_plane_model import Component, HostVolume, host_volumes
+from cluster.config.flag_values import Flags, flag_values
 from cluster.node import paths
 from cluster.node.binaries import Binaries
+from cluster.node.start_check import StartCheck, Started, verification
 from cluster.rendering import dump_yaml, render
 from cluster.step import Issued, IssuedFile, Part
 from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, Reaction, Readiness, Unit
@@ -56,7 +59,7 @@ def key_pair(name: str, leaf: str) -> tuple[PodFile, PodFile]:
 
 @dataclass(frozen=True)
 class StaticPod:
-    """A static pod with one container, which sees the component's own folder and the folders in `writes` (writable).
+    """A static pod with one container, which sees the component's own folder, the folders in `writes` (writable) and `volumes`.
 
     `serves` is the name of the serving certificate in `files` if the program rereads it; its key has the suffix `.key`.
     """
@@ -64,11 +67,13 @@ class StaticPod:
     name: str
     description: str
     image: str
-    flags: Mapping[str, str]
+    flags: Flags
     files: Sequence[PodFile]
     health: HealthEndpoint
     cpu: str
+    check: StartCheck
     writes: Sequence[str] = ()
+    volumes: Sequence[HostVolume] = ()
     serves: str | None = None
     host_aliases: Sequence[dict[str, Any]] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -93,14 +98,27 @@ class StaticPod:
         """The absolute path of one of the pod's files."""
         return f"{self.folder}/{name}"
 
+    def with_settings(self, settings: Component) -> StaticPod:
+        """The pod with a stack's flags, which replace the program's own, and volumes."""
+        return replace(self, flags={**self.flags, **flag_values(settings.extra_args)}, volumes=host_volumes(settings))
+
+    @property
+    def arguments(self) -> list[str]:
+        """The flags of the container's command, by name."""
+        return [
+            f"--{flag}={one}"
+            for flag, value in sorted(self.flags.items())
+            for one in ([value] if isinstance(value, str) else value)
+        ]
+
 
 def path(component: str, name: str) -> str:
     """The absolute path of a file of a component, for its flags."""
     return f"{paths.KUBERNETES}/{component}/{name}"
 
 
-def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> NodeState:
-    """Manifests, units, directories and rendered files of static pods, with the reactions to all their files.
+def node_state(pods: Sequence[StaticPod], programs: Binaries, version: str, timeout: int) -> NodeState:
+    """Manifests, units, directories and rendered files of a version's static pods, with the reactions to all their files.
 
     Each pod must be ready within `timeout` seconds. Issued files are in `issued`.
     """
@@ -136,7 +154,22 @@ def node_state(pods: Sequence[StaticPod], programs: Binaries, timeout: int) -> N
         reactions=tuple(reactions),
         readiness=tuple(Readiness(pod.unit, http=pod.health.url(), timeout=timeout) for pod in pods),
         probes={pod.name: probe(pod) for pod in pods},
+        verifications=tuple(
+            verification(pod.check, _started(pod, version), programs) for pod in pods if pod.check.wanted
+        ),
         pre_delete=tuple(Hook(pod.unit, f"{programs.static_pod} end {pod.name} {pod.manifest_path}\n") for pod in pods),
+    )
+
+
+def _started(pod: StaticPod, version: str) -> Started:
+    return Started(
+        name=pod.name,
+        version=version,
+        arguments=tuple(pod.arguments),
+        manifest=pod.manifest_path,
+        files=tuple(pod.path(file.name) for file in pod.files),
+        rendered=tuple(pod.path(file.name) for file in pod.files if not isinstance(file.content, Issued)),
+        volumes=tuple(pod.volumes),
     )
 
 
@@ -213,6 +246,10 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
         {"name": f"folder-{index}", "mountPath": path, **({"readOnly": True} if read_only else {})}
         for index, (path, read_only) in enumerate(folders.items())
     ]
+    for one in pod.volumes:
+        volumes.append({"name": f"extra-{one.name}", "hostPath": {"path": one.host_path, "type": one.kind}})
+        only = {"readOnly": True} if one.read_only else {}
+        mounts.append({"name": f"extra-{one.name}", "mountPath": one.mount_path, **only})
     confined = {
         "allowPrivilegeEscalation": False,
         "capabilities": {"drop": ["ALL"]},
@@ -228,7 +265,7 @@ def manifest(pod: StaticPod) -> dict[str, Any]:
                 "name": pod.name,
                 "image": pod.image,
                 "imagePullPolicy": "IfNotPresent",
-                "command": [pod.name, *(f"--{flag}={value}" for flag, value in sorted(pod.flags.items()))],
+                "command": [pod.name, *pod.arguments],
                 "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
                 "resources": {"requests": {"cpu": pod.cpu}},
                 "securityContext": {"privileged": True} if pod.privileged else confined,

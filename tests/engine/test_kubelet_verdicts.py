@@ -53,10 +53,12 @@ def test_schema_matches_the_source_of_kubernetes() -> None:
     go = golang.find().path
     # The generator itself calls `go`.
     path = f"{Path(go).parent}:{os.environ['PATH']}"
-    for file in sorted(folder.glob("v*.json")):
+    for file in sorted(folder.glob("*.json")):
         version = json.loads(file.read_text())["version"]
+        # <component>-v<minor>.json, without the component for the kubelet.
+        component = file.name[: file.name.index("v1.")].removesuffix("-")
         done = subprocess.run(
-            [go, "run", str(folder / "generate.go"), version],
+            [go, "run", str(folder / "generate.go"), version, *filter(None, [component])],
             capture_output=True,
             text=True,
             check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def configurations() -> list[dict[str, Any]]:
     for stack in STACKS:
         configured = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         found.append({key.removeprefix(PREFIX): value for key, value in configured.items() if key.startswith(PREFIX)})
-    return [*found, clusters.values()]
+    return [*found, clusters.values(), {**clusters.values(), **copy.deepcopy(clusters.SETTINGS)}]
 
 
 def write_files(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import runpy
 import subprocess
@@ -53,7 +54,9 @@ def _known_keys() -> set[str]:
         if heading := re.match(r"#+ +`?([A-Za-z0-9.<>]+)`?", line.replace("&lt;", "<")):
             section = heading.group(1)
         for found in re.findall(r"`([^`]+)`", line):
-            known |= {found, f"{section}.{found}"}
+            # A row names a key with the keys above it.
+            above = itertools.accumulate(found.split("."), "{}.{}".format)
+            known |= {found, *(f"{section}.{one}" for one in above)}
     return {_plain(key) for key in known}
 
 

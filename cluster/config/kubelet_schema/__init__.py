@@ -1,4 +1,6 @@
-"""The schema of KubeletConfiguration v1beta1 by Kubernetes minor version, generated from its source by generate.go.
+"""The schemas of configuration files by Kubernetes minor version, generated from their source by generate.go.
+
+The kubelet's is in `<minor>.json`, those of another component in `<component>-<minor>.json`.
 
 The kubelet warns about an unknown key and ignores it. It exits on a value of another type, and on an unknown feature
 gate.
@@ -37,10 +39,11 @@ class Schema:
 
 
 @functools.cache
-def load(version: str) -> Schema:
-    """The schema of a Kubernetes version, `v1.<minor>.<patch>`."""
+def load(version: str, component: str = "") -> Schema:
+    """The schema of a Kubernetes version, `v1.<minor>.<patch>`: by default the kubelet's, else without feature gates."""
     minor = ".".join(version.split(".")[:2])
-    data = json.loads((Path(__file__).parent / f"{minor}.json").read_text())
+    name = f"{component}-{minor}" if component else minor
+    data = json.loads((Path(__file__).parent / f"{name}.json").read_text())
     gates = {
         name: Gate(gate["default"], gate.get("locked", False), gate.get("requires", ()))
         for name, gate in data["gates"].items()

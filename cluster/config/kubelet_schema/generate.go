@@ -1,6 +1,8 @@
-// Writes the schema of KubeletConfiguration v1beta1 and the feature gates of one Kubernetes version as JSON.
+// Writes the schema of a component's configuration files in one Kubernetes version as JSON: of the kubelet's by default,
+// with its feature gates, else of kube-proxy's or kube-apiserver's.
 //
 //	go run cluster/config/kubelet_schema/generate.go v1.<minor>.<patch> >cluster/config/kubelet_schema/v1.<minor>.json
+//	go run cluster/config/kubelet_schema/generate.go v1.<minor>.<patch> COMPONENT >cluster/config/kubelet_schema/COMPONENT-v1.<minor>.json
 //
 // It reads the source of Kubernetes' modules from the module cache, which `go mod download` fills. It builds nothing.
 package main
@@ -33,38 +35,77 @@ type schema struct {
 	Gates   map[string]*gate             `json:"gates"`
 }
 
+// A component's configuration files: their types, and the sources with the types, each as module and path below it.
+type component struct {
+	roots   []string
+	sources [][2]string
+}
+
+var components = map[string]component{
+	"kubelet": {
+		[]string{"KubeletConfiguration"},
+		[][2]string{
+			{"k8s.io/kubelet", "config/v1beta1/types.go"},
+			{"k8s.io/component-base", "logs/api/v1/types.go"},
+			{"k8s.io/component-base", "tracing/api/v1/types.go"},
+		},
+	},
+	"kube-proxy": {
+		[]string{"KubeProxyConfiguration"},
+		[][2]string{
+			{"k8s.io/kube-proxy", "config/v1alpha1/types.go"},
+			{"k8s.io/component-base", "config/v1alpha1/types.go"},
+			{"k8s.io/component-base", "logs/api/v1/types.go"},
+		},
+	},
+	"kube-apiserver": {
+		[]string{"AuthenticationConfiguration", "Policy"},
+		[][2]string{
+			{"k8s.io/apiserver", "pkg/apis/apiserver/v1/types.go"},
+			{"k8s.io/apiserver", "pkg/apis/audit/v1/types.go"},
+		},
+	},
+}
+
 // Types of other packages, with the names that the Python reader uses.
 var known = map[string]string{
 	"metav1.Duration": "duration", "TimeOrMetaDuration": "duration or nanoseconds", "resource.QuantityValue": "quantity",
-	"v1.ResourceList": "map of quantity", "v1.Taint": "taint", "int32": "integer", "int64": "integer", "uint32": "integer",
-	"float64": "number", "string": "text", "bool": "boolean",
+	"v1.ResourceList": "map of quantity", "v1.Taint": "taint", "metav1.ObjectMeta": "object", "int32": "integer", "int64": "integer", "uint32": "integer",
+	"float32": "number", "float64": "number", "string": "text", "bool": "boolean",
 }
 
 var minor int
 
 func main() {
-	if len(os.Args) != 2 || !strings.HasPrefix(os.Args[1], "v1.") {
-		fail("the argument must be a Kubernetes version, v1.<minor>.<patch>")
+	if len(os.Args) < 2 || len(os.Args) > 3 || !strings.HasPrefix(os.Args[1], "v1.") {
+		fail("the arguments must be a Kubernetes version, v1.<minor>.<patch>, and a component, if it is not the kubelet")
 	}
-	version := os.Args[1]
+	version, name := os.Args[1], "kubelet"
+	if len(os.Args) == 3 {
+		name = os.Args[2]
+	}
+	described, ok := components[name]
+	if !ok {
+		fail("no component is named " + name)
+	}
 	minor, _ = strconv.Atoi(strings.Split(version, ".")[1])
 	staging := "v0" + strings.TrimPrefix(version, "v1")
 	found := schema{version, map[string]map[string]string{}, map[string][]string{}, map[string]*gate{}}
 	types := map[string]ast.Expr{}
-	for _, file := range []string{
-		filepath.Join(module("k8s.io/kubelet", staging), "config/v1beta1/types.go"),
-		filepath.Join(module("k8s.io/component-base", staging), "logs/api/v1/types.go"),
-		filepath.Join(module("k8s.io/component-base", staging), "tracing/api/v1/types.go"),
-	} {
-		declared(parse(file), types, found.Enums)
+	for _, source := range described.sources {
+		declared(parse(filepath.Join(module(source[0], staging), source[1])), types, found.Enums)
 	}
-	found.add("KubeletConfiguration", types)
+	for _, root := range described.roots {
+		found.add(root, types)
+	}
 	for name := range found.Enums {
 		if !used(found.Types, name) {
 			delete(found.Enums, name)
 		}
 	}
-	gates(&found, version, staging)
+	if name == "kubelet" {
+		gates(&found, version, staging)
+	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", " ")
 	if err := encoder.Encode(found); err != nil {
@@ -99,9 +140,12 @@ func (s *schema) add(name string, types map[string]ast.Expr) {
 
 func (s *schema) fields(one *ast.StructType, fields map[string]string, types map[string]ast.Expr) {
 	for _, field := range one.Fields.List {
-		tag, _ := strconv.Unquote(field.Tag.Value)
+		tag := ""
+		if field.Tag != nil {
+			tag, _ = strconv.Unquote(field.Tag.Value)
+		}
 		name, options, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
-		if options == "inline" {
+		if options == "inline" || tag == "" {
 			if embedded, ok := field.Type.(*ast.Ident); ok {
 				s.fields(types[embedded.Name].(*ast.StructType), fields, types)
 			} else {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from cluster import versions
 from cluster.config.model import Cluster
 from cluster.node import control_plane, kube_proxy
 from cluster.node.binaries import Binaries
@@ -19,7 +20,7 @@ def pods(cluster: Cluster) -> dict[str, StaticPod]:
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
 def test_static_pod_flags_name_mounted_files(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
-    state = node_state([pod], Binaries(), 60)
+    state = node_state([pod], Binaries(), versions.DEFAULT, 60)
     existing = {*state.files, *(file.path for file in issued([pod]))}
     [container] = manifest(pod)["spec"]["containers"]
     mounted = [mount["mountPath"] for mount in container["volumeMounts"]]
@@ -46,7 +47,10 @@ def test_static_pod_kubeconfig_names_own_files(cluster: Cluster, name: str) -> N
 @pytest.mark.parametrize("name", [*control_plane.NAMES, kube_proxy.NAME])
 def test_static_pod_restarts_on_files_it_does_not_reread(cluster: Cluster, name: str) -> None:
     pod = pods(cluster)[name]
-    reactions = {str(reaction.action): set(reaction.files) for reaction in node_state([pod], Binaries(), 60).reactions}
+    reactions = {
+        str(reaction.action): set(reaction.files)
+        for reaction in node_state([pod], Binaries(), versions.DEFAULT, 60).reactions
+    }
     started_with = {pod.path(file.name) for file in pod.files if not file.reread}
     assert reactions["restart"] == {pod.manifest_path, *started_with}
     assert reactions.get("self-reload", set()).isdisjoint(started_with)
@@ -54,6 +58,10 @@ def test_static_pod_restarts_on_files_it_does_not_reread(cluster: Cluster, name:
 
 def test_static_pod_api_server_certificate_is_checked(cluster: Cluster) -> None:
     pod = pods(cluster)["kube-apiserver"]
-    [reaction] = [found for found in node_state([pod], Binaries(), 60).reactions if found.action == "self-reload"]
+    [reaction] = [
+        found
+        for found in node_state([pod], Binaries(), versions.DEFAULT, 60).reactions
+        if found.action == "self-reload"
+    ]
     assert reaction.served_at == "127.0.0.1:6443"
     assert reaction.certificate == pod.path("server.crt")
