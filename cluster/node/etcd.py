@@ -18,7 +18,7 @@ from nodestate import Action, Directory, File, Foreign, Hook, NodeState, Probe, 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
 USER = "etcd"
-"""User and group. By name: Flatcar, Fedora and Debian's etcd package each have it by another number."""
+"""User and group. By name: one that the system or a package brings has a number that is not ours to choose."""
 
 GROUP = rollouts.CONTROL_PLANE
 CLIENT_PORT = 2379
