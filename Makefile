@@ -164,6 +164,10 @@ test-site: test-packages tools ## settings that real sites need, each on contain
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
 
+.PHONY: test-site
+test-site: test-packages tools ## the settings of real sites, on container hosts
+	$(ENV); $(PYTHON) -m pytest tests/e2e/site
+
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
 	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
 

@@ -81,7 +81,7 @@ def host_check(cluster: Cluster, node: Node) -> HostCheck:
     values = {
         "architectures": "x86_64" if upstream else "x86_64 aarch64",
         "cgroup": "" if settings.get("failCgroupV1") is False else "2",
-        "tools": " ".join([*TOOLS, *(("nft",) if cluster.network.cni is Cni.ROUTED else ())]),
+        "tools": " ".join([*TOOLS, *_tools(cluster, control_plane)]),
         "resolver": str(settings.get("resolvConf") or ""),
         "folders": f"{programs} /etc /var/lib",
         "programs": programs,
@@ -95,3 +95,10 @@ def host_check(cluster: Cluster, node: Node) -> HostCheck:
         "api": cluster.kubernetes.internal_endpoint,
     }
     return HostCheck("".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()), dialled)
+
+
+def _tools(cluster: Cluster, control_plane: bool) -> list[str]:
+    """The further commands that a host needs by its role and by the cluster's network."""
+    found = ["nft"] if cluster.network.cni is Cni.ROUTED else []
+    # Makes etcd's user.
+    return [*found, *(["systemd-sysusers"] if control_plane else [])]

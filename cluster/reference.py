@@ -96,9 +96,18 @@ def _owner(step: Step) -> str | None:
 
 
 def _component(step: NodeStateStep, node: str) -> str:
-    rows = [(path, file.mode or "-", _content(file), _reacts(step, path)) for path, file in step.state.files.items()]
-    rows += [(file.path, file.mode, _issued(file.text, node), _reacts(step, file.path)) for file in step.issued]
-    rows += [(f"{path}/", directory.mode, "directory", "") for path, directory in step.state.directories.items()]
+    rows = [
+        (path, _shape(file.mode or "-", file.owner, file.group), _content(file), _reacts(step, path))
+        for path, file in step.state.files.items()
+    ]
+    rows += [
+        (file.path, _shape(file.mode, file.owner, file.owner), _issued(file.text, node), _reacts(step, file.path))
+        for file in step.issued
+    ]
+    rows += [
+        (f"{path}/", _shape(directory.mode, directory.owner, directory.group), "directory", "")
+        for path, directory in step.state.directories.items()
+    ]
     units = ", ".join(f"`{unit}`" for unit in step.state.units)
     ready = "; ".join(
         f"`{check.unit}` within {check.timeout} s" + (f", `{check.http}` answers" if check.http else "")
@@ -107,7 +116,12 @@ def _component(step: NodeStateStep, node: str) -> str:
     group = f" Rollout group `{step.state.rollout.group}`." if step.state.rollout else ""
     head = f"\n### {step.component}\n\nUnits: {units}. Ready: {ready}.{group}\n\n"
     cells = [(f"`{path}`", mode, content, reacts) for path, mode, content, reacts in sorted(rows)]
-    return head + _table(("Path", "Mode", "Content", "A change of the content"), cells)
+    return head + _table(("Path", "Mode, owner", "Content", "A change of the content"), cells)
+
+
+def _shape(mode: str, owner: str, group: str) -> str:
+    """Mode, and owner and group if they are not root's."""
+    return mode if {owner, group} <= {"root", ""} else f"{mode} {owner}:{group}"
 
 
 def _content(file: File) -> str:

@@ -49,10 +49,11 @@ class Issued:
 
 @dataclass(frozen=True)
 class IssuedFile:
-    """An issued text and its absolute path on a node. Only root can read a secret one."""
+    """An issued text and its absolute path on a node. Only its owner can read a secret one."""
 
     path: str
     text: Issued
+    owner: str = "root"
 
     @property
     def mode(self) -> str:
@@ -65,9 +66,9 @@ def certificate(of: str, path: str) -> IssuedFile:
     return IssuedFile(path, Issued(of, Part.CERTIFICATE))
 
 
-def key_pair(leaf: str, certificate_path: str, key_path: str) -> tuple[IssuedFile, IssuedFile]:
-    """The files with a leaf's certificate and private key."""
-    return certificate(leaf, certificate_path), IssuedFile(key_path, Issued(leaf, Part.PRIVATE_KEY))
+def key_pair(leaf: str, certificate_path: str, key_path: str, owner: str = "root") -> tuple[IssuedFile, IssuedFile]:
+    """The files with a leaf's certificate and private key; `owner`, user and group, has the key."""
+    return certificate(leaf, certificate_path), IssuedFile(key_path, Issued(leaf, Part.PRIVATE_KEY), owner)
 
 
 @dataclass(frozen=True)

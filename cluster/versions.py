@@ -25,6 +25,8 @@ COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:{COREDNS}"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
 KUBE_PROXY = "kube-proxy"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+DIGESTS: dict[str, str] = _VERSIONS["images"]
+"""The digests of upstream's images by name and tag, as far as they are known."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,30 @@ def image(component: str, version: str) -> str:
     return f"registry.k8s.io/{component}:{version}"
 
 
+def images_of(version: str) -> tuple[str, ...]:
+    """The names of all images of a cluster with this version of Kubernetes."""
+    return (PAUSE_IMAGE, COREDNS_IMAGE, *(image(name, version) for name in (*CONTROL_PLANE, KUBE_PROXY)))
+
+
 def program(name: str, version: str) -> Upstream:
     """Return the kubelet or kubectl of a supported Kubernetes version."""
     return Upstream(f"https://dl.k8s.io/release/{version}/bin/linux/amd64/{name}", _RELEASES[version][name])
+
+
+_ORIGIN = """## Origin of the checksums
+
+The sha256 of kubelet, kubectl, containerd, runc, etcd and the CNI plugins are those of upstream's files for linux/amd64. They were
+copied by hand when their version was added. All of them agree with the list that Kubespray keeps
+(`roles/kubespray_defaults/vars/main/checksums.yml`, commit 46dbdd399 of 2026-08-21). The project has not downloaded these files itself:
+it is built where only package registries can be reached. Go modules are pinned by `go.sum`, Python packages by `requirements.txt`.
+
+## Images
+
+With `kubernetes.artifacts.source: upstream`, pods name an image by its digest, the one for all architectures, and the registry's tag
+means nothing. The digests were read in public records, not in the registry: configuration of others that Renovate updates, and lists of
+what runs in their clusters. One is in this table if two records that do not depend on each other agree. `kubernetes.artifacts.imageDigests`
+pins the others, and wins over these: see [Pin images by their digest](../how-to/pin-images.md).
+"""
 
 
 def page() -> str:
@@ -94,10 +117,16 @@ def page() -> str:
         *((f"Pulumi plugin {name}", version) for name, version in pulumi["plugins"].items()),
         ("Go, for builds", f"{go['oldest']} or newer; {go['fetched']} is fetched if there is none"),
     ]
+    images = [
+        (f"`{name}`", f"`{DIGESTS[name]}`" if name in DIGESTS else "none known: pulled by its tag")
+        for name in dict.fromkeys(name for version in SUPPORTED for name in images_of(version))
+    ]
     changes = [(one.minor, one.change, one.where, one.source) for one in CHANGES]
     return (
         "# Versions\n\nGenerated from versions.toml by `python -m cluster.versions`.\n\n"
         + _table(("Part", "Version"), rows)
+        + f"\n{_ORIGIN}\n"
+        + _table(("Image", "Digest"), images)
         + "\n## Changes per Kubernetes minor\n\nThe changes that this program depends on.\n\n"
         + _table(("Minor", "Change", "Where in the program", "Source"), changes)
     )

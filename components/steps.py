@@ -62,7 +62,10 @@ class Steps:
 
     def _state(self, step: NodeStateStep, after: Sequence[pulumi.Resource]) -> NodeStateResource:
         node = self._nodes[step.node]
-        issued = {file.path: IssuedText(self._issued.text(file.text), file.mode) for file in step.issued}
+        issued = {
+            file.path: IssuedText(self._issued.text(file.text), file.mode, file.owner, file.owner)
+            for file in step.issued
+        }
         options = pulumi.ResourceOptions(
             parent=node, depends_on=[*after, *self._before_writing], deleted_with=node.machine.resource
         )

@@ -37,6 +37,7 @@ NAME = matching(r"(?s).+", "a name")
 MACHINE_ID = matching(r"(?s).+", "a text that changes when the node becomes another machine")
 PROBE = matching(r"[a-z0-9][a-z0-9.-]*", "a name of a-z, 0-9, - and .")
 CANARIES = whole(0, None, "a whole number from 0")
+_OWNER = "Owner: name or number. Users that `files` below /etc/sysusers.d declare are made before anything is written."
 COMMAND = matching(r"(?s).+", "a shell command")
 SCRIPT = matching(r"(?s).+", "a shell script")
 HOST = matching(r"\S+", "an address or host name")
@@ -105,7 +106,7 @@ class File:
     content: Annotated[Text | None, Key("The text. A secret text is never shown, logged or read back.")] = None
     source: Annotated[Download | None, Key("A pinned download.", unless="block")] = None
     mode: Annotated[str, Key("Permissions.", MODE, unless="block", normal=four_digits)] = "0644"
-    owner: Annotated[str, Key("Owner: name or number.", USER, unless="block")] = "root"
+    owner: Annotated[str, Key(_OWNER, USER, unless="block")] = "root"
     group: Annotated[str, Key("Group: name or number.", GROUP, unless="block")] = "root"
     block: Annotated[bool, Key("Manage only these lines, between two marks, of a file that others write, too.")] = False
 
@@ -125,7 +126,7 @@ class Directory:
     """One directory. Missing parents are made; it is removed only if it is empty."""
 
     mode: Annotated[str, Key("Permissions.", MODE, normal=four_digits)] = "0755"
-    owner: Annotated[str, Key("Owner: name or number.", USER)] = "root"
+    owner: Annotated[str, Key(_OWNER, USER)] = "root"
     group: Annotated[str, Key("Group: name or number.", GROUP)] = "root"
     foreign: Annotated[
         Foreign,

@@ -103,7 +103,15 @@ class Transaction:
         known = sum(1 for entry in self._found.journal if entry.act not in UNWRITTEN)
         done = await self._session.run(
             "stage",
-            scripts.stage_script(self._files, missing, self._component, known, self._wholes, self._stack),
+            scripts.stage_script(
+                self._files,
+                missing,
+                self._component,
+                known,
+                self._wholes,
+                self._stack,
+                kept=self._wanted.files.keys() - self._files.keys(),
+            ),
             hiding=[self._wanted],
             writes=len(self._files) + len(missing),
             paths=(*self._files, *missing),

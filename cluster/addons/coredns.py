@@ -90,7 +90,7 @@ def _deployment(cluster: Cluster) -> Manifest:
     apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": LABELS}}
     container = {
         "name": "coredns",
-        "image": versions.COREDNS_IMAGE,
+        "image": cluster.kubernetes.artifacts.reference(versions.COREDNS_IMAGE),
         "imagePullPolicy": "IfNotPresent",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "ports": [

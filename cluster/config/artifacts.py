@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping
+
 from cluster import versions
 from cluster.config.checksums import checksum
 from cluster.config.model import ArtifactKeys, Artifacts, ArtifactSource, ContainerImage
@@ -18,7 +21,7 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
     if keys.source is ArtifactSource.UPSTREAM:
         for key in ("url", "sha256sums"):
             reader.refuse(key, "is for artifacts.source mirror; upstream files are pinned by this release")
-        return _upstream(version)
+        return _upstream(version, _digests(keys, version, versions.DIGESTS, reader))
     if not reader.has("url"):
         reader.error("url", "is missing: the URL below which the mirror serves its tree")
     if not reader.has("sha256sums"):
@@ -52,7 +55,11 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
         return Download(f"{url}/{name}", checksum(reader.scope, reader.at("sha256sums"), keys.sha256sums, name))
 
     pinned = {key: mirrored(name) for key, name in names.items()}
-    images = tuple(ContainerImage(name, mirrored(tar), name in control_plane_only) for name, tar in tars.items())
+    digests = _digests(keys, version, {}, reader)
+    images = tuple(
+        ContainerImage(name, mirrored(tar), name in control_plane_only, digests.get(name, ""))
+        for name, tar in tars.items()
+    )
     if reader.failed("sha256sums"):
         return None
     return Artifacts(
@@ -66,12 +73,23 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
         etcdctl=pinned["etcdctl"],
         etcdutl=pinned["etcdutl"],
         cni={name: pinned[name] for name in versions.CNI_PLUGINS},
-        pause_image=versions.PAUSE_IMAGE,
         images=images,
+        digests=digests,
     )
 
 
-def _upstream(version: str) -> Artifacts:
+def _digests(keys: ArtifactKeys, version: str, known: Mapping[str, str], reader: Reader) -> dict[str, str]:
+    """The digests of the version's images: the configured ones over those that are known. Notes an error for other images."""
+    used = versions.images_of(version)
+    for name in keys.image_digests:
+        if name not in used:
+            near = difflib.get_close_matches(name, used, n=1, cutoff=0.8)
+            hint = f"did you mean {near[0]}?" if near else f"the images are {', '.join(used)}"
+            reader.error(f"imageDigests.{name}", f"is no image of a cluster with Kubernetes {version}: {hint}")
+    return {name: digest for name, digest in {**known, **keys.image_digests}.items() if name in used}
+
+
+def _upstream(version: str, digests: Mapping[str, str]) -> Artifacts:
     containerd, runc, cni = versions.CONTAINERD_ARCHIVE, versions.RUNC_BINARY, versions.CNI_ARCHIVE
 
     def program(name: str) -> Download:
@@ -96,5 +114,5 @@ def _upstream(version: str) -> Artifacts:
         etcdctl=of_etcd("etcdctl"),
         etcdutl=of_etcd("etcdutl"),
         cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in versions.CNI_PLUGINS},
-        pause_image=versions.PAUSE_IMAGE,
+        digests=digests,
     )

@@ -235,6 +235,13 @@ class ArtifactKeys:
     sha256sums: str = key(
         "", doc="The mirror's checksum file, in the format of sha256sum. It pins every file of the mirror."
     )
+    image_digests: Mapping[str, str] = key(
+        {},
+        each=lambda name, value: syntax.image_digest(value),
+        doc="Digests of images by name and tag, in place of those of this release; of a mirror's images, once they are imported. "
+        "Pods name such an image by its digest.",
+        example='{"registry.k8s.io/kube-proxy:<version>": "sha256:<64 digits>"}',
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,13 @@ def sha256(value: str) -> str | None:
     return None if SHA256.fullmatch(value) else f"'{value}' is not a sha256 checksum: 64 digits of 0-9 and a-f"
 
 
+def image_digest(value: str) -> str | None:
+    """An image's digest, as registries print it."""
+    if re.fullmatch(f"sha256:{SHA256.pattern}", value):
+        return None
+    return f"'{value}' is not an image's digest: sha256: and 64 digits of 0-9 and a-f"
+
+
 def http_url(value: str) -> str | None:
     """A http or https URL."""
     if re.fullmatch(HTTP_URL, value):

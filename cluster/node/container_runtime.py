@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cluster import versions
 from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
 from cluster.node import kubelet, paths
 from cluster.node.binaries import Binaries, binaries
@@ -129,28 +131,44 @@ def _kernel() -> NodeState:
 def _images(programs: Binaries, images: Sequence[ContainerImage]) -> NodeState:
     """Image archives that containerd imports, for nodes that do not pull from registries."""
     files = {f"{paths.IMAGES}/{image.archive.url.rpartition('/')[2]}": image for image in images}
-    unit = _ImagesUnit(programs.ctr, tuple(_ImageFile(image.name, file) for file, image in files.items()))
+    unit = _ImagesUnit(
+        programs.ctr,
+        tuple(_ImageFile(image.name, file, image.digest, image.by_digest) for file, image in files.items()),
+    )
     return NodeState(
         files={file: File(source=image.archive, mode="0600") for file, image in files.items()}
         | {paths.IMAGES_UNIT: File(render("node/container_runtime/plumbline-images.service.j2", unit))},
         directories={paths.IMAGES: Directory("0700")},
         units={IMAGES: Unit(foreign_drop_ins=Foreign.REMOVED)},
         reactions=(Reaction(IMAGES, Action.RESTART, (paths.IMAGES_UNIT, *files)),),
-        probes={"images": _pinned_images(programs, sorted({image.name for image in images}))},
+        probes={"images": _pinned_images(programs, images)},
     )
 
 
-def _pinned_images(programs: Binaries, names: Sequence[str]) -> Probe:
-    """The images that containerd has and its garbage collection leaves alone, of those in archives."""
-    patterns = " ".join(f"-e {name}" for name in names)
+def _pinned_images(programs: Binaries, images: Sequence[ContainerImage]) -> Probe:
+    """The images that containerd has and its garbage collection leaves alone, of those in archives; with their digests, where
+    these are pinned: a name may have been given to another image."""
+    lines = sorted({line for image in images for line in _listed(image)})
+    patterns = " ".join(f"-e {shlex.quote(line)}" for line in lines)
+    listed = f"{programs.ctr} --connect-timeout 2s --namespace k8s.io images list"
     pinned = """'labels."io.cri-containerd.pinned"==pinned'"""
+    if any(image.digest for image in images):
+        found = f"{listed} {pinned} | awk '{{ print $1; print $1, $3 }}'"
+    else:
+        found = f"{listed} --quiet {pinned}"
     return Probe(
-        f"{programs.ctr} --connect-timeout 2s --namespace k8s.io images list --quiet {pinned} | "
-        f"LC_ALL=C sort -u | grep -Fx {patterns} || true",
-        "\n".join(names),
+        f"{found} | LC_ALL=C sort -u | grep -Fx {patterns} || true",
+        "\n".join(lines),
         IMAGES,
         10,
     )
+
+
+def _listed(image: ContainerImage) -> tuple[str, ...]:
+    """The lines of the probe for one image."""
+    if not image.digest:
+        return (image.name,)
+    return f"{image.name} {image.digest}", f"{image.by_digest} {image.digest}"
 
 
 @dataclass(frozen=True)
@@ -170,6 +188,8 @@ class _ContainerdUnit:
 class _ImageFile:
     name: str
     file: str
+    digest: str
+    by_digest: str
 
 
 @dataclass(frozen=True)
@@ -196,7 +216,8 @@ def _config(cluster: Cluster, node: Node) -> str:
         _ContainerdConfig(
             drop_ins=paths.CONTAINERD_DROP_INS,
             socket=paths.CONTAINERD_SOCKET,
-            pause_image=cluster.kubernetes.artifacts.pause_image,
+            # In containerd's own form: only then is the image that it pulls marked as pinned.
+            pause_image=cluster.kubernetes.artifacts.bare_reference(versions.PAUSE_IMAGE),
             restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
             cni_bin=binaries(cluster).folders.cni_plugins,
             cni_config=paths.CNI_CONFIG,

@@ -32,6 +32,9 @@ from nodestate import (
 
 COMPONENT = "etcd"
 UNIT = "etcd.service"
+USER = "etcd"
+"""User and group. By name: one that the system or a package brings has a number that is not ours to choose."""
+
 GROUP = rollouts.CONTROL_PLANE
 CLIENT_PORT = 2379
 PEER_PORT = 2380
@@ -63,11 +66,14 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
                 paths.ETCD_SETTINGS: File(_environment(settings(cluster, node)), mode="0600"),
                 paths.ETCD_INITIAL: File(_environment(initial(cluster)), mode="0600"),
                 paths.ETCD_UNIT: File(_unit(programs), mode="0600"),
+                paths.ETCD_USERS: File(f'u {USER} - "etcd key-value store" {paths.ETCD_DATA}\n'),
             },
             directories={
-                paths.ETCD_CONFIG: Directory("0700"),
-                paths.ETCD_PKI: Directory("0700"),
-                paths.ETCD_DATA: Directory("0700"),
+                # It reads its certificates there, and may not replace them.
+                paths.ETCD_CONFIG: Directory("0750", group=USER),
+                paths.ETCD_PKI: Directory("0750", group=USER),
+                # The data below it changes its owner while etcd is stopped: the unit does that.
+                paths.ETCD_DATA: Directory("0700", USER, USER),
             },
             units={UNIT: Unit(foreign_drop_ins=Foreign.REMOVED)},
             reactions=(
@@ -96,8 +102,8 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
         ),
         issued=(
             certificate(CA.ETCD, paths.ETCD_CA_CERTIFICATE),
-            *key_pair(f"{node.name}-etcd-server", paths.ETCD_CERTIFICATE, paths.ETCD_KEY),
-            *key_pair(f"{node.name}-etcd-peer", paths.ETCD_PEER_CERTIFICATE, paths.ETCD_PEER_KEY),
+            *key_pair(f"{node.name}-etcd-server", paths.ETCD_CERTIFICATE, paths.ETCD_KEY, USER),
+            *key_pair(f"{node.name}-etcd-peer", paths.ETCD_PEER_CERTIFICATE, paths.ETCD_PEER_KEY, USER),
             *key_pair(f"{node.name}-etcd-health-client", paths.ETCD_CLIENT_CERTIFICATE, paths.ETCD_CLIENT_KEY),
         ),
         # Members start in parallel: each of them waits for quorum.
@@ -245,6 +251,7 @@ def _composed(values: Mapping[str, str], *files: str) -> str:
 @dataclass(frozen=True)
 class _UnitParameters:
     etcd: str
+    user: str
     settings: str
     initial: str
     data: str
@@ -257,6 +264,7 @@ def _unit(programs: Binaries) -> str:
         "node/etcd/etcd.service.j2",
         _UnitParameters(
             etcd=programs.etcd,
+            user=USER,
             settings=paths.ETCD_SETTINGS,
             initial=paths.ETCD_INITIAL,
             data=paths.ETCD_DATA,

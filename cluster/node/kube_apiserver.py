@@ -34,7 +34,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     return StaticPod(
         name=NAME,
         description="Kubernetes API server",
-        image=versions.image(NAME, cluster.kubernetes.version),
+        image=cluster.kubernetes.artifacts.reference(versions.image(NAME, cluster.kubernetes.version)),
         flags={
             **({"admission-control-config-file": own("admission.yaml")} if admitted else {}),
             "advertise-address": str(node.address),

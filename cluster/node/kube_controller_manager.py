@@ -26,7 +26,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     return StaticPod(
         name=NAME,
         description="Kubernetes controller manager",
-        image=versions.image(NAME, cluster.kubernetes.version),
+        image=cluster.kubernetes.artifacts.reference(versions.image(NAME, cluster.kubernetes.version)),
         flags={
             **_node_cidrs(cluster),
             "authentication-kubeconfig": own("kubeconfig"),

@@ -27,7 +27,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     return StaticPod(
         name=NAME,
         description="Kubernetes service proxy",
-        image=versions.image(NAME, cluster.kubernetes.version),
+        image=cluster.kubernetes.artifacts.reference(versions.image(NAME, cluster.kubernetes.version)),
         flags={"config": own("config.yaml")},
         files=[
             PodFile("config.yaml", dump_yaml(configuration(cluster, node))),

@@ -27,7 +27,7 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
     return StaticPod(
         name=NAME,
         description="Kubernetes scheduler",
-        image=versions.image(NAME, cluster.kubernetes.version),
+        image=cluster.kubernetes.artifacts.reference(versions.image(NAME, cluster.kubernetes.version)),
         flags={
             "authentication-kubeconfig": own("kubeconfig"),
             "authorization-kubeconfig": own("kubeconfig"),

@@ -24,6 +24,7 @@ KUBELET_KEY = f"{PKI}/kubelet.key"
 VOLUME_PLUGINS = "/var/lib/kubelet/volumeplugins"
 
 ETCD_UNIT = f"{UNITS}/etcd.service"
+ETCD_USERS = "/etc/sysusers.d/plumbline-etcd.conf"
 ETCD_CONFIG = "/etc/etcd"
 ETCD_SETTINGS = f"{ETCD_CONFIG}/etcd.env"
 ETCD_INITIAL = f"{ETCD_CONFIG}/initial.env"

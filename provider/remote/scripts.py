@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from nodestate import Directory, File, Readiness
-from provider.remote import blocks, download, journal, owners, paths, replay, units
+from provider.remote import blocks, download, journal, owners, paths, replay, units, users
 from provider.remote.shell import call, quoted, whole, with_input
 
-FAMILIES = (owners.WRITE, paths.WRITE, blocks.WRITE, download.WRITE, units.WRITE, replay.WRITE)
+FAMILIES = (owners.WRITE, paths.WRITE, users.WRITE, blocks.WRITE, download.WRITE, units.WRITE, replay.WRITE)
 
 FINISH = r"""
 # clear_staged: removes the staged files that a broken run left. Those of this run are in their place by then.
@@ -156,23 +156,27 @@ def stage_script(
     known: int | None = None,
     wholes: Sequence[str] = (),
     stack: str = "",
+    kept: Collection[str] = (),
 ) -> str:
-    """Begins a run, makes missing directories, and puts every new file beside its target, downloads checked. Nothing is in
-    its place yet. `known` are the lines of the open journal that the change was planned with; `wholes` are blocks whose file
+    """Begins a run, makes users and missing directories, and puts every new file beside its target, downloads checked.
+    Nothing is in its place yet. `kept` are files that stay as they are: they may declare users, too (users.py). `known` are the lines of the open journal that the change was planned with; `wholes` are blocks whose file
     was wholly the component's. `stack` is noted as the one that declares it (owners.py).
 
     Prints `begun`, then what download.installed parses.
     """
     lines = [call("begin", "-" if known is None else str(known), stack), *_wholes(wholes)]
+    first = users.declaring(files)
+    lines += [_stage(path, files[path]) for path in first]
+    lines += users.make([*files, *kept])
     lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
-    for path, file in files.items():
-        if file.source is not None:
-            lines.append(download.stage(path, file, file.source))
-        elif file.block:
-            lines.append(blocks.stage(path, file))
-        else:
-            lines.append(paths.stage_content(path, file))
+    lines += [_stage(path, file) for path, file in files.items() if path not in first]
     return journal.script(component, [*FAMILIES, FINISH], [*lines, "sync_journal"], "begin")
+
+
+def _stage(path: str, file: File) -> str:
+    if file.source is not None:
+        return download.stage(path, file, file.source)
+    return blocks.stage(path, file) if file.block else paths.stage_content(path, file)
 
 
 def verify_script(text: str, staged: Iterable[str]) -> str:

@@ -32,6 +32,10 @@ PLACES = {
 """The paths of this cluster that differ from those that kube-bench knows."""
 
 
+ETCD_OWNER = "1.1.12"
+"""The item about the owner of etcd's data directory."""
+
+
 @dataclass
 class Result:
     """The items of the benchmark by status: PASS, FAIL, WARN (needs manual review) or INFO."""

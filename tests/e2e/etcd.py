@@ -62,8 +62,8 @@ def client_certificate_is_required(project: Project, member: str) -> None:
     own = "--cert /etc/etcd/pki/health-client.crt --key /etc/etcd/pki/health-client.key"
     assert "etcdserver" in project.ssh(member, f"{ask} {own}"), "positive control: the health client is accepted"
     assert project.ssh(member, "stat -c '%a %U' /var/lib/etcd /etc/etcd/pki/server.key").split() == [
-        *("700", "root"),
-        *("600", "root"),
+        *("700", "etcd"),
+        *("600", "etcd"),
     ]
 
 

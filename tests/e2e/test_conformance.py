@@ -33,3 +33,13 @@ def test_cis_benchmark_fails_only_waived_items(project: Project, node: str, role
     print({status: sorted(items) for status, items in result.items.items()})
     assert len(result.of("PASS")) > 10, result.items
     assert not {item: what for item, what in result.of("FAIL").items() if item not in benchmark.waived()}
+
+
+def test_cis_benchmark_checks_the_owner_of_etcds_data(project: Project) -> None:
+    """The item passes, and it is the directory's owner that it looks at."""
+    assert benchmark.ETCD_OWNER in benchmark.run(project, "m1", "control-plane").of("PASS")
+    project.ssh("m1", "chown root:root /var/lib/etcd")
+    try:
+        assert benchmark.ETCD_OWNER in benchmark.run(project, "m1", "control-plane").of("FAIL")
+    finally:
+        project.ssh("m1", "chown etcd:etcd /var/lib/etcd")

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cluster import plan as planning
+from cluster import versions
 from cluster.config.addresses import url
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
@@ -170,7 +171,7 @@ def manifest(image: str, note: str) -> str:
 
 
 def _own(cluster: Cluster) -> dict[str, Any]:
-    image = cluster.kubernetes.artifacts.pause_image
+    image = versions.PAUSE_IMAGE
     return {
         "files": {
             POD_MANIFEST: {"content": manifest(image, "0"), "mode": "0600", "owner": "root", "group": "root"},

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.plan import ClusterPlan, plan
-from cluster.step import NodeStateStep
-from nodestate import Directory
+from cluster.step import IssuedFile, NodeStateStep
+from nodestate import Directory, File
 from tests import clusters
 
 Golden = Callable[[str, str], None]
@@ -61,17 +61,23 @@ def _foreign(directory: Directory) -> str:
     return f"foreign entries {directory.foreign}{known}"
 
 
+def _shape(one: File | Directory | IssuedFile) -> str:
+    """Mode, and owner and group if they are not root's."""
+    group = one.owner if isinstance(one, IssuedFile) else one.group
+    return one.mode if (one.owner, group) == ("root", "root") else f"{one.mode} {one.owner}:{group}"
+
+
 def _index(step: NodeStateStep) -> str:
     reactions: dict[str, list[str]] = {}
     for reaction in step.state.reactions:
         for path in reaction.files:
             reactions.setdefault(path, []).append(f"{reaction.action} {reaction.unit}")
     rows = [
-        (path, "block" if file.block else file.mode, f"download {file.source.url}" if file.source else "rendered")
+        (path, "block" if file.block else _shape(file), f"download {file.source.url}" if file.source else "rendered")
         for path, file in step.state.files.items()
     ]
-    rows += [(file.path, file.mode, f"issued {file.text.of} {file.text.part}") for file in step.issued]
-    rows += [(f"{path}/", directory.mode, _foreign(directory)) for path, directory in step.state.directories.items()]
+    rows += [(file.path, _shape(file), f"issued {file.text.of} {file.text.part}") for file in step.issued]
+    rows += [(f"{path}/", _shape(directory), _foreign(directory)) for path, directory in step.state.directories.items()]
     lines = [f"{path} {mode} {source} [{', '.join(reactions.get(path, []))}]\n" for path, mode, source in sorted(rows)]
     units = [
         f"unit {name} enabled={unit.enabled} active={unit.active}, foreign drop-ins {unit.foreign_drop_ins}\n"

@@ -262,7 +262,7 @@ class Members(Bench):
         for file in step.issued:
             text = self.issuer.text(cluster, file.text.of, file.text.part)
             inputs["files"][file.path] = {
-                **{"mode": file.mode, "owner": "root", "group": "root"},
+                **{"mode": file.mode, "owner": file.owner, "group": file.owner},
                 "content": pulumi.Output.secret(text) if file.text.part.secret else text,
             }
         connection = self.hosts.connection(node.name)

@@ -9,6 +9,11 @@ import pytest
 from cluster import versions
 from tests.unit.cluster.config.conftest import KUBELET, Errors
 
+DIGEST = f"sha256:{'ab' * 32}"
+OTHER = versions.SUPPORTED[1]
+KUBE_PROXY = f"registry.k8s.io/kube-proxy:{versions.DEFAULT}"
+TYPO = KUBE_PROXY.replace("proxy", "prxy")
+NO_IMAGE = f"is no image of a cluster with Kubernetes {versions.DEFAULT}:"
 CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "endpoint with a port",
@@ -54,6 +59,28 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
         "URL without a mirror",
         {"kubernetes/artifacts": {"url": "http://mirror:8080"}},
         "kubernetes.artifacts.url: is for artifacts.source mirror; upstream files are pinned by this release",
+    ),
+    (
+        "digest of an image with a typo",
+        {"kubernetes/artifacts": {"imageDigests": {TYPO: DIGEST}}},
+        f"kubernetes.artifacts.imageDigests.{TYPO}: {NO_IMAGE} did you mean {KUBE_PROXY}?",
+    ),
+    (
+        "digest of a former version's image",
+        {"kubernetes/version": OTHER, "kubernetes/artifacts": {"imageDigests": {KUBE_PROXY: DIGEST}}},
+        f"kubernetes.artifacts.imageDigests.{KUBE_PROXY}: is no image of a cluster with Kubernetes {OTHER}: "
+        f"did you mean registry.k8s.io/kube-proxy:{OTHER}?",
+    ),
+    (
+        "digest of a foreign image",
+        {"kubernetes/artifacts": {"imageDigests": {"nginx:1": DIGEST}}},
+        f"kubernetes.artifacts.imageDigests.nginx:1: {NO_IMAGE} the images are "
+        f"{', '.join(versions.images_of(versions.DEFAULT))}",
+    ),
+    (
+        "digest that is cut off",
+        {"kubernetes/artifacts": {"imageDigests": {KUBE_PROXY: DIGEST[:-1]}}},
+        f"kubernetes.artifacts.imageDigests.{KUBE_PROXY}: '{DIGEST[:-1]}' is not an image's digest: sha256: and 64 digits of 0-9 and a-f",
     ),
     (
         "checksum file that is damaged after the needed line",
