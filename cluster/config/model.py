@@ -7,7 +7,7 @@ and its consumer. Fields that are not declared with `key` are filled in by the l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -30,6 +30,7 @@ from cluster.config.machine_model import (
 )
 from cluster.config.policy_model import Policy
 from cluster.config.rollout_model import WorkerRollout
+from cluster.config.site_model import Site
 
 __all__ = [
     "ArtifactKeys",
@@ -56,6 +57,7 @@ __all__ = [
     "OperatingSystem",
     "Policy",
     "Role",
+    "Site",
     "Ssh",
     "SshHost",
     "Subject",
@@ -155,6 +157,7 @@ class Node:
         formerly="nodes.<name>.pods",
     )
     kubelet: Mapping[str, Any] = key({}, doc="KubeletConfiguration keys of this node, merged over `kubelet`.")
+    site: Site = field(default_factory=Site)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,6 +37,7 @@ class Scope:
     `root` is the folder that relative paths start from. Without `reads_files`, no file that the configuration names is
     read: checksums are zeros, and keys are not known. `values` are the values read so far by path, for defaults that
     are derived from other keys. `former` maps a former key's path to its replacement; node names in it are `<name>`.
+    `secrets` are the paths of config secrets, a section's for all below it; None if it is not known which are secrets.
     """
 
     root: Path
@@ -44,6 +45,11 @@ class Scope:
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     reads_files: bool = True
+    secrets: frozenset[str] | None = None
+
+    def is_secret(self, path: str) -> bool:
+        """Whether the value of a key is a config secret, or part of one."""
+        return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in self.secrets or ())
 
     def error(self, path: str, text: str) -> None:
         """Notes one error; the same error of the same key once."""
@@ -98,6 +104,14 @@ class Reader:
             self.error(key, f"is {describe(value)}, not {TYPE_NAMES[kind]}")
             return None
         return value
+
+    def encrypted(self, key: str) -> bool:
+        """Whether the value is a config secret that was read from a stack file without the engine."""
+        value = self._values.get(key)
+        if not (isinstance(value, dict) and value.keys() == {"secure"}):
+            return False
+        self._known[key] = None
+        return True
 
     def mapping(self, key: str) -> dict[str, Any]:
         """An object as it is, empty if it is missing."""

@@ -16,6 +16,7 @@ from cluster.config.model import (
     Network,
     Node,
     Policy,
+    Site,
     Ssh,
     SshHost,
     WorkerRollout,
@@ -29,6 +30,7 @@ SECTIONS: dict[str, type] = {
     "machines": Machines,
     "machines.libvirt": Libvirt,
     "machines.ssh": Ssh,
+    "site": Site,
     "network": Network,
     "kubernetes": KubernetesKeys,
     "certificates": Certificates,
@@ -44,6 +46,7 @@ TOP = {
     "cluster": "The cluster's names",
     "nodes": "The nodes by name",
     "machines": "The machines of all nodes",
+    "site": "Files, units and kernel settings of nodes",
     "network": "The cluster's networks",
     "kubernetes": "Version, API endpoints and artifacts",
     "certificates": "Certificates and their renewal",
@@ -60,6 +63,9 @@ REQUIRED = ("cluster", "nodes", "machines")
 
 INHERITED = {"nodes.<name>.machine": "machines.libvirt.size", "nodes.<name>.ssh": "machines.ssh"}
 """Sections whose defaults are another's values."""
+
+NARROWER = {"nodes.<name>.site": "site", "site.roles.<role>": "site"}
+"""Sections with the keys of another one, for fewer nodes."""
 
 REMOVED = {
     "profile": "was removed: `make classic STACK=<stack>` writes the files of the 2018 series for that stack's nodes",

@@ -8,6 +8,8 @@ CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 IMAGES = "/var/lib/plumbline/images"
 IMAGES_UNIT = f"{UNITS}/plumbline-images.service"
 SYSCTL = "/etc/sysctl.d/90-kubelet.conf"
+SITE_SYSCTLS = "/etc/sysctl.d/95-site.conf"
+SITE_MODULES = "/etc/modules-load.d/95-site.conf"
 
 KUBERNETES = "/etc/kubernetes"
 KUBELET_CONFIG = f"{KUBERNETES}/kubelet.yaml"
