@@ -190,7 +190,10 @@ def _secret_text(reader: Reader, one: Key, default: Any) -> Any:
     text = reader.value(one.name, str)
     if text is None:
         return default
-    secret = reader.scope.is_secret(reader.at(one.name))
+    place = reader.at(one.name)
+    secret = one.secret or reader.scope.is_secret(place)
+    if one.secret and reader.scope.secrets is not None and not reader.scope.is_secret(place):
+        reader.error(one.name, "is not a config secret: set it with `pulumi config set --secret --path`")
     try:
         value = _checked(one, _clean(text))
     except ValueError as error:

@@ -25,6 +25,7 @@ from cluster.config.model import (
     Network,
     Node,
     Policy,
+    Proxy,
     WorkerRollout,
 )
 from cluster.config.nodes import read_nodes
@@ -85,6 +86,7 @@ def load_config(
     sections: dict[str, Any] = {
         "certificates": read_section(top, "certificates", Certificates),
         "containerd": read_section(top, "containerd", Containerd),
+        "proxy": read_section(top, "proxy", Proxy),
         "etcd": read_section(top, "etcd", Etcd),
         "control_plane": read_section(top, "controlPlane", ControlPlane),
         "rollout": read_section(top, "rollout", WorkerRollout),

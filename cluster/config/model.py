@@ -16,6 +16,7 @@ from cluster import versions
 from cluster.config import purposes, syntax
 from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
 from cluster.config.artifact_model import Artifacts, ContainerImage
+from cluster.config.containerd_model import Containerd, Proxy, Registry, RegistryMirror
 from cluster.config.declare import Check, Derived, key, rule, template
 from cluster.config.machine_model import (
     BootImage,
@@ -56,6 +57,9 @@ __all__ = [
     "Node",
     "OperatingSystem",
     "Policy",
+    "Proxy",
+    "Registry",
+    "RegistryMirror",
     "Role",
     "Site",
     "Ssh",
@@ -317,15 +321,6 @@ class Certificates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Containerd:
-    """The container runtime."""
-
-    restrict_oom_score_adj: bool = key(
-        False, doc="Set this if the hosts may not lower a process's OOM score, for example because they are containers."
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Etcd:
     """One member per control-plane node. A change restarts the members one after another."""
 
@@ -389,6 +384,7 @@ class Cluster:
     certificates: Certificates
     kubelet: Mapping[str, Any]
     containerd: Containerd
+    proxy: Proxy
     etcd: Etcd
     control_plane: ControlPlane
     rollout: WorkerRollout

@@ -36,6 +36,10 @@ INSTEAD = {
     paths.SITE_SYSCTLS: "set site.sysctls",
     paths.SITE_MODULES: "set site.kernelModules",
 }
+"""Files that the program may write, and what to do instead."""
+
+FOLDERS_INSTEAD = {paths.CONTAINERD_DROP_INS: "containerd.imports", paths.REGISTRIES: "containerd.registries"}
+"""Folders that keys of the configuration fill."""
 
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep | None:
@@ -164,8 +168,9 @@ def _taken(cluster: Cluster, path: str, owners: Mapping[str, str], units: Mappin
     own = OWN_FOLDERS | {binaries(cluster).folder: "the folder of the program's binaries"}
     if cluster.network.cni is Cni.ROUTED:
         own |= {paths.CNI_CONFIG: "the folder of the program's CNI configuration"}
-    own |= {paths.CONTAINERD_DROP_INS: "the folder of containerd's drop-ins"}
     for parent in map(str, PurePosixPath(path).parents):
+        if parent in FOLDERS_INSTEAD:
+            return f"{parent} is containerd's: set {FOLDERS_INSTEAD[parent]}"
         if parent in own:
             return f"{parent} is {own[parent]}: choose another path"
         folder, _, name = parent.rpartition("/")

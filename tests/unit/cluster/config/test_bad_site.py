@@ -136,6 +136,17 @@ OWNED: list[tuple[str, dict[str, Any], str]] = [
         "configuration: choose another path",
     ),
     (
+        "a drop-in of containerd",
+        {"site": {"files": {"/etc/containerd/conf.d/a.toml": {"content": "a"}}}},
+        "site.files./etc/containerd/conf.d/a.toml: /etc/containerd/conf.d is containerd's: set containerd.imports",
+    ),
+    (
+        "a registry",
+        {"site": {"files": {"/etc/containerd/certs.d/docker.io/hosts.toml": {"content": "a"}}}},
+        "site.files./etc/containerd/certs.d/docker.io/hosts.toml: /etc/containerd/certs.d is containerd's: set "
+        "containerd.registries",
+    ),
+    (
         "the kubelet",
         {"site": {"units": {"kubelet.service": {"enabled": False}}}},
         "site.units.kubelet.service: is the program's (component kubelet): choose another name",
