@@ -18,6 +18,8 @@ from nodestate.secret import known_text
 
 T = TypeVar("T")
 SITE = "site"
+PLAIN = ("sysctls", "hosts", "trusted_cas")
+"""The mappings whose values are text."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +109,13 @@ def with_sites(nodes: Sequence[Node], levels: Levels, facts: Facts, scope: Scope
 def _merged(levels: Sequence[Level], facts: Mapping[str, Any], scope: Scope) -> Site:
     files: dict[str, SiteFile | None] = {}
     units: dict[str, SiteUnit | None] = {}
-    sysctls: dict[str, str | int | None] = {}
+    plain: dict[str, dict[str, str | int | None]] = {part: {} for part in PLAIN}
     modules: dict[str, None] = {}
+    lists: dict[str, Any] = {"time_servers": None, "resolvers": None}
     origins: dict[str, str] = {}
     for level in levels:
-        for part, entries in (
-            ("files", level.site.files),
-            ("units", level.site.units),
-            ("sysctls", level.site.sysctls),
-        ):
-            origins |= {f"{part}.{name}": level.path for name in entries}
+        for part in ("files", "units", *PLAIN):
+            origins |= {f"{part}.{name}": level.path for name in getattr(level.site, part)}
         files |= {
             path: file and _rendered(file, f"{level.path}.files.{path}", facts, scope)
             for path, file in level.site.files.items()
@@ -125,12 +124,16 @@ def _merged(levels: Sequence[Level], facts: Mapping[str, Any], scope: Scope) -> 
             name: unit and _rendered(unit, f"{level.path}.units.{name}", facts, scope)
             for name, unit in level.site.units.items()
         }
-        sysctls |= level.site.sysctls
+        for part, entries in plain.items():
+            entries |= getattr(level.site, part)
+        lists |= {part: given for part in lists if (given := getattr(level.site, part)) is not None}
         modules |= dict.fromkeys(level.site.kernel_modules)
+    texts: dict[str, Any] = {part: _kept(entries) for part, entries in plain.items()}
     return Site(
         files=_kept(files),
         units=_kept(units),
-        sysctls=_kept(sysctls),
+        **texts,
+        **lists,
         kernel_modules=tuple(modules),
         origins=origins,
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cluster.config import site_syntax, syntax
+from cluster.config import purposes, site_syntax, syntax
+from cluster.config.addresses import Host, IPAddress
 from cluster.config.declare import Check, Derived, key, rule
 from nodestate import Text
 
@@ -95,6 +96,31 @@ class Site:
         check=Check("a module's name", site_syntax.module),
         doc="Kernel modules to load, in addition to those of the wider level: /etc/modules-load.d/95-site.conf.",
         example="[br_netfilter]",
+    )
+    time_servers: tuple[Host, ...] | None = key(
+        None,
+        check=Check("a DNS domain or a unicast address", purposes.endpoint),
+        doc="NTP servers of systemd-timesyncd or chrony, the one that runs on the node; the narrowest level's.",
+        example="[ntp.example, 192.0.2.123]",
+    )
+    resolvers: tuple[IPAddress, ...] | None = key(
+        None,
+        check=Check("a unicast address", purposes.unicast),
+        doc="DNS servers of systemd-resolved on the node, for all names; the narrowest level's. `network.resolvers` are those of "
+        "the cluster's DNS.",
+        example="[192.0.2.53]",
+    )
+    hosts: Mapping[str, str | int | None] = key(
+        {},
+        each=site_syntax.host,
+        doc="Further lines of /etc/hosts: an address by name.",
+        example="{registry.example: 192.0.2.5}",
+    )
+    trusted_cas: Mapping[str, str | int | None] = key(
+        {},
+        each=site_syntax.trusted_ca,
+        name="trustedCAs",
+        doc="CA certificates in PEM by name, added to the system's. A change restarts containerd, which reads them at its start.",
     )
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 

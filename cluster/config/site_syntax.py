@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from ipaddress import AddressValueError, IPv4Address
 
+from cluster.config import purposes, syntax
+from cluster.config.containerd_syntax import certificates
 from nodestate import schema
 from nodestate.keys import Check
 
 SYSCTL = re.compile(r"[a-z][a-z0-9_-]*([./][A-Za-z0-9_:-]+)+")
 MODULE = re.compile(r"[A-Za-z0-9_-]+")
+CA_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 NOT_FILES = ("/dev", "/proc", "/sys", "/run", "/tmp")
 UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/system")
 
@@ -52,6 +56,27 @@ def sysctl(name: str, value: str) -> str | None:
 def module(value: str) -> str | None:
     """A kernel module's name."""
     return None if MODULE.fullmatch(value) else f"'{value}' is not a kernel module's name, such as br_netfilter"
+
+
+def host(name: str, address: str) -> str | None:
+    """A name in /etc/hosts, and its address."""
+    if (wrong := syntax.dns_name(name)) is not None:
+        return wrong
+    if purposes.name(name) is not None:
+        return f"'{name}' is each machine's name for itself"
+    try:
+        return purposes.unicast(IPv4Address(address))
+    except AddressValueError:
+        return f"'{address}' is not an IPv4 address, such as 192.0.2.5"
+
+
+def trusted_ca(name: str, pem: str) -> str | None:
+    """The name of a CA's file, and its certificate."""
+    if not CA_NAME.fullmatch(name):
+        return f"'{name}' is not a name of a-z, 0-9 and -"
+    if pem.count("-----BEGIN ") > 1:
+        return "holds several certificates: give each its own name"
+    return certificates(pem)
 
 
 def _matches(check: Check, value: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
-from cluster.node import kubelet, paths, proxy, registries
+from cluster.node import kubelet, paths, proxy, registries, trusted_cas
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
@@ -31,7 +31,11 @@ KERNEL = {
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The container runtime of one node. Containers outlive a restart of containerd."""
-    parts = [_containerd(cluster, node), registries.state(cluster.containerd.registries)]
+    parts = [
+        _containerd(cluster, node),
+        registries.state(cluster.containerd.registries),
+        trusted_cas.state(node.site, binaries(cluster), CONTAINERD),
+    ]
     settings = kubelet.configuration(cluster, node)
     if settings["protectKernelDefaults"]:
         parts.append(_kernel())

@@ -14,12 +14,15 @@ from cluster.node.binaries import binaries
 from cluster.node.container_runtime import KERNEL
 from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
+from cluster.rendering import read_template
 from cluster.step import After, NodeStateStep, step_name
-from nodestate import Action, Download, File, NodeState, Probe, Reaction, Secret, Unit
+from nodestate import Action, Download, File, Foreign, NodeState, Probe, Reaction, Secret, Unit
 
 COMPONENT = "site"
 SYSCTL = "systemd-sysctl.service"
 MODULES = "systemd-modules-load.service"
+RESOLVED = "systemd-resolved.service"
+TIME = "plumbline-time.service"
 
 OWN_FOLDERS = {
     paths.KUBERNETES: "the program's folder",
@@ -35,6 +38,9 @@ INSTEAD = {
     paths.HOSTS: "the program writes a part of it",
     paths.SITE_SYSCTLS: "set site.sysctls",
     paths.SITE_MODULES: "set site.kernelModules",
+    paths.SITE_RESOLVED: "set site.resolvers",
+    paths.SITE_TIMESYNCD: "set site.timeServers",
+    paths.SITE_CHRONY: "set site.timeServers",
 }
 """Files that the program may write, and what to do instead."""
 
@@ -45,13 +51,17 @@ FOLDERS_INSTEAD = {paths.CONTAINERD_DROP_INS: "containerd.imports", paths.REGIST
 def plan(cluster: Cluster, node: Node) -> NodeStateStep | None:
     """The site's settings of one node; None if it has none. They are in place before the container runtime starts."""
     site = node.site
-    if not (site.files or site.units or site.sysctls or site.kernel_modules):
-        return None
     parts = [_files(site), _units(site)]
     if site.kernel_modules:
         parts.append(_modules(site.kernel_modules))
     if site.sysctls:
         parts.append(_sysctls({name: str(value) for name, value in site.sysctls.items()}))
+    if site.resolvers:
+        parts.append(_resolvers([str(one) for one in site.resolvers]))
+    if site.time_servers:
+        parts.append(_time([str(one) for one in site.time_servers]))
+    if all(part == NodeState() for part in parts):
+        return None
     return NodeStateStep(
         node=node.name,
         component=COMPONENT,
@@ -130,6 +140,30 @@ def _sysctls(settings: Mapping[str, str]) -> NodeState:
     )
 
 
+def _resolvers(servers: Collection[str]) -> NodeState:
+    """The route ~. sends all names to these servers, before those that an interface learns by DHCP."""
+    text = f"[Resolve]\nDNS={' '.join(servers)}\nDomains=~.\n"
+    return NodeState(
+        files={paths.SITE_RESOLVED: File(text)},
+        reactions=(Reaction(RESOLVED, Action.RESTART, (paths.SITE_RESOLVED,)),),
+        probes={"site-resolvers": Probe("resolvectl dns | sed -n 's/^Global: *//p'", " ".join(servers), RESOLVED)},
+    )
+
+
+def _time(servers: Collection[str]) -> NodeState:
+    """The files of both programs, and a unit that makes the one that runs read its own."""
+    sources = (paths.SITE_TIMESYNCD, paths.SITE_CHRONY)
+    return NodeState(
+        files={
+            paths.SITE_TIMESYNCD: File(f"[Time]\nNTP={' '.join(servers)}\n"),
+            paths.SITE_CHRONY: File("".join(f"server {server} iburst\n" for server in servers)),
+            paths.SITE_TIME_UNIT: File(read_template("node/site/plumbline-time.service")),
+        },
+        units={TIME: Unit(foreign_drop_ins=Foreign.REMOVED)},
+        reactions=(Reaction(TIME, Action.RESTART, (*sources, paths.SITE_TIME_UNIT)),),
+    )
+
+
 def _proc(name: str) -> str:
     """The path below /proc/sys. As for sysctl, the first separator decides: with a dot first, a slash is a dot of a name."""
     first = next(one for one in name if one in "./")
@@ -155,6 +189,9 @@ def problems(cluster: Cluster, node: Node, others: Collection[NodeStateStep]) ->
     for name in site.units:
         if name in units:
             yield Problem(site.key("units", name), f"is the program's (component {units[name]}): choose another name")
+    for name in site.hosts:
+        if name == cluster.kubernetes.internal_endpoint:
+            yield Problem(site.key("hosts", name), "is kubernetes.internalEndpoint: the program gives it its addresses")
     for name in site.sysctls:
         if (owner := _sysctl_owner(cluster, node, name)) is not None:
             yield Problem(site.key("sysctls", name), owner)

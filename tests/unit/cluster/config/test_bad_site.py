@@ -102,6 +102,40 @@ SHAPES: list[tuple[str, dict[str, Any], str]] = [
     ),
 ]
 
+SHAPES += [
+    (
+        "name of this machine",
+        {"site": {"hosts": {"localhost": "192.0.2.5"}}},
+        "site.hosts.localhost: 'localhost' is each machine's name for itself",
+    ),
+    (
+        "name with a name",
+        {"site": {"hosts": {"registry.example": "other.example"}}},
+        "site.hosts.registry.example: 'other.example' is not an IPv4 address, such as 192.0.2.5",
+    ),
+    (
+        "CA as a path",
+        {"site": {"trustedCAs": {"site": "ca.crt"}}},
+        "site.trustedCAs.site: is not a certificate in PEM, -----BEGIN CERTIFICATE----- ...",
+    ),
+    (
+        "CA with a path as name",
+        {"site": {"trustedCAs": {"../a": "x"}}},
+        "site.trustedCAs.../a: '../a' is not a name of a-z, 0-9 and -",
+    ),
+    (
+        "resolver on loopback",
+        {"nodes/w1/site": {"resolvers": ["127.0.0.1"]}},
+        "nodes.w1.site.resolvers[0]: 127.0.0.1 is in 127.0.0.0/8 (loopback addresses): it must be a unicast address that "
+        "other machines reach",
+    ),
+    (
+        "time server with a port",
+        {"site": {"timeServers": ["192.0.2.1:123"]}},
+        "site.timeServers[0]: '192.0.2.1:123' is neither a DNS domain nor an IPv4 address",
+    ),
+]
+
 OWNED: list[tuple[str, dict[str, Any], str]] = [
     (
         "the kubelet's configuration",
@@ -166,6 +200,11 @@ OWNED: list[tuple[str, dict[str, Any], str]] = [
         "the same kernel setting with slashes",
         {"site": {"sysctls": {"net/ipv4/ip_forward": 0}}},
         "site.sysctls.net/ipv4/ip_forward: the program sets it to 1: pods or the kubelet need that",
+    ),
+    (
+        "the internal endpoint",
+        {"site": {"hosts": {"api.golden.cluster.local": "192.0.2.5"}}},
+        "site.hosts.api.golden.cluster.local: is kubernetes.internalEndpoint: the program gives it its addresses",
     ),
     (
         "connection tracking",

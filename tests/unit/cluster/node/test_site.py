@@ -15,6 +15,7 @@ from cluster.plan import plan
 from cluster.step import NodeStateStep
 from nodestate import Action, NodeState, Reaction, Secret
 from tests import clusters
+from tests.unit.keys import certificate
 
 LEVELS: dict[str, Any] = {
     "files": {"/etc/motd": {"content": "all\n"}, "/etc/all": {"content": "all\n"}},
@@ -151,3 +152,52 @@ def test_encrypted_content_is_not_known(tmp_path: Path) -> None:
     content = states(tmp_path, values)["w1"].files["/etc/a"].content
     assert isinstance(content, Secret)
     assert not content.known
+
+
+TYPED: dict[str, Any] = {
+    "timeServers": ["ntp.example", "192.0.2.123"],
+    "resolvers": ["192.0.2.53", "192.0.2.54"],
+    "hosts": {"registry.example": "192.0.2.5"},
+    "roles": {"worker": {"resolvers": ["192.0.2.55"], "hosts": {"registry.example": "192.0.2.6"}}},
+}
+
+
+def test_narrowest_list_counts(tmp_path: Path) -> None:
+    found = states(tmp_path, with_site(TYPED))
+    for node, servers in (("m1", "192.0.2.53 192.0.2.54"), ("w1", "192.0.2.55")):
+        path = "/etc/systemd/resolved.conf.d/95-site.conf"
+        assert texts(found[node])[path] == f"[Resolve]\nDNS={servers}\nDomains=~.\n"
+        assert found[node].probes["site-resolvers"].expected == servers
+
+
+def test_time_servers_are_those_of_both_programs(tmp_path: Path) -> None:
+    state = states(tmp_path, with_site(TYPED))["w1"]
+    assert texts(state)["/etc/systemd/timesyncd.conf.d/95-site.conf"] == "[Time]\nNTP=ntp.example 192.0.2.123\n"
+    assert texts(state)["/etc/chrony/sources.d/95-site.sources"] == (
+        "server ntp.example iburst\nserver 192.0.2.123 iburst\n"
+    )
+    assert site.TIME in state.units
+
+
+def test_hosts_are_lines_of_the_program_s_block(tmp_path: Path) -> None:
+    """They come after those of the internal endpoint, and restart nothing."""
+    planned = plan(clusters.load(tmp_path, with_site(TYPED)))
+    for node, address in (("m1", "192.0.2.5"), ("w1", "192.0.2.6")):
+        [state] = [one.state for one in planned.of_node(node) if one.component == "kubelet"]
+        lines = (state.files["/etc/hosts"].text or "").splitlines()
+        assert lines[-1] == f"{address} registry.example"
+        assert lines[0].endswith(" api.golden.cluster.local")
+        assert not [one for one in state.reactions if "/etc/hosts" in one.files]
+
+
+def test_trusted_ca_restarts_containerd_on_its_nodes(tmp_path: Path) -> None:
+    pem = certificate()
+    planned = plan(clusters.load(tmp_path, with_site({"roles": {"worker": {"trustedCAs": {"site": pem}}}})))
+    runtime = {
+        node: step.state for node in ("m1", "w1") for step in planned.of_node(node) if step.component == "runtime"
+    }
+    path = "/etc/plumbline-trusted-cas/site.crt"
+    assert path not in runtime["m1"].files
+    assert runtime["w1"].files[path].text == pem
+    units = {one.unit for one in runtime["w1"].reactions if path in one.files}
+    assert units == {"plumbline-trusted-cas.service", "containerd.service"}
