@@ -9,7 +9,7 @@ PYTHON := .venv/bin/python
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 
-.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-conformance forecast-check page-check docs reference clean
+.PHONY: help up down status preview plan plans drift kubectl doctor env classic graph packages tools lab check format test-fast test test-thorough test-vms test-ha test-site test-conformance forecast-check page-check docs reference clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/[$$]{2}/$$/g' | expand -t 18
@@ -125,7 +125,7 @@ test: test-packages tools check ## unit, golden, engine and provider tests, and 
 	$(PYTHON) -m lab build
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
 	$(ENV); $(PYTHON) -m pytest --numprocesses 2 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %)
-	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e -m "not thorough and not ha and not conformance"
+	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e --ignore tests/e2e/site -m "not thorough and not ha and not conformance"
 
 page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
 	@$(PYTHON) -m tests.tools.pages $(PICTURES:%=--pictures %)
@@ -158,6 +158,9 @@ test-ha: test-packages tools ## three control-plane nodes on container hosts: lo
 
 test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, and the CIS benchmark, on container hosts
 	$(PYTHON) -m pytest tests/e2e/test_conformance.py
+
+test-site: test-packages tools ## settings of a site on two container hosts: files, units, a registry with users, a proxy
+	$(PYTHON) -m pytest tests/e2e/site
 
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
 	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))

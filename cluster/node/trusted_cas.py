@@ -20,7 +20,7 @@ class _UnitParameters:
 
 
 def state(site: Site, programs: Binaries, reader: str) -> NodeState:
-    """The certificates, and the unit that adds them; empty without any. `reader` reads the store at its start only."""
+    """The certificates, and the unit that adds them; empty without any. `reader` reads all trusted CAs at its start only."""
     if not site.trusted_cas:
         return NodeState()
     files = {f"{paths.TRUSTED_CAS}/{name}.crt": _pem(str(pem)) for name, pem in sorted(site.trusted_cas.items())}

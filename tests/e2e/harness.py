@@ -108,6 +108,10 @@ class Project:
         """Set a configuration value by its path below `plumbline:`."""
         self.pulumi("config", "set", "--path", f"plumbline:{key}", value)
 
+    def set_secret(self, key: str, value: str) -> None:
+        """Set a config secret. Its value is in no argument."""
+        self.run(*self._pulumi("config", "set", "--secret", "--path", f"plumbline:{key}"), stdin=value)
+
     def unset(self, key: str) -> None:
         """Remove a configuration value."""
         self.pulumi("config", "rm", "--path", f"plumbline:{key}")
