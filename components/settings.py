@@ -23,7 +23,7 @@ def load_config(root: Path) -> Cluster:
     try:
         namespace = pulumi.get_project()
         values = stack_values(namespace)
-        hidden = [key for key in values if is_config_secret(f"{namespace}:{key}")]
+        hidden = {key: value for key, value in values.items() if is_config_secret(f"{namespace}:{key}")}
         secrets = secret_paths(root / f"Pulumi.{pulumi.get_stack()}.yaml", hidden)
         cluster = load.load_config(values, root, secrets=secrets)
         if any(node.site != Site() for node in cluster.nodes):

@@ -10,7 +10,6 @@ from cluster.config.model import Cluster, Cni, Node, Site
 from cluster.config.reader import Problem
 from cluster.config.site_model import SiteFile
 from cluster.node import paths
-from cluster.node.binaries import binaries
 from cluster.node.container_runtime import KERNEL
 from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
@@ -202,7 +201,7 @@ def _taken(cluster: Cluster, path: str, owners: Mapping[str, str], units: Mappin
         return f"is the program's: {INSTEAD[path]}"
     if path in owners:
         return f"is the program's (component {owners[path]}): choose another path"
-    own = OWN_FOLDERS | {binaries(cluster).folder: "the folder of the program's binaries"}
+    own = dict(OWN_FOLDERS)
     if cluster.network.cni is Cni.ROUTED:
         own |= {paths.CNI_CONFIG: "the folder of the program's CNI configuration"}
     for parent in map(str, PurePosixPath(path).parents):

@@ -13,7 +13,8 @@ else
   exit 1
 fi
 mkdir -p "$store"
-rm -f "$store"/plumbline-site-*."$suffix"
+# The second: links of update-ca-certificates, which it leaves behind.
+rm -f "$store"/plumbline-site-*."$suffix" /etc/ssl/certs/plumbline-site-*.pem
 if [ "$1" = add ]; then
   for file in "$2"/*.crt; do
     [ -e "$file" ] || continue

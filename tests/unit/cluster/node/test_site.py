@@ -130,7 +130,7 @@ def test_secret_content_stays_a_secret(tmp_path: Path) -> None:
     stack.write_text(
         "config: {'plumbline:site': {files: {/etc/a: {template: {secure: v1:x}}, /etc/b: {content: plain}}}}\n"
     )
-    secrets = secret_paths(stack, ["site"])
+    secrets = secret_paths(stack, {"site": values["site"]})
     assert secrets == {"site.files./etc/a.template"}
     planned = plan(load_config(values, tmp_path, secrets=secrets))
     [state] = [step.state for step in planned.of_node("w1") if step.component == site.COMPONENT]
@@ -140,7 +140,11 @@ def test_secret_content_stays_a_secret(tmp_path: Path) -> None:
 
 
 def test_secrets_of_another_stack_file_are_secret_as_a_whole(tmp_path: Path) -> None:
-    assert secret_paths(tmp_path / "none.yaml", ["site"]) == {"site"}
+    assert secret_paths(tmp_path / "none.yaml", {"site": {}}) == {"site"}
+    stack = tmp_path / "Pulumi.trial.yaml"
+    stack.write_text("config: {'plumbline:site': {files: {/etc/b: {content: {secure: v1:x}}}}}\n")
+    assert secret_paths(stack, {"site": {"files": {"/etc/b": {"content": "b"}}}}) == {"site.files./etc/b.content"}
+    assert secret_paths(stack, {"site": {"files": {"/etc/a": {"content": "hunter2"}}}}) == {"site"}
     values = with_site({"files": {"/etc/a": {"content": "hunter2"}}})
     clusters.load(tmp_path)
     assert "hunter2" not in repr(plan(load_config(values, tmp_path, secrets=["site"])))
