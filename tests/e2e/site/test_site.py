@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from builder.cache import locked
+from lab import parts
 from tests.e2e import captured
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import SUITE_LOCK, Project, wait_for
@@ -21,7 +22,7 @@ from tests.e2e.site.registry import ADDRESS, PORT, PROXY_PORT, URL, Servers
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 NODES = ("m1", "w1")
 UNITS = ("containerd.service", "kubelet.service")
-PAUSE = "registry.k8s.io/pause:3.10.1"
+PAUSE = parts.PAUSE_IMAGE
 PASSWORDS = ["first-passphrase-4711", "second-passphrase-0815"]
 SITE = "/etc/site"
 
