@@ -77,7 +77,6 @@ def test_files_units_and_kernel_settings_in_place(project: Project) -> None:
     unit = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
     project.set('site.units["site-clock.service"].content', unit)
     project.set('site.sysctls["net.ipv4.tcp_fin_timeout"]', "31")
-    project.set("site.kernelModules[0]", "overlay")
     preview = project.pulumi("preview", "--diff")
     assert f"{SITE}/token" in preview
     assert PASSWORDS[0] not in preview
@@ -216,6 +215,14 @@ def test_names_and_resolvers_of_the_site(project: Project) -> None:
     project.unset("nodes.w1.site.resolvers")
     project.pulumi("up", "--yes")
     assert ADDRESS not in project.ssh("w1", "resolvectl dns")
+
+
+def test_kernel_module_is_loaded(project: Project) -> None:
+    """containerd needs this one, so it is there already. A container host may not load modules itself."""
+    project.set("nodes.w1.site.kernelModules[0]", "overlay")
+    project.pulumi("up", "--yes")
+    assert project.ssh("w1", "cat /etc/modules-load.d/95-site.conf") == "overlay\n"
+    second_up_writes_nothing(project)
 
 
 def test_time_servers_need_a_program_that_sets_the_clock(project: Project) -> None:
