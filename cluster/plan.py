@@ -7,14 +7,15 @@ The only place that combines the components: which file goes to which node and p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from cluster import commands
 from cluster.addons import coredns, rbac
 from cluster.addons.addon import add_on
-from cluster.config.model import Cluster, Node, Role, Subject
-from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
+from cluster.config.model import Cluster, Node, Role, Site, Subject
+from cluster.config.reader import ConfigError, Problem
+from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network, site
 from cluster.pki.leaves import Leaf, leaves
 from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
 from nodestate import Declared
@@ -59,7 +60,10 @@ class ClusterPlan:
 
 
 def plan(cluster: Cluster) -> ClusterPlan:
-    """The plan of a validated configuration. Raises PlanError if parts of the program contradict each other."""
+    """The plan of a validated configuration.
+
+    Raises PlanError if parts of the program contradict each other, and ConfigError if a site takes what the program owns.
+    """
     quorum = commands.etcd_quorum(cluster)
     rbac_step = add_on(
         cluster,
@@ -95,12 +99,20 @@ def plan(cluster: Cluster) -> ClusterPlan:
         control_plane_ready=ready.name,
     )
     check_issued(planned)
+    check_sites(cluster, planned)
     return planned
 
 
 def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> Iterator[Step]:
     yield commands.first_boot(node)
-    yield container_runtime.plan(cluster, node)
+    runtime = container_runtime.plan(cluster, node)
+    if (settings := site.plan(cluster, node)) is not None:
+        yield settings
+        runtime = replace(
+            runtime,
+            after=(*runtime.after, After(settings.name, "its kernel settings, modules and files are the site's")),
+        )
+    yield runtime
     yield kubelet.plan(cluster, node)
     if node.role is Role.CONTROL_PLANE:
         yield etcd.plan(cluster, node)
@@ -125,6 +137,17 @@ def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:
             raise PlanError(f"{step.name} waits for {', '.join(sorted(missing))}, which is not a step of the plan")
     graph = {name: [edge.step for edge in step.after] for name, step in by_name.items()}
     return tuple(by_name[name] for name in TopologicalSorter(graph).static_order())
+
+
+def check_sites(cluster: Cluster, planned: ClusterPlan) -> None:
+    """Checks that no node's site takes a path, unit or kernel setting of the program. Raises ConfigError."""
+    found: dict[Problem, None] = {}
+    for node in cluster.nodes:
+        if node.site != Site():
+            others = [step for step in planned.of_node(node.name) if step.component != site.COMPONENT]
+            found |= dict.fromkeys(site.problems(cluster, node, others))
+    if found:
+        raise ConfigError(found)
 
 
 def check_issued(planned: ClusterPlan) -> None:

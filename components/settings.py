@@ -9,8 +9,9 @@ import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
 from cluster.config import load
-from cluster.config.model import Cluster
-from cluster.config.stack_file import parsed
+from cluster.config.model import Cluster, Site
+from cluster.config.stack_file import parsed, secret_paths
+from cluster.plan import plan
 
 
 def load_config(root: Path) -> Cluster:
@@ -20,10 +21,14 @@ def load_config(root: Path) -> Cluster:
     once, before any resource is registered. Paths in configuration are relative to `root`.
     """
     try:
-        project = pulumi.get_project()
-        values = stack_values(project)
-        secrets = [key for key in values if is_config_secret(f"{project}:{key}")]
-        return load.load_config(values, root, secrets=secrets)
+        namespace = pulumi.get_project()
+        values = stack_values(namespace)
+        hidden = {key: value for key, value in values.items() if is_config_secret(f"{namespace}:{key}")}
+        secrets = secret_paths(root / f"Pulumi.{pulumi.get_stack()}.yaml", hidden)
+        cluster = load.load_config(values, root, secrets=secrets)
+        if any(node.site != Site() for node in cluster.nodes):
+            plan(cluster)  # a site must not take what the program owns
+        return cluster
     except load.ConfigError as error:
         lines = "\n".join(f"  - {line}" for line in error.errors)
         count = len(error.errors)

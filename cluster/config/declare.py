@@ -52,6 +52,7 @@ class Key:
 
     `least` and `most` bound a number; `choices` and `choice_aliases` a text. `each` checks key and value of a mapping,
     `identity` returns a value that is equal for duplicate entries of a list. `formerly` is a former path; errors name the new one.
+    A `secret` text must be a config secret.
     """
 
     field: str
@@ -71,6 +72,7 @@ class Key:
     missing: str
     example: str
     formerly: str
+    secret: bool
 
     @property
     def required(self) -> bool:
@@ -95,12 +97,13 @@ def key(
     missing: str = "",
     example: str = "",
     formerly: str = "",
+    secret: bool = False,
 ) -> Any:
     """Declares the key of one field; see Key. `missing` says what to write if a required key is not set."""
     declared = {
         **{"name": name, "default": default, "least": least, "most": most, "doc": doc, "unit": unit, "check": check},
         **{"each": each, "identity": identity, "choices": choices, "choice_aliases": choice_aliases or {}},
-        **{"derived": derived, "missing": missing, "example": example, "formerly": formerly},
+        **{"derived": derived, "missing": missing, "example": example, "formerly": formerly, "secret": secret},
     }
     if default == {}:
         return dataclasses.field(default_factory=dict, metadata={"key": declared})

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 from cluster.config import kubelet_schema
 from cluster.config.addresses import Host, IPAddress, IPNetwork
 from cluster.config.declare import Key, is_section, keys
-from cluster.config.kinds import element_type, options, without_none
+from cluster.config.kinds import element_type, entry_type, options, without_none
 from cluster.config.kubelet_base import OWNED
 from cluster.config.model import KubernetesKeys, Taint
-from cluster.config.tree import INHERITED, REQUIRED, SECTIONS, TOP
-from nodestate import Secret
+from cluster.config.tree import INHERITED, NARROWER, REQUIRED, SECTIONS, TOP
+from nodestate import Secret, Text
 
 TYPES: dict[Any, str] = {
     **{bool: "boolean", int: "integer", str: "string", Path: "path", Taint: "taint", Secret: "secret"},
-    **{IPAddress: "IPv4 address", IPNetwork: "IPv4 network", Host: "DNS name or IPv4 address"},
+    **{
+        IPAddress: "IPv4 address",
+        IPNetwork: "IPv4 network",
+        Host: "DNS name or IPv4 address",
+        Text: "string or secret",
+    },
 }
 """The names of the types in the reference."""
 
+SECRET = {
+    "type": "object",
+    "properties": {"secure": {"type": "string"}},
+    "required": ["secure"],
+    "additionalProperties": False,
+}
 KUBELET = {"$ref": "#/definitions/KubeletConfiguration"}
 PLAIN: dict[str, dict[str, Any]] = {
     "boolean": {"type": "boolean"},
@@ -48,7 +59,7 @@ def schema() -> dict[str, Any]:
             }
         },
         "required": ["config"],
-        "definitions": _kubelet(),
+        "definitions": {**_kubelet(), **{wider: _narrower(wider) for wider in NARROWER.values()}},
     }
 
 
@@ -66,6 +77,12 @@ def _object(path: str, section: type) -> dict[str, Any]:
     for below, other in SECTIONS.items():
         if below.rpartition(".")[0] == path:
             properties[below.rpartition(".")[2]] = _object(below, other)
+    for below, wider in NARROWER.items():
+        *parents, name = below.split(".")
+        if ".".join(parents) == path:
+            properties[name] = {"$ref": f"#/definitions/{wider}"}
+        elif ".".join(parents[:-1]) == path:
+            properties[parents[-1]] = {"type": "object", "additionalProperties": {"$ref": f"#/definitions/{wider}"}}
     found: dict[str, Any] = {
         "type": "object",
         "description": introduction(section),
@@ -76,10 +93,24 @@ def _object(path: str, section: type) -> dict[str, Any]:
     return found | ({"required": required} if required else {})
 
 
+def _narrower(wider: str) -> dict[str, Any]:
+    """The keys of a section without the sections below it."""
+    section = SECTIONS[wider]
+    properties = {key.name: _property(f"{wider}.{key.name}", key) for key in keys(section)}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
 def _property(path: str, key: Key) -> dict[str, Any]:
     kind, element = without_none(key.type), element_type(key.type)
     if is_section(kind):
         return _object(path, kind)
+    if (entry := entry_type(kind)) is not None:
+        each = {"anyOf": [_object(f"{path}.<name>", entry), {"type": "null"}]}
+        if get_origin(kind) is tuple:
+            return {"description": key.doc, "type": "array", "items": _object(f"{path}[]", entry)}
+        return {"description": key.doc, "type": "object", "additionalProperties": each}
+    if kind == Text:
+        return {"description": key.doc, "anyOf": [{"type": "string"}, SECRET]}
     if key.name == "kubelet":
         return {"description": key.doc, **KUBELET}
     found: dict[str, Any] = {"description": key.doc}

@@ -16,7 +16,7 @@ from cluster.config.addresses import Host, IPAddress, IPNetwork
 from cluster.config.declare import REQUIRED, Key, is_section, keys, rules
 from cluster.config.model import Taint
 from cluster.config.reader import Reader, describe
-from nodestate import UNKNOWN, Secret
+from nodestate import UNKNOWN, Secret, Text
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ PARSERS: dict[Any, tuple[Callable[[str], Any], Any]] = {
     IPNetwork: (network, IPv4Network((0, 32))),
     Host: (host, ""),
     Taint: (taint, Taint("", "", "")),
+    Text: (str, ""),
 }
 """Types that are written as text: their parser, and the value that is used after an error."""
 
@@ -111,6 +112,19 @@ def element_type(kind: Any) -> Any:
     return get_args(bare)[0] if get_origin(bare) is tuple else None
 
 
+def entry_type(kind: Any) -> Any:
+    """The section of each entry of a list or mapping; None if it has no sections."""
+    bare = without_none(kind)
+    arguments = get_args(bare)
+    if get_origin(bare) is tuple:
+        found = arguments[0]
+    elif get_origin(bare) in (Mapping, dict):
+        found = without_none(arguments[1])
+    else:
+        return None
+    return found if is_section(found) else None
+
+
 def without_none(kind: Any) -> Any:
     """A type without None, which is the value of a key that is not set."""
     if get_origin(kind) is not types.UnionType:
@@ -124,10 +138,14 @@ def _value(reader: Reader, one: Key, default: Any) -> Any:
         return read_section(reader, one.name, kind, None if default is REQUIRED else default)
     if kind is Secret:
         return _secret(reader, one, default)
+    if (section := entry_type(kind)) is not None:
+        return (_section_list if get_origin(kind) is tuple else _section_map)(reader, one, section)
     if get_origin(kind) is tuple:
-        return _sections(reader, one, default) if is_section(element_type(kind)) else _list(reader, one, default)
+        return _list(reader, one, default)
     if get_origin(kind) in (Mapping, dict):
         return _mapping(reader, one)
+    if kind == Text:
+        return _secret_text(reader, one, default)
     if kind in (bool, int):
         return _plain(reader, one, kind, default)
     return _text(reader, one, kind, default)
@@ -165,6 +183,25 @@ def _text(reader: Reader, one: Key, kind: Any, default: Any) -> Any:
     except ValueError as error:
         reader.error(one.name, str(error))
         return placeholder
+
+
+def _secret_text(reader: Reader, one: Key, default: Any) -> Any:
+    """A text that may be a config secret. A secret that is still encrypted is one that is not known."""
+    if reader.encrypted(one.name):
+        return Secret(UNKNOWN)
+    text = reader.value(one.name, str)
+    if text is None:
+        return default
+    place = reader.at(one.name)
+    secret = one.secret or reader.scope.is_secret(place)
+    if one.secret and reader.scope.secrets is not None and not reader.scope.is_secret(place):
+        reader.error(one.name, "is not a config secret: set it with `pulumi config set --secret --path`")
+    try:
+        value = _checked(one, _clean(text))
+    except ValueError as error:
+        reader.error(one.name, "is a secret that this key does not allow" if secret else str(error))
+        return default
+    return Secret(value) if secret else value
 
 
 def options(one: Key, kind: Any) -> dict[str, Any]:
@@ -217,24 +254,8 @@ def _list(reader: Reader, one: Key, default: Any) -> Any:
     return tuple(found.values())
 
 
-def _sections(reader: Reader, one: Key, default: Any) -> Any:
-    """A list of objects, each read as a section."""
-    if not reader.has(one.name):
-        return default
-    found = []
-    for index, values in enumerate(reader.value(one.name, list) or []):
-        place = f"{one.name}[{index}]"
-        if not isinstance(values, dict):
-            reader.error(place, f"is {describe(values)}, not an object")
-            continue
-        below = Reader(values, reader.scope, reader.at(place))
-        found.append(read(below, element_type(one.type)))
-        below.finish()
-    return tuple(found)
-
-
 def _secret(reader: Reader, one: Key, default: Any) -> Any:
-    """A text that the engine keeps encrypted. No error shows it. Without the engine, it is encrypted still, and unknown."""
+    """A text that must be a config secret. No error shows it. Without the engine, it is encrypted still, and unknown."""
     if not reader.has(one.name):
         return default
     found = reader.plain(one.name)
@@ -244,7 +265,7 @@ def _secret(reader: Reader, one: Key, default: Any) -> Any:
         reader.error(
             one.name, "is not a text: set it by `pulumi config set --secret --path`, in quotes if it is a number"
         )
-    elif reader.at(one.name).partition(".")[0] not in reader.scope.secrets:
+    elif reader.scope.secrets is not None and not reader.scope.is_secret(reader.at(one.name)):
         where = f"plumbline:{reader.at(one.name)}"
         reader.error(one.name, f"is not encrypted: set it by `pulumi config set --secret --path '{where}'`")
     elif "\n" in found or "\0" in found:
@@ -254,12 +275,49 @@ def _secret(reader: Reader, one: Key, default: Any) -> Any:
     return default
 
 
+def _section_list(reader: Reader, one: Key, section: type) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for index, value in enumerate(reader.value(one.name, list) or []):
+        place = f"{one.name}[{index}]"
+        if not isinstance(value, dict):
+            reader.error(place, f"is {describe(value)}, not an object")
+            continue
+        record = Reader(value, reader.scope, reader.at(place))
+        found.append(read(record, section))
+        record.finish()
+    return tuple(found)
+
+
+def _section_map(reader: Reader, one: Key, section: type) -> dict[str, Any]:
+    """The sections by name. A name with null is kept: it takes away an entry of a wider level."""
+    found: dict[str, Any] = {}
+    below = reader.object(one.name)
+    for name, value in reader.mapping(one.name).items():
+        if one.each is not None and (wrong := one.each(name, "")) is not None:
+            below.error(name, wrong)
+        elif value is None:
+            found[name] = None
+        elif not isinstance(value, dict):
+            below.error(name, f"is {describe(value)}, not an object")
+        else:
+            record = below.object(name, "<name>")
+            found[name] = read(record, section)
+            record.finish()
+    return found
+
+
 def _mapping(reader: Reader, one: Key) -> dict[str, Any]:
     values = reader.mapping(one.name)
     if one.each is None:
         return values
-    good = {}
+    good: dict[str, Any] = {}
+    numbers = int in get_args(get_args(without_none(one.type))[1])
     for name, value in values.items():
+        if numbers and value is None:
+            good[name] = None
+            continue
+        if numbers and isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
         if not isinstance(value, str):
             reader.error(f"{one.name}.{name}", f"{value!r} is not text: put it in quotes")
         elif (wrong := one.each(name, value)) is not None:

@@ -26,11 +26,13 @@ from cluster.config.model import (
     Network,
     Node,
     Policy,
+    Proxy,
     WorkerRollout,
 )
 from cluster.config.nodes import read_nodes
 from cluster.config.pod_cidrs import with_pod_cidrs
 from cluster.config.reader import ConfigError, Reader, Scope
+from cluster.config.site import Facts, read_levels, with_sites
 
 __all__ = ["ConfigError", "load_config", "load_outline"]
 
@@ -51,7 +53,7 @@ def load_outline(raw: Mapping[str, Any]) -> Outline:
     outline = Outline(
         read_section(top, "cluster", ClusterName),
         read_section(top, "network", Network),
-        read_nodes(top, MachineReader()),
+        read_nodes(top, MachineReader(), read_levels(top)),
     )
     check_control_plane_nodes(outline.nodes, scope)
     if scope.problems:
@@ -59,19 +61,23 @@ def load_outline(raw: Mapping[str, Any]) -> Outline:
     return outline
 
 
-def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True, secrets: Collection[str] = ()) -> Cluster:
+def load_config(
+    raw: Mapping[str, Any], root: Path, reads_files: bool = True, secrets: Collection[str] | None = None
+) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
     Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Without
-    `reads_files` it reads none: that is enough to look at the plan, and not to run it. `secrets` are the keys of which the
-    engine has decrypted a part: a password elsewhere is refused. Raises ConfigError with every error.
+    `reads_files` it reads none: that is enough to look at the plan, and not to run it. `secrets` are the paths of config
+    secrets, None if it is not known which are. Raises ConfigError with every error.
     """
-    scope = Scope(root, tree.former_keys(), reads_files=reads_files, secrets=secrets)
+    known = None if secrets is None else frozenset(secrets)
+    scope = Scope(root, tree.former_keys(), reads_files=reads_files, secrets=known)
     top = Reader(raw, scope)
     names = read_section(top, "cluster", ClusterName)
     network = read_section(top, "network", Network)
     settings = MachineReader(read_machines(top), shared_keys(top))
-    nodes = read_nodes(top, settings)
+    levels = read_levels(top)
+    nodes = read_nodes(top, settings, levels)
     machines = settings.machines()
     kubernetes = top.object("kubernetes")
     keys = read(kubernetes, KubernetesKeys)
@@ -81,6 +87,7 @@ def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True, se
     sections: dict[str, Any] = {
         "certificates": read_section(top, "certificates", Certificates),
         "containerd": read_section(top, "containerd", Containerd),
+        "proxy": read_section(top, "proxy", Proxy),
         "etcd": read_section(top, "etcd", Etcd),
         "control_plane": read_section(top, "controlPlane", ControlPlane),
         "rollout": read_section(top, "rollout", WorkerRollout),
@@ -90,6 +97,7 @@ def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True, se
     check(Draft(network, keys, machines, nodes), scope)
     if network.cni is Cni.ROUTED and not (scope.failed("nodes") or scope.failed("network")):
         nodes = with_pod_cidrs(nodes, network.pod_cidr, scope)
+    nodes = with_sites(nodes, levels, Facts(names, network, keys, nodes), scope)
     check_kubelet(kubelet, nodes, keys.version, scope)
     check_control_plane(sections["control_plane"], sections["etcd"], network, keys.version, scope)
     if scope.problems or files is None:

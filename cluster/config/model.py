@@ -7,7 +7,7 @@ and its consumer. Fields that are not declared with `key` are filled in by the l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
@@ -16,6 +16,7 @@ from cluster import versions
 from cluster.config import purposes, syntax
 from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
 from cluster.config.artifact_model import Artifacts, ContainerImage
+from cluster.config.containerd_model import Containerd, Proxy, Registry, RegistryMirror
 from cluster.config.control_plane_model import ControlPlane
 from cluster.config.declare import Check, Derived, key, rule, template
 from cluster.config.machine_model import (
@@ -31,6 +32,7 @@ from cluster.config.machine_model import (
 )
 from cluster.config.policy_model import Policy
 from cluster.config.rollout_model import WorkerRollout
+from cluster.config.site_model import Site
 
 __all__ = [
     "ArtifactKeys",
@@ -56,7 +58,11 @@ __all__ = [
     "Node",
     "OperatingSystem",
     "Policy",
+    "Proxy",
+    "Registry",
+    "RegistryMirror",
     "Role",
+    "Site",
     "Ssh",
     "SshHost",
     "Subject",
@@ -156,6 +162,7 @@ class Node:
         formerly="nodes.<name>.pods",
     )
     kubelet: Mapping[str, Any] = key({}, doc="KubeletConfiguration keys of this node, merged over `kubelet`.")
+    site: Site = field(default_factory=Site)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,15 +334,6 @@ class Certificates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Containerd:
-    """The container runtime."""
-
-    restrict_oom_score_adj: bool = key(
-        False, doc="Set this if the hosts may not lower a process's OOM score, for example because they are containers."
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Etcd:
     """One member per control-plane node. A change restarts the members one after another."""
 
@@ -376,6 +374,7 @@ class Cluster:
     certificates: Certificates
     kubelet: Mapping[str, Any]
     containerd: Containerd
+    proxy: Proxy
     etcd: Etcd
     control_plane: ControlPlane
     rollout: WorkerRollout

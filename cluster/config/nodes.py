@@ -9,18 +9,19 @@ from cluster.config.kinds import read
 from cluster.config.machines import MachineReader
 from cluster.config.model import Node, Role, Taint
 from cluster.config.reader import Reader
+from cluster.config.site import SITE, Levels, read_level
 
 CONTROL_PLANE_TAINT = Taint("node-role.kubernetes.io/control-plane", "", "NoSchedule")
 
 OWN_PARTS = (
     *("apiserver", "control-plane", "controller-manager", "etcd", "first-boot", "front-proxy", "kube-proxy"),
-    *("kubelet", "network", "runtime", "scheduler", "verify"),
+    *("kubelet", "network", "runtime", "scheduler", "site", "verify"),
 )
 """The parts after `<node>-` with which the names of a node's own certificates and resources continue."""
 
 
-def read_nodes(top: Reader, machines: MachineReader) -> tuple[Node, ...]:
-    """Every node in configured order, with its machine's settings added to `machines`."""
+def read_nodes(top: Reader, machines: MachineReader, levels: Levels) -> tuple[Node, ...]:
+    """Every node in configured order, with its machine's settings added to `machines`, and its site's to `levels`."""
     reader = top.object("nodes")
     if not top.has("nodes"):
         top.error("nodes", "is missing: at least one node with role control-plane")
@@ -31,6 +32,8 @@ def read_nodes(top: Reader, machines: MachineReader) -> tuple[Node, ...]:
         record = reader.object(name, "<name>")
         node = read(record, Node, name=name)
         machines.read(name, record)
+        if record.has(SITE):
+            levels.nodes[name] = read_level(record, SITE)
         record.finish()
         nodes.append(_with_role(node, record))
     return tuple(nodes)

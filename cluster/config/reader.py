@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class Scope:
 
     `root` is the folder that relative paths start from. Without `reads_files`, no file that the configuration names is
     read: checksums are zeros, and keys are not known. `values` are the values read so far by path, for defaults that
-    are derived from other keys. `secrets` are the keys of the first level that hold a secret. `former` maps a former key's path to its replacement; node names in it are `<name>`.
+    are derived from other keys. `former` maps a former key's path to its replacement; node names in it are `<name>`.
+    `secrets` are the paths of config secrets, a section's for all below it; None if it is not known which are secrets.
     """
 
     root: Path
@@ -44,7 +45,11 @@ class Scope:
     values: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     reads_files: bool = True
-    secrets: Collection[str] = ()
+    secrets: frozenset[str] | None = None
+
+    def is_secret(self, path: str) -> bool:
+        """Whether the value of a key is a config secret, or part of one."""
+        return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in self.secrets or ())
 
     def error(self, path: str, text: str) -> None:
         """Notes one error; the same error of the same key once."""
@@ -104,6 +109,14 @@ class Reader:
         """The value as it is, of any type."""
         self._known[key] = None
         return self._values.get(key)
+
+    def encrypted(self, key: str) -> bool:
+        """Whether the value is a config secret that was read from a stack file without the engine."""
+        value = self._values.get(key)
+        if not (isinstance(value, dict) and value.keys() == {"secure"}):
+            return False
+        self._known[key] = None
+        return True
 
     def mapping(self, key: str) -> dict[str, Any]:
         """An object as it is, empty if it is missing."""

@@ -16,11 +16,11 @@ from typing import get_origin
 from cluster.config.declare import Key, is_section, keys
 from cluster.config.flags import ETCD
 from cluster.config.json_schema import TYPES, introduction, schema
-from cluster.config.kinds import element_type, options, without_none
+from cluster.config.kinds import element_type, entry_type, options, without_none
 from cluster.config.kubelet_base import OWNED
 from cluster.config.owned_flags import API_SERVER, CONTROLLER_MANAGER, KUBE_PROXY, SCHEDULER
 from cluster.config.owned_flags import OWNED as OWNED_FLAGS
-from cluster.config.tree import INHERITED, REQUIRED, SECTIONS, TOP, former_keys
+from cluster.config.tree import INHERITED, NARROWER, REQUIRED, SECTIONS, TOP, former_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, SCHEMA, PROJECT = "docs/reference/configuration.md", "docs/reference/plumbline.schema.json", "Pulumi.yaml"
@@ -60,6 +60,11 @@ def page() -> str:
             if path.partition(".")[0] == top
         ]
         parts += _program_flags(top)
+        parts += [
+            f"{'#' * (path.replace('.<', '<').count('.') + 2)} {_text(path)}\nThe keys of `{wider}`, for fewer nodes.\n"
+            for path, wider in NARROWER.items()
+            if path.partition(".")[0] == top
+        ]
     moved = "".join(f"| `{key}` | {_text(text)} |\n" for key, text in sorted(former_keys().items()))
     parts.append(f"## Former keys\n| key | |\n|---|---|\n{moved}")
     return "\n".join(parts)
@@ -105,6 +110,11 @@ def _rows(path: str, section: type, below: str = "") -> list[str]:
         kind = without_none(key.type)
         if is_section(kind):
             rows += _rows(f"{path}.{key.name}", kind, f"{below}{key.name}.")
+            continue
+        if (entry := entry_type(key.type)) is not None:
+            place = "[]" if get_origin(kind) is tuple else ".<name>"
+            rows.append(f"| `{below}{key.name}` | {'list' if place == '[]' else 'object'} |  |  | {key.doc} |\n")
+            rows += _rows(f"{path}.{key.name}", entry, f"{below}{key.name}{place}.")
             continue
         meaning = key.doc + (f" Example: `{key.example}`" if key.example else "")
         cells = (f"`{below}{key.name}`", _type(key), _default(path, key), _allowed(key), meaning)

@@ -16,6 +16,8 @@ from cluster.config.model import (
     Network,
     Node,
     Policy,
+    Proxy,
+    Site,
     Ssh,
     SshHost,
     WorkerRollout,
@@ -29,10 +31,12 @@ SECTIONS: dict[str, type] = {
     "machines": Machines,
     "machines.libvirt": Libvirt,
     "machines.ssh": Ssh,
+    "site": Site,
     "network": Network,
     "kubernetes": KubernetesKeys,
     "certificates": Certificates,
     "containerd": Containerd,
+    "proxy": Proxy,
     "etcd": Etcd,
     "controlPlane": ControlPlane,
     "rollout": WorkerRollout,
@@ -44,11 +48,13 @@ TOP = {
     "cluster": "The cluster's names",
     "nodes": "The nodes by name",
     "machines": "The machines of all nodes",
+    "site": "Files, units and kernel settings of nodes",
     "network": "The cluster's networks",
     "kubernetes": "Version, API endpoints and artifacts",
     "certificates": "Certificates and their renewal",
     "kubelet": "KubeletConfiguration keys for every node, merged over the program's own",
     "containerd": "The container runtime",
+    "proxy": "A proxy for the pulls of containerd",
     "controlPlane": "The control plane's programs, leader election and probes",
     "etcd": "The members of etcd",
     "rollout": "Disruptive changes of workers",
@@ -60,6 +66,9 @@ REQUIRED = ("cluster", "nodes", "machines")
 
 INHERITED = {"nodes.<name>.machine": "machines.libvirt.size", "nodes.<name>.ssh": "machines.ssh"}
 """Sections whose defaults are another's values."""
+
+NARROWER = {"nodes.<name>.site": "site", "site.roles.<role>": "site"}
+"""Sections with the keys of another one, for fewer nodes."""
 
 REMOVED = {
     "profile": "was removed: `make classic STACK=<stack>` writes the files of the 2018 series for that stack's nodes",

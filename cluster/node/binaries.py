@@ -61,6 +61,11 @@ class Binaries:
         return self.path("plumbline-static-pod")
 
     @property
+    def trusted_cas(self) -> str:
+        """The script behind plumbline-trusted-cas.service."""
+        return self.path("plumbline-trusted-cas")
+
+    @property
     def routes(self) -> str:
         """The script behind plumbline-routes.service."""
         return self.path("plumbline-routes")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
-from cluster.node import kubelet, paths
+from cluster.node import kubelet, paths, proxy, registries, trusted_cas
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
@@ -33,7 +33,11 @@ KERNEL = {
 
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The container runtime of one node. Containers outlive a restart of containerd."""
-    parts = [_containerd(cluster, node)]
+    parts = [
+        _containerd(cluster, node),
+        registries.state(cluster.containerd.registries),
+        trusted_cas.state(node.site, binaries(cluster), CONTAINERD),
+    ]
     settings = kubelet.configuration(cluster, node)
     if settings["protectKernelDefaults"]:
         parts.append(_kernel())
@@ -53,6 +57,9 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
 
 def _containerd(cluster: Cluster, node: Node) -> NodeState:
     artifacts, programs = cluster.kubernetes.artifacts, binaries(cluster)
+    imports = {f"{paths.CONTAINERD_DROP_INS}/{name}": File(text) for name, text in cluster.containerd.imports.items()}
+    environment = proxy.files(cluster)
+    started_with = (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT, *imports, *environment)
     return NodeState(
         files={
             programs.containerd: File(source=artifacts.containerd, mode="0755"),
@@ -64,23 +71,29 @@ def _containerd(cluster: Cluster, node: Node) -> NodeState:
             paths.CONTAINERD_UNIT: File(
                 render(
                     "node/container_runtime/containerd.service.j2",
-                    _ContainerdUnit(programs.folder, programs.containerd, paths.CONTAINERD_CONFIG),
+                    _ContainerdUnit(
+                        programs.folder, programs.containerd, paths.CONTAINERD_CONFIG, next(iter(environment), None)
+                    ),
                 )
             ),
+            **imports,
+            **environment,
         },
         directories={
             programs.folder: Directory(),
             programs.folders.cni_plugins: Directory(),
             paths.CNI_CONFIG: Directory(foreign=_foreign_cni(cluster)),
-            # Configuration of others, such as a GPU operator's: imported by containerd, and theirs.
-            paths.CONTAINERD_DROP_INS: Directory(foreign=Foreign.IGNORED),
+            # Configuration of others, such as a GPU operator's, is imported, too: it is named, and kept.
+            paths.CONTAINERD_DROP_INS: Directory(foreign=Foreign.NAMED),
         },
         units={CONTAINERD: Unit(foreign_drop_ins=Foreign.REMOVED)},
-        reactions=(
-            Reaction(CONTAINERD, Action.RESTART, (programs.containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_UNIT)),
-        ),
+        reactions=(Reaction(CONTAINERD, Action.RESTART, started_with),),
         readiness=(Readiness(CONTAINERD, timeout=120),),
-        verifications=(Verification((programs.containerd, paths.CONTAINERD_CONFIG), _verify(programs.containerd)),),
+        verifications=(
+            Verification(
+                (programs.containerd, paths.CONTAINERD_CONFIG, *imports), _verify(programs.containerd, tuple(imports))
+            ),
+        ),
         probes={"cri": _serves_kubelets(programs)},
         pre_delete=(Hook(CONTAINERD, _kill_containers(programs)),),
     )
@@ -112,8 +125,9 @@ def _foreign_cni(cluster: Cluster) -> Foreign:
     return Foreign.NAMED if cluster.network.cni is Cni.ROUTED else Foreign.IGNORED
 
 
-def _verify(containerd: str) -> str:
-    return render("node/container_runtime/verify.sh.j2", _VerifyParameters(containerd, paths.CONTAINERD_CONFIG))
+def _verify(containerd: str, imports: tuple[str, ...]) -> str:
+    parameters = _VerifyParameters(containerd, paths.CONTAINERD_CONFIG, paths.CONTAINERD_DROP_INS, imports)
+    return render("node/container_runtime/verify.sh.j2", parameters)
 
 
 def _kernel() -> NodeState:
@@ -175,6 +189,8 @@ def _listed(image: ContainerImage) -> tuple[str, ...]:
 class _VerifyParameters:
     containerd: str
     config: str
+    drop_ins: str
+    imports: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -182,6 +198,7 @@ class _ContainerdUnit:
     bin: str
     containerd: str
     config: str
+    proxy: str | None
 
 
 @dataclass(frozen=True)
@@ -203,6 +220,7 @@ class _ContainerdConfig:
     drop_ins: str
     socket: str
     pause_image: str
+    registries: str | None
     restrict_oom_score_adj: bool
     cni_bin: str
     cni_config: str
@@ -218,6 +236,7 @@ def _config(cluster: Cluster, node: Node) -> str:
             socket=paths.CONTAINERD_SOCKET,
             # In containerd's own form: only then is the image that it pulls marked as pinned.
             pause_image=cluster.kubernetes.artifacts.bare_reference(versions.PAUSE_IMAGE),
+            registries=paths.REGISTRIES if any(cluster.containerd.registries.values()) else None,
             restrict_oom_score_adj=cluster.containerd.restrict_oom_score_adj,
             cni_bin=binaries(cluster).folders.cni_plugins,
             cni_config=paths.CNI_CONFIG,

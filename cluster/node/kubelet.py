@@ -37,7 +37,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
                 paths.KUBECONFIG: File(kubeconfig.kubelet(cluster), mode="0600"),
                 paths.KUBELET_UNIT: File(_unit(programs, node), mode="0600"),
                 # Read for each connection: a change restarts nothing.
-                paths.HOSTS: File(kubeconfig.hosts(cluster, node), block=True),
+                paths.HOSTS: File(kubeconfig.hosts(cluster, node) + _hosts(node), block=True),
                 programs.static_pod: File(static_pod.script(programs), mode="0755"),
             },
             directories={
@@ -123,6 +123,11 @@ def _unit(programs: Binaries, node: Node) -> str:
             labels=_labels(node),
         ),
     )
+
+
+def _hosts(node: Node) -> str:
+    """The site's lines of /etc/hosts: a file has one block."""
+    return "".join(f"{address} {name}\n" for name, address in sorted(node.site.hosts.items()))
 
 
 def _labels(node: Node) -> str:

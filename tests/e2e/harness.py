@@ -108,6 +108,11 @@ class Project:
         """Set a configuration value by its path below `plumbline:`."""
         self.pulumi("config", "set", "--path", f"plumbline:{key}", value)
 
+    def set_text(self, key: str, value: str, secret: bool = False) -> None:
+        """Set a configuration value, which may be a config secret. The value is in no argument."""
+        kind = ["--secret"] if secret else []
+        self.run(*self._pulumi("config", "set", *kind, "--path", f"plumbline:{key}"), stdin=value)
+
     def unset(self, key: str) -> None:
         """Remove a configuration value."""
         self.pulumi("config", "rm", "--path", f"plumbline:{key}")

@@ -125,6 +125,28 @@ def test_containerd_verification(tmp_path: Path) -> None:
     assert verify(tmp_path, cluster, container_runtime.COMPONENT, ours) is not None
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[plugins.'io.containerd.cri.v1.images']\nmax_concurrent_downloads = 5\n", None),
+        ("[plugins.'io.containerd.cri.v1.images']\nmax_concurrent_downloads = 'five'\n", "cannot decode TOML string"),
+        ("version = 4\n", "expected containerd config version equal to or less than"),
+    ],
+)
+def test_containerd_verification_of_imports(tmp_path: Path, text: str, reason: str | None) -> None:
+    """The new files are judged together with those of others, before they are in the folder."""
+    values = clusters.values() | {"containerd": {"imports": {"site.toml": text}}}
+    [step] = [one for one in plan(clusters.load(tmp_path, values)).of_node("w1") if one.component == "runtime"]
+    [verification] = step.state.verifications
+    where = {**PROGRAMS}
+    for path in verification.files:
+        if (content := step.state.files[path].text) is not None:
+            where[path] = tmp_path / Path(path).name
+            where[path].write_text(content)
+    refusal = run(verification, where, tmp_path)
+    assert (refusal is None) if reason is None else (reason in (refusal or ""))
+
+
 def test_containerd_imports_files_of_others(tmp_path: Path) -> None:
     """A runtime that another program adds to the folder is one of containerd's."""
     [step] = [

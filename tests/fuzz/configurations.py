@@ -18,7 +18,7 @@ from cluster.config import tree
 from cluster.config.load import ConfigError, load_config, load_outline
 from cluster.config.model import Cluster, Libvirt
 from cluster.machine import ignition
-from cluster.plan import plan
+from cluster.plan import ClusterPlan, plan
 from cluster.rendering import dump_yaml
 from cluster.step import CommandStep, NodeStateStep, ObjectsStep
 from nodestate import to_wire
@@ -76,7 +76,12 @@ def judge(values: dict[str, Any], root: Path) -> str:
     except ConfigError as error:
         _check_errors(error, values)
         return "refused"
-    _check_plan(cluster)
+    try:
+        planned = plan(cluster)
+    except ConfigError as error:  # the site takes what the program owns
+        _check_errors(error, values)
+        return "refused"
+    _check_plan(cluster, planned)
     return "planned"
 
 
@@ -99,8 +104,7 @@ def _check_errors(error: ConfigError, values: dict[str, Any]) -> None:
         str(problem).encode()
 
 
-def _check_plan(cluster: Cluster) -> None:
-    planned = plan(cluster)
+def _check_plan(cluster: Cluster, planned: ClusterPlan) -> None:
     for step in planned.steps:
         if isinstance(step, NodeStateStep):
             _check_state(step)

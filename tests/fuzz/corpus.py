@@ -10,11 +10,38 @@ from typing import Any
 import yaml
 
 from tests import clusters
-from tests.unit.keys import HOST_KEY, private_key
+from tests.unit.keys import HOST_KEY, certificate, private_key
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ("dev", "hosts", "production", "small")
 PREFIX = "plumbline:"
+SITE: dict[str, Any] = {
+    "site": {
+        "files": {
+            "/etc/agent.conf": {"template": "{{ node.name }}\n", "restart": ["agent.service"], "mode": "0640"},
+            "/opt/agent": {"url": "http://192.0.2.1/agent", "sha256": clusters.SHA, "owner": "root"},
+        },
+        "units": {"agent.service": {"content": "[Service]\nExecStart=/opt/agent\n"}, "a.timer": {"active": False}},
+        "sysctls": {"net.core.somaxconn": 4096},
+        "kernelModules": ["br_netfilter"],
+        "timeServers": ["ntp.example"],
+        "resolvers": ["192.0.2.53"],
+        "hosts": {"registry.example": "192.0.2.5"},
+        "trustedCAs": {"site": certificate()},
+        "roles": {"worker": {"files": {"/etc/agent.conf": None}, "sysctls": {"net.core.somaxconn": "1"}}},
+    },
+    "containerd": {
+        "registries": {
+            "docker.io": {
+                "server": "https://192.0.2.1:5000",
+                "mirrors": [{"url": "https://192.0.2.2", "username": "a", "password": "b", "overridePath": True}],
+            }
+        },
+        "imports": {"site.toml": "[debug]\nlevel = 'warn'\n"},
+    },
+    "proxy": {"https": "http://192.0.2.9:3128", "noProxy": [".example"]},
+}
+"""The settings of a site, of which the stacks have none."""
 
 
 def configurations() -> list[dict[str, Any]]:
@@ -23,7 +50,12 @@ def configurations() -> list[dict[str, Any]]:
     for stack in STACKS:
         configured = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         found.append({key.removeprefix(PREFIX): value for key, value in configured.items() if key.startswith(PREFIX)})
-    return [*found, clusters.values(), {**clusters.values(), **copy.deepcopy(clusters.SETTINGS)}]
+    return [
+        *found,
+        clusters.values(),
+        clusters.values() | SITE,
+        {**clusters.values(), **copy.deepcopy(clusters.SETTINGS)},
+    ]
 
 
 def write_files(root: Path) -> None:

@@ -17,6 +17,7 @@ _VERSIONS = VERSIONS["tests"]
 KUBERNETES = str(_VERSIONS["e2e"]).removeprefix("v")
 KUBE_BENCH = str(_VERSIONS["kube-bench"]).removeprefix("v")
 IGNITION = str(_VERSIONS["ignition"]).removeprefix("v")
+REGISTRY = str(_VERSIONS["registry"]).removeprefix("v")
 ACTIONLINT = str(_VERSIONS["actionlint"]).removeprefix("v")
 CIS_BENCHMARK: str = _VERSIONS["cis-benchmark"]
 _AGNHOST_VERSION: str = _VERSIONS["agnhost"]
@@ -46,6 +47,11 @@ _ACTIONLINT = Part(
     folder="actionlint",
     version=ACTIONLINT,
     programs={"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
+)
+_REGISTRY = Part(
+    folder="registry",
+    version=REGISTRY,
+    programs={"registry": "github.com/distribution/distribution/v3/cmd/registry"},
 )
 
 AGNHOST = Image(
@@ -97,6 +103,11 @@ def ignition_validate() -> Path:
 def actionlint() -> Path:
     """Return the check of workflows for GitHub Actions; builds in seconds. Raises UserError."""
     return build_part(_ACTIONLINT, MODULES / "actionlint", golang.find()) / "actionlint"
+
+
+def registry() -> Path:
+    """Return CNCF Distribution, a registry of images; the first build takes a minute. Raises UserError."""
+    return build_part(_REGISTRY, MODULES / "registry", golang.find()) / "registry"
 
 
 def check_jsonschema() -> Path:

@@ -19,7 +19,7 @@ REFERENCE = ROOT / "docs/reference/configuration.md"
 
 FENCE = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!\!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
-SECTIONS = "cluster|machines|nodes|network|kubernetes|certificates|kubelet|containerd|controlPlane|etcd"
+SECTIONS = "cluster|machines|nodes|network|kubernetes|certificates|kubelet|containerd|controlPlane|etcd|site|proxy"
 KEY = re.compile(rf"(?:{SECTIONS})(?:\.(?:<\w+>|[A-Za-z0-9]+))+")
 FILE = re.compile(r".*\.(?:env|service|conf|yaml|crt|key|local|svc)")
 """Names such as `etcd.service`, `cluster.local` and `kubernetes.default.svc` look like keys."""

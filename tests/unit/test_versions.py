@@ -31,6 +31,7 @@ MODULES = [
     (f"{TOOLS}/e2e", "k8s.io/kubernetes", E2E),
     (f"{TOOLS}/kubebench", "github.com/aquasecurity/kube-bench", VERSIONS["tests"]["kube-bench"]),
     (f"{TOOLS}/actionlint", "github.com/rhysd/actionlint", VERSIONS["tests"]["actionlint"]),
+    (f"{TOOLS}/registry", "github.com/distribution/distribution/v3", VERSIONS["tests"]["registry"]),
     (f"{TOOLS}/ignition", "github.com/coreos/ignition/v2", VERSIONS["tests"]["ignition"]),
     ("toolchain/engine", "github.com/pulumi/pulumi/pkg/v3", ENGINE),
     ("toolchain/languagehost", "github.com/pulumi/pulumi/sdk/v3", ENGINE),

@@ -1,0 +1,1 @@
+"""The site's settings on real nodes: `make test-site`."""
