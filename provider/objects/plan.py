@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodestate import vocabulary as words
 from provider.errors import NodeError
 from provider.objects import fields
 from provider.objects.connection import APPLY, ApiRefused, ApiSilent
@@ -135,9 +136,9 @@ class _Planner:
     ) -> tuple[ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
         applied, result, left, taken = await self._dry_run(manifest, path)
         changed = field_changes(ref, _plain(live), _plain(result), manifest)
-        # Of a manager without an own entry nothing was applied yet.
-        if not changed and part is not None and fields.owned(live) == fields.owned(result):
-            return None, part, left
+        # The result of a manifest without fields, such as a ServiceAccount's, has no entry of this manager either.
+        if not changed and fields.owned(live) == fields.owned(result):
+            return None, part or _identity(live), left
         drift = self._known.get(ref) == manifest
         note = "" if changed else "this program becomes the manager of its fields"
         change = ObjectChange(ref, UPDATE, applied, changed, left, taken, drift=drift, note=note)
@@ -167,7 +168,7 @@ class _Planner:
         manifest = self._known[ref]
         path = await self._api.place(manifest)
         live = await self._api.get(path) if path is not None else None
-        return ObjectChange(ref, DELETE, manifest, note="" if live is not None else "it is gone already")
+        return ObjectChange(ref, DELETE, manifest, note="" if live is not None else words.GONE)
 
     def _brings_kind(self, ref: Ref) -> bool:
         """Whether the set itself has the definition of a custom resource."""
