@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config import artifacts, tree
+from cluster.config.add_ons import read_add_ons
 from cluster.config.checks import Draft, check, check_control_plane_nodes
 from cluster.config.kinds import read, read_section
 from cluster.config.kubelet_check import check_kubelet
@@ -61,7 +62,7 @@ def load_outline(raw: Mapping[str, Any]) -> Outline:
 def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
-    Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Without
+    Paths in it are relative to `root`. Reads the files it names (keys, checksums, manifests), and changes nothing but the cache. Without
     `reads_files` it reads none: that is enough to look at the plan, and not to run it. Raises ConfigError with every error.
     """
     scope = Scope(root, tree.former_keys(), reads_files=reads_files)
@@ -83,6 +84,7 @@ def load_config(raw: Mapping[str, Any], root: Path, reads_files: bool = True) ->
         "control_plane": read_section(top, "controlPlane", ControlPlane),
         "rollout": read_section(top, "rollout", WorkerRollout),
         "policy": read_section(top, "policy", Policy),
+        "add_ons": read_add_ons(top),
     }
     top.finish()
     check(Draft(network, keys, machines, nodes), scope)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster import versions
 from cluster.config import purposes, syntax
+from cluster.config.add_on_model import AddOn
 from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
 from cluster.config.artifact_model import Artifacts, ContainerImage
 from cluster.config.declare import Check, Derived, key, rule, template
@@ -32,6 +33,7 @@ from cluster.config.policy_model import Policy
 from cluster.config.rollout_model import WorkerRollout
 
 __all__ = [
+    "AddOn",
     "ArtifactKeys",
     "ArtifactSource",
     "Artifacts",
@@ -390,6 +392,7 @@ class Cluster:
     control_plane: ControlPlane
     rollout: WorkerRollout
     policy: Policy
+    add_ons: tuple[AddOn, ...] = ()
 
     def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

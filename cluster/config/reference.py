@@ -17,7 +17,7 @@ from cluster.config.declare import Key, is_section, keys
 from cluster.config.json_schema import TYPES, introduction, schema
 from cluster.config.kinds import element_type, options, without_none
 from cluster.config.kubelet_base import OWNED
-from cluster.config.tree import INHERITED, REQUIRED, SECTIONS, TOP, former_keys
+from cluster.config.tree import INHERITED, RECORDS, REQUIRED, SECTIONS, TOP, former_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, SCHEMA, PROJECT = "docs/reference/configuration.md", "docs/reference/plumbline.schema.json", "Pulumi.yaml"
@@ -130,7 +130,7 @@ def project(text: str) -> str:
 
 def _summary(top: str, words: str) -> str:
     """A section's description, with the keys of its first level."""
-    path = "nodes.<name>" if top == "nodes" else top
+    path = f"{top}.<name>" if top in RECORDS else top
     if path not in SECTIONS:
         return words
     names = [key.name for key in keys(SECTIONS[path])]
