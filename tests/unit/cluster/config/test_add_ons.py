@@ -104,10 +104,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pa
     folder.mkdir()
 
     class Quiet(SimpleHTTPRequestHandler):
-        def log_request(self, *_: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
-
-        log_error = log_request
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever)
