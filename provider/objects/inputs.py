@@ -46,7 +46,7 @@ def object_set(data: Mapping[str, Any]) -> ObjectSet:
         objects,
         access(data),
         frozenset(map(str, data.get("takeFrom") or [])),
-        int(WAIT_SECONDS if (wait := data.get("waitSeconds")) is None else wait),
+        int(data.get("waitSeconds", WAIT_SECONDS)),
     )
 
 
