@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
 from typing import Any
 
 from cluster.config.model import Cluster, Node
@@ -70,8 +71,8 @@ def etcd_membership(cluster: Cluster, node: Node) -> CommandStep:
     )
 
 
-def registration(cluster: Cluster, node: Node, rbac: str) -> RegistrationStep:
-    """The node in the API, with its role's label and its own labels and taints."""
+def registration(cluster: Cluster, node: Node, rbac: str, networks: Iterable[str] = ()) -> RegistrationStep:
+    """The node in the API, with its role's label and its own labels and taints. `networks` are the add-ons that it needs."""
     return RegistrationStep(
         node=node.name,
         version=cluster.kubernetes.version,
@@ -80,6 +81,7 @@ def registration(cluster: Cluster, node: Node, rbac: str) -> RegistrationStep:
         after=(
             After(rbac, "the API server needs this role to reach kubelets"),
             After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pod network works"),
+            *(After(network, "a node is Ready once its CNI plugin runs") for network in networks),
         ),
     )
 

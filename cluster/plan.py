@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 
 from cluster import commands
-from cluster.addons import coredns, rbac
-from cluster.addons.addon import add_on
+from cluster.addons import addon, coredns, rbac
+from cluster.addons.addon import add_on, users_add_ons
 from cluster.config.model import Cluster, Node, Role, Site, Subject
 from cluster.config.reader import ConfigError, Problem
 from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network, site
@@ -75,18 +75,16 @@ def plan(cluster: Cluster) -> ClusterPlan:
         ],
     )
     ready = commands.control_plane_ready(cluster, rbac_step.name)
-    dns_step = add_on(
-        cluster,
-        "dns",
-        coredns.manifests(cluster),
-        [
-            After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that accept them")
-            for node in cluster.nodes
-        ],
-    )
-    steps: list[Step] = [quorum, rbac_step, ready, dns_step]
+    nodes = [
+        After(step_name(node.name, commands.REGISTRATION), "its pods need nodes that accept them")
+        for node in cluster.nodes
+    ]
+    dns_step = add_on(cluster, addon.DNS, coredns.manifests(cluster), nodes)
+    users = users_add_ons(cluster, After(rbac_step.name, "the API answers once this is applied"), nodes, dns_step.name)
+    networks = [addon.step_name(cluster, one.name) for one in cluster.add_ons if one.before_nodes]
+    steps: list[Step] = [quorum, rbac_step, ready, dns_step, *users]
     for node in cluster.nodes:
-        steps += _node_steps(cluster, node, quorum.name, rbac_step.name)
+        steps += _node_steps(cluster, node, quorum.name, rbac_step.name, networks)
     planned = ClusterPlan(
         cas={
             CA.KUBERNETES: cluster.certificates.ca_subject,
@@ -103,7 +101,7 @@ def plan(cluster: Cluster) -> ClusterPlan:
     return planned
 
 
-def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> Iterator[Step]:
+def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str, networks: Iterable[str]) -> Iterator[Step]:
     yield commands.first_boot(node)
     runtime = container_runtime.plan(cluster, node)
     if (settings := site.plan(cluster, node)) is not None:
@@ -119,7 +117,7 @@ def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str) -> It
         yield commands.etcd_membership(cluster, node)
         yield control_plane.plan(cluster, node, quorum)
     yield pod_network.plan(cluster, node)
-    yield commands.registration(cluster, node, rbac_step)
+    yield commands.registration(cluster, node, rbac_step, networks)
 
 
 def ordered(steps: Iterable[Step]) -> tuple[Step, ...]:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pulumi
 
+from cluster.config.api_kinds import identity
 from cluster.step import ObjectsStep, RegistrationStep
 from components.machine import Machine
+from nodestate import Secret
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ObjectSet(pulumi.CustomResource):
     def __init__(self, step: ObjectsStep, access: ApiAccess, opts: pulumi.ResourceOptions) -> None:
         inputs: dict[str, Any] = {
             "name": step.set_name,
-            "objects": {object_key(one): dict(one) for one in step.objects},
+            "objects": {identity(one): _given(one) for one in step.objects},
             "waitSeconds": step.wait_seconds,
             **access.inputs(),
         }
@@ -63,10 +65,12 @@ class NodeRegistration(pulumi.CustomResource):
         super().__init__("plumbline:index:NodeRegistration", step.name, inputs, opts)
 
 
-def object_key(manifest: Mapping[str, Any]) -> str:
-    """The key of a manifest in a set: `Deployment kube-system/coredns`; an API group that is not Kubernetes' own is named."""
-    metadata, group = manifest["metadata"], str(manifest["apiVersion"]).rpartition("/")[0]
-    own = "." not in group or group.endswith(".k8s.io")
-    kind = manifest["kind"] if own else f"{manifest['kind']}.{group}"
-    namespace = metadata.get("namespace")
-    return f"{kind} {namespace}/{metadata['name']}" if namespace else f"{kind} {metadata['name']}"
+def _given(value: Any) -> Any:
+    """A manifest as an input: its secrets stay secret in the state."""
+    if isinstance(value, Secret):
+        return pulumi.Output.secret(value.reveal())
+    if isinstance(value, Mapping):
+        return {key: _given(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_given(one) for one in value]
+    return value

@@ -11,7 +11,7 @@ from cluster.config.declare import Key, is_section, keys
 from cluster.config.kinds import element_type, entry_type, options, without_none
 from cluster.config.kubelet_base import OWNED
 from cluster.config.model import KubernetesKeys, Taint
-from cluster.config.tree import INHERITED, NARROWER, REQUIRED, SECTIONS, TOP
+from cluster.config.tree import INHERITED, NARROWER, RECORDS, REQUIRED, SECTIONS, TOP
 from nodestate import Secret, Text
 
 TYPES: dict[Any, str] = {
@@ -66,9 +66,10 @@ def schema() -> dict[str, Any]:
 def _top(top: str) -> dict[str, Any]:
     if top == "kubelet":
         return {"description": TOP[top], **KUBELET}
-    if top == "nodes":
-        nodes = _object("nodes.<name>", SECTIONS["nodes.<name>"])
-        return {"type": "object", "description": TOP[top], "additionalProperties": nodes, "minProperties": 1}
+    if top in RECORDS:
+        records = _object(f"{top}.<name>", SECTIONS[f"{top}.<name>"])
+        least = {"minProperties": 1} if top in REQUIRED else {}
+        return {"type": "object", "description": TOP[top], "additionalProperties": records, **least}
     return _object(top, SECTIONS[top])
 
 

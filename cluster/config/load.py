@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config import artifacts, tree
+from cluster.config.add_ons import read_add_ons
 from cluster.config.checks import Draft, check, check_control_plane_nodes
 from cluster.config.control_plane_check import check_control_plane
 from cluster.config.kinds import read, read_section
@@ -66,9 +67,9 @@ def load_config(
 ) -> Cluster:
     """The validated configuration from a stack's values by key, without namespace.
 
-    Paths in it are relative to `root`. Reads the files it names (keys, checksums), changes nothing. Without
-    `reads_files` it reads none: that is enough to look at the plan, and not to run it. `secrets` are the paths of config
-    secrets, None if it is not known which are. Raises ConfigError with every error.
+    Paths in it are relative to `root`. Reads the files it names (keys, checksums, manifests), and changes nothing but the
+    cache. Without `reads_files` it reads none: that is enough to look at the plan, and not to run it. `secrets` are the
+    paths of config secrets, None if it is not known which are. Raises ConfigError with every error.
     """
     known = None if secrets is None else frozenset(secrets)
     scope = Scope(root, tree.former_keys(), reads_files=reads_files, secrets=known)
@@ -92,6 +93,7 @@ def load_config(
         "control_plane": read_section(top, "controlPlane", ControlPlane),
         "rollout": read_section(top, "rollout", WorkerRollout),
         "policy": read_section(top, "policy", Policy),
+        "add_ons": read_add_ons(top),
     }
     top.finish()
     check(Draft(network, keys, machines, nodes), scope)

@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster import versions
 from cluster.config import purposes, syntax
+from cluster.config.add_on_model import AddOn
 from cluster.config.addresses import Host, IPAddress, IPNetwork, gateway
 from cluster.config.artifact_model import Artifacts, ContainerImage
 from cluster.config.containerd_model import Containerd, Proxy, Registry, RegistryMirror
@@ -35,6 +36,7 @@ from cluster.config.rollout_model import WorkerRollout
 from cluster.config.site_model import Site
 
 __all__ = [
+    "AddOn",
     "ArtifactKeys",
     "ArtifactSource",
     "Artifacts",
@@ -379,6 +381,7 @@ class Cluster:
     control_plane: ControlPlane
     rollout: WorkerRollout
     policy: Policy
+    add_ons: tuple[AddOn, ...] = ()
 
     def control_plane_nodes(self) -> tuple[Node, ...]:
         """The control-plane nodes, in configured order."""

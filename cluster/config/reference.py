@@ -20,7 +20,7 @@ from cluster.config.kinds import element_type, entry_type, options, without_none
 from cluster.config.kubelet_base import OWNED
 from cluster.config.owned_flags import API_SERVER, CONTROLLER_MANAGER, KUBE_PROXY, SCHEDULER
 from cluster.config.owned_flags import OWNED as OWNED_FLAGS
-from cluster.config.tree import INHERITED, NARROWER, REQUIRED, SECTIONS, TOP, former_keys
+from cluster.config.tree import INHERITED, NARROWER, RECORDS, REQUIRED, SECTIONS, TOP, former_keys
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, SCHEMA, PROJECT = "docs/reference/configuration.md", "docs/reference/plumbline.schema.json", "Pulumi.yaml"
@@ -172,7 +172,7 @@ def project(text: str) -> str:
 
 def _summary(top: str, words: str) -> str:
     """A section's description, with the keys of its first level."""
-    path = "nodes.<name>" if top == "nodes" else top
+    path = f"{top}.<name>" if top in RECORDS else top
     if path not in SECTIONS:
         return words
     names = [key.name for key in keys(SECTIONS[path])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cluster.config.declare import keys
 from cluster.config.model import (
+    AddOn,
     Certificates,
     ClusterName,
     Containerd,
@@ -41,6 +42,7 @@ SECTIONS: dict[str, type] = {
     "controlPlane": ControlPlane,
     "rollout": WorkerRollout,
     "policy": Policy,
+    "addOns.<name>": AddOn,
 }
 """The declared sections by path, except those that are fields of another section."""
 
@@ -59,8 +61,12 @@ TOP = {
     "etcd": "The members of etcd",
     "rollout": "Disruptive changes of workers",
     "policy": "The budget of a plan",
+    "addOns": "Your own sets of API objects by name",
 }
 """Every key of the first level, in the order of the reference, with its title."""
+
+RECORDS = ("nodes", "addOns")
+"""Sections of records by name."""
 
 REQUIRED = ("cluster", "nodes", "machines")
 

@@ -65,7 +65,9 @@ class Issuer:
         pair.write_bytes(private + certificate)
         return certificate.decode()
 
-    def token(self, user: str, audience: str, groups: tuple[str, ...] = (), key: rsa.RSAPrivateKey | None = None) -> str:
+    def token(
+        self, user: str, audience: str, groups: tuple[str, ...] = (), key: rsa.RSAPrivateKey | None = None
+    ) -> str:
         """A token of ten minutes for a user. With `key`, it is signed by that in place of the issuer's key."""
         now = int(time.time())
         claims = {"iss": self.url, "sub": user, "aud": audience, "groups": groups, "iat": now, "exp": now + 600}

@@ -24,7 +24,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.site, pytest.mark.timeout(1800)]
 CONTROL_PLANE = ("m1", "m2", "m3")
 NODES = (*CONTROL_PLANE, "w1")
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-UNITS = (*(f"{name}.service" for name in PROGRAMS), "etcd.service", "kube-proxy.service", "kubelet.service", "containerd.service")
+UNITS = (
+    *(f"{name}.service" for name in PROGRAMS),
+    "etcd.service",
+    "kube-proxy.service",
+    "kubelet.service",
+    "containerd.service",
+)
 GATEWAY, ISSUER_PORT, AUDIENCE = "10.78.0.1", 8443, "plumbline"
 FLAG = "controlPlane.apiServer.extraArgs.max-requests-inflight"
 FLAGS = {
@@ -85,7 +91,10 @@ def started(project: Project) -> dict[tuple[str, str], str]:
     """When each unit of each node became active."""
     found: dict[tuple[str, str], str] = {}
     for node in NODES:
-        printed = project.ssh(node, f"for unit in {' '.join(UNITS)}; do systemctl show -p ActiveEnterTimestampMonotonic --value $unit; done")
+        printed = project.ssh(
+            node,
+            f"for unit in {' '.join(UNITS)}; do systemctl show -p ActiveEnterTimestampMonotonic --value $unit; done",
+        )
         found |= {(node, unit): text for unit, text in zip(UNITS, printed.splitlines(), strict=True)}
     return found
 
@@ -185,7 +194,9 @@ def test_program_refuses_before_any_restart(project: Project) -> None:
     finally:
         for node in CONTROL_PLANE:
             project.ssh(node, "test -d /etc/site || mv /etc/site.away /etc/site")
-            assert project.ssh(node, "grep -c '/image overlay' /proc/mounts || true").strip() == "0", "an image is still mounted"
+            assert project.ssh(node, "grep -c '/image overlay' /proc/mounts || true").strip() == "0", (
+                "an image is still mounted"
+            )
     configure(project, {"controlPlane.scheduler.extraArgs.v": 3})
     project.pulumi("up", "--yes", "--skip-preview")
     assert restarted(before, started(project)) == {}
@@ -207,7 +218,10 @@ def test_tokens_of_an_issuer(project: Project, issuer: tuple[Issuer, str]) -> No
     one, ca = issuer
     jwt = {
         "issuer": {"url": one.url, "audiences": [AUDIENCE], "certificateAuthority": ca},
-        "claimMappings": {"username": {"claim": "sub", "prefix": "oidc:"}, "groups": {"claim": "groups", "prefix": "oidc:"}},
+        "claimMappings": {
+            "username": {"claim": "sub", "prefix": "oidc:"},
+            "groups": {"claim": "groups", "prefix": "oidc:"},
+        },
     }
     settings = {"enforce": "baseline", "warn": "restricted"}
     policy = {"rules": [{"level": "Metadata", "users": ["oidc:alice"]}, {"level": "None"}]}
@@ -232,7 +246,10 @@ def test_tokens_of_an_issuer(project: Project, issuer: tuple[Issuer, str]) -> No
     for row in project.output("nodes")[:3]:
         asked = Asked(project, str(row["address"]))
         good = one.token("alice", AUDIENCE, ("ops",))
-        wait_for("the API server knows the issuer", lambda asked=asked, good=good: "oidc:alice" in asked.with_token(good, "auth", "whoami"))
+        wait_for(
+            "the API server knows the issuer",
+            lambda asked=asked, good=good: "oidc:alice" in asked.with_token(good, "auth", "whoami"),
+        )
         printed = asked.with_token(good, "auth", "whoami")
         assert re.search(r"^Groups +\[oidc:ops system:authenticated\]$", printed, re.MULTILINE), printed
         check_captured("oidc-accepted", printed)
@@ -262,7 +279,9 @@ def test_pod_security_defaults(project: Project) -> None:
     assert 'Warning: would violate PodSecurity "restricted:latest"' in printed
     assert "pod/proof created (server dry run)" in printed
     pods = json.loads(admin.as_admin("get", "pods", "--namespace", "kube-system", "--output", "json"))["items"]
-    assert {f"{name}-{node}" for name in PROGRAMS for node in CONTROL_PLANE} <= {one["metadata"]["name"] for one in pods}
+    assert {f"{name}-{node}" for name in PROGRAMS for node in CONTROL_PLANE} <= {
+        one["metadata"]["name"] for one in pods
+    }
     scenarios.second_up_writes_nothing(project)
 
 
@@ -290,7 +309,9 @@ class Asked:
 
     def anonymous(self, path: str) -> str:
         """Return the API server's answer to a request without credentials."""
-        return self._project.lab("exec", "--", "curl", "--silent", "--insecure", "--max-time", "10", f"{self._server}{path}")
+        return self._project.lab(
+            "exec", "--", "curl", "--silent", "--insecure", "--max-time", "10", f"{self._server}{path}"
+        )
 
     def _run(self, config: dict[str, Any], command: tuple[str, ...], stdin: str | None = None) -> str:
         file: Path = self._folder / "config"

@@ -152,7 +152,9 @@ def test_etcd_writes_neither_its_keys_nor_its_settings(project: Project) -> None
     script = "for one in {}; do test -w $one && echo writable $one; done; test -r {} || echo unreadable"
     words = (paths.ETCD_CONFIG, paths.ETCD_PKI, paths.ETCD_SETTINGS, paths.ETCD_CA_CERTIFICATE, paths.ETCD_UNIT)
     check = script.format(" ".join(words), paths.ETCD_CLIENT_KEY)
-    assert project.ssh("m1", f"setpriv --reuid etcd --regid etcd --clear-groups sh -c '{check}' || true") == "unreadable\n"
+    assert (
+        project.ssh("m1", f"setpriv --reuid etcd --regid etcd --clear-groups sh -c '{check}' || true") == "unreadable\n"
+    )
 
 
 def test_former_owner_is_drift_that_restarts_nothing(project: Project) -> None:
@@ -162,7 +164,10 @@ def test_former_owner_is_drift_that_restarts_nothing(project: Project) -> None:
     assert "will restart" not in preview
     assert preview.count("owner") >= 2
     project.pulumi("up", "--yes", "--refresh")
-    assert project.ssh("m3", FOUND).splitlines()[:2] == ["etcd etcd 700 /var/lib/etcd", f"etcd etcd 600 {paths.ETCD_KEY}"]
+    assert project.ssh("m3", FOUND).splitlines()[:2] == [
+        "etcd etcd 700 /var/lib/etcd",
+        f"etcd etcd 600 {paths.ETCD_KEY}",
+    ]
     assert before == started(project)
 
 

@@ -56,7 +56,9 @@ def test_pinned_images_run_by_their_digest(project: Project) -> None:
     project.pulumi("up", "--yes")
     kubectl = Kubectl(project, ["m1", "m2", "m3"])
     for name, image in (("kube-scheduler", SCHEDULER), ("kube-proxy", PROXY), ("coredns", versions.COREDNS_IMAGE)):
-        wait_for(f"{name} by digest", lambda n=name, i=image: {one for one, _ in running(kubectl, n)} == {f"{i}@{found[i]}"})
+        wait_for(
+            f"{name} by digest", lambda n=name, i=image: {one for one, _ in running(kubectl, n)} == {f"{i}@{found[i]}"}
+        )
         print(sorted(running(kubectl, name)))
     sandbox = project.ssh("w1", f"grep -h sandbox {paths.CONTAINERD_CONFIG}")
     assert sandbox.strip() == f'sandbox = "registry.k8s.io/pause@{found[versions.PAUSE_IMAGE]}"'
@@ -65,8 +67,11 @@ def test_pinned_images_run_by_their_digest(project: Project) -> None:
 
 def test_name_given_to_another_image_is_shown_and_repaired(project: Project) -> None:
     found = digests(project, "w1")
-    project.ssh("w1", f"{CTR} images tag --force {versions.PAUSE_IMAGE} {PROXY}\n"
-                      f"{CTR} images label {PROXY} io.cri-containerd.pinned=pinned")
+    project.ssh(
+        "w1",
+        f"{CTR} images tag --force {versions.PAUSE_IMAGE} {PROXY}\n"
+        f"{CTR} images label {PROXY} io.cri-containerd.pinned=pinned",
+    )
     assert digests(project, "w1")[PROXY] == found[versions.PAUSE_IMAGE]
     preview = project.pulumi("preview", "--diff", "--refresh")
     assert "w1: plumbline-images.service will restart because" in preview, preview[-3000:]

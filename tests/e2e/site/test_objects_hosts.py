@@ -35,7 +35,9 @@ def drift(kubectl: Kubectl) -> dict[str, str]:
     corefile = kubectl.get("configmap", "coredns", *SYSTEM)["data"]["Corefile"]
     edited = json.dumps({"data": {"Corefile": corefile.replace("cache 30", "cache 5")}})
     kubectl("patch", "configmap/coredns", *SYSTEM, "--patch", edited)
-    kubectl("patch", "clusterrole/plumbline:coredns", "--type", "json", "--patch", '[{"op": "remove", "path": "/rules/1"}]')
+    kubectl(
+        "patch", "clusterrole/plumbline:coredns", "--type", "json", "--patch", '[{"op": "remove", "path": "/rules/1"}]'
+    )
     kubectl("delete", "poddisruptionbudget/coredns", *SYSTEM)
     kubectl("label", "node/w1", "node-role.kubernetes.io/worker-")
     kubectl("taint", "node/m1", "node-role.kubernetes.io/control-plane:NoSchedule-")

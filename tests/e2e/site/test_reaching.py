@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from builder.cache import locked
 from lab.context import Lab
 from tests.e2e.captured import check_captured
 from tests.e2e.harness import SUITE_LOCK, Project, counts
 from tests.e2e.site import bastions
 from tests.e2e.site.bastions import Bastion
-from builder.cache import locked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 USER = "deployer"
@@ -128,7 +128,9 @@ def test_wrong_host_key_of_a_bastion_is_refused_by_name(project: Project, ways: 
     project.set("nodes.w1.kubelet.maxPods", "77")
     failed = project.pulumi("up", "--yes", "--refresh=false", check=False)
     assert "error" in failed
-    message = f"w1: the host key of bastion {ADDRESSES['inner']}:22 is not the pinned one: another machine answers there"
+    message = (
+        f"w1: the host key of bastion {ADDRESSES['inner']}:22 is not the pinned one: another machine answers there"
+    )
     assert message in failed
     check_captured("bastion-host-key", failed)
     assert on(project, "w1", "grep maxPods /etc/kubernetes/kubelet.yaml") == "maxPods: 110\n"
@@ -158,14 +160,20 @@ def test_no_secret_is_anywhere(project: Project) -> None:
     body = (project.path / LOGIN).read_text().splitlines()[1]
     state = project.exported()
     key = subprocess.run(
-        ["ssh-keygen", "-y", "-P", PASSPHRASE, "-f", str(project.path / LOGIN)], check=True, capture_output=True, text=True
+        ["ssh-keygen", "-y", "-P", PASSPHRASE, "-f", str(project.path / LOGIN)],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert key.stdout.split()[1] not in state, "not even the public key is stored"
     places = {
         "printed": "\n".join(project.printed),
         "state": state,
         **{str(file.relative_to(project.path)): file.read_text(errors="replace") for file in _files(project.path)},
-        **{name: on(project, name, "journalctl -q --no-pager; cat /var/log/*.log 2>/dev/null || true") for name in ("m1", "w1")},
+        **{
+            name: on(project, name, "journalctl -q --no-pager; cat /var/log/*.log 2>/dev/null || true")
+            for name in ("m1", "w1")
+        },
     }
     for place, text in places.items():
         for secret in (PASSPHRASE, PASSWORD, "PRIVATE KEY-----\nMC4CAQ"):

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from cluster.config.load import load_config
-from cluster.config.model import Cluster, ExistingHosts
+from cluster.config.model import AddOn, Cluster, ExistingHosts
 from cluster.node import paths
 from cluster.plan import plan
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
 from components.libvirt_machines import LibvirtMachines
+from nodestate import Secret
 from tests.unit.components.recorder import Recorder, is_secret, record
 from tests.unit.keys import ECDSA, HOST_KEY, private_key, public_key
 
@@ -216,6 +217,18 @@ def test_objects_are_reached_through_each_control_plane_node_with_secrets(record
         assert all(is_secret(server["connection"]["privateKey"]) for server in one.inputs["servers"])
         assert is_secret(one.inputs["kubeconfig"])
     assert recorder.named("w1-registration").inputs["labels"]["node-role.kubernetes.io/worker"] == ""
+
+
+def test_data_of_users_secrets_are_secret_inputs(cluster: Cluster) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "default"}}
+    add_on = AddOn(name="mine", objects=({**secret, "data": {"token": Secret("aHVudGVy")}},), wait=0)
+    with_add_on = replace(cluster, add_ons=(add_on,))
+    recorder = record(lambda: KubernetesCluster("proof", KubernetesClusterArgs(with_add_on)).nodes, preview=True)
+    inputs = recorder.named("proof-add-on-mine").inputs
+    [token] = inputs["objects"]["Secret default/s"]["data"].values()
+    assert is_secret(token)
+    assert token["value"] == "aHVudGVy"
+    assert inputs["waitSeconds"] == 0
 
 
 def test_commands_of_earlier_versions_are_taken_over(recorder: Recorder) -> None:
