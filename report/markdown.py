@@ -18,7 +18,7 @@ MOST_ROWS = 100
 """Of each table."""
 
 FEW_FIELDS = 2
-"""So many lines of an object are in the table; more have a block of their own, and the table their paths."""
+"""So many lines of an object are in the table; more have an own block, and the table their paths."""
 
 
 def mark(kind: str, stack: str) -> str:

@@ -47,7 +47,7 @@ def by_resource(steps: Iterable[Step], messages: Iterable[Message] = ()) -> dict
 def ordered(found: Iterable[list[ObjectChange]]) -> tuple[ObjectChange, ...]:
     """All changes by set, those of a set in the order in which they are made."""
     every = [one for changes in found for one in changes]
-    # The registrations are resources of their own, which the engine has in any order.
+    # The registrations are single resources, which the engine has in any order.
     return tuple(sorted(every, key=lambda one: (natural(one.set_name), natural(_nodes_first(one)))))
 
 

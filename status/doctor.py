@@ -32,7 +32,8 @@ def load(project: Path, stack: str, decrypted: Mapping[str, Any]) -> Cluster:
     values = stack_values(project / f"Pulumi.{stack}.yaml")
     shown = {key.removeprefix(PREFIX): one for key, one in decrypted.items() if key.startswith(PREFIX)}
     values |= {key: one.get("objectValue", parsed(one.get("value"))) for key, one in shown.items()}
-    return load_config(values, project, secrets=[key for key, one in shown.items() if one.get("secret")])
+    secrets = [key for key, one in shown.items() if one.get("secret")]
+    return load_config(values, project, secrets=secrets if decrypted else None)
 
 
 def documents(text: str) -> list[dict[str, Any]]:

@@ -139,7 +139,11 @@ def _value(reader: Reader, one: Key, default: Any) -> Any:
     if kind is Secret:
         return _secret(reader, one, default)
     if (section := entry_type(kind)) is not None:
-        return (_section_list if get_origin(kind) is tuple else _section_map)(reader, one, section)
+        return (
+            _section_list(reader, one, section, default)
+            if get_origin(kind) is tuple
+            else _section_map(reader, one, section)
+        )
     if get_origin(kind) is tuple:
         return _list(reader, one, default)
     if get_origin(kind) in (Mapping, dict):
@@ -275,7 +279,9 @@ def _secret(reader: Reader, one: Key, default: Any) -> Any:
     return default
 
 
-def _section_list(reader: Reader, one: Key, section: type) -> tuple[Any, ...]:
+def _section_list(reader: Reader, one: Key, section: type, default: Any) -> Any:
+    if not reader.has(one.name):
+        return () if default is REQUIRED else default
     found: list[Any] = []
     for index, value in enumerate(reader.value(one.name, list) or []):
         place = f"{one.name}[{index}]"

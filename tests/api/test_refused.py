@@ -150,14 +150,14 @@ def test_an_api_that_answers_500_half_way_is_asked_again(sets: Sets) -> None:
     with webhook(sets, serves=False):
         stopped = threading.Event()
 
-        def mend() -> None:
+        def fix() -> None:
             stopped.wait(12)
             sets.api.request("DELETE", f"{HOOKS}/proof")
 
-        mending = threading.Thread(target=mend)
-        mending.start()
+        fixing = threading.Thread(target=fix)
+        fixing.start()
         sets.up()
-        mending.join()
+        fixing.join()
         assert sets.api.get(PATH)["data"] == {"word": "one"}
         sets.api.request(
             "POST",

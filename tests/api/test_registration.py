@@ -11,11 +11,13 @@ from typing import Any
 import pulumi
 import pytest
 
+from cluster import versions
 from tests.api import server
 from tests.api.conftest import Sets
 from tests.provider import sshd
 
 NODE = "/api/v1/nodes/w1"
+VERSION = versions.DEFAULT
 
 
 class Registered(Sets):
@@ -23,7 +25,7 @@ class Registered(Sets):
 
     def __init__(self, folder: Path, api: server.ApiServer, nodes: dict[str, sshd.Sshd]) -> None:
         super().__init__(folder, api, nodes)
-        self.wanted: dict[str, Any] | None = {"version": "v1.36.3", "labels": {"pool": "a"}, "taints": {}}
+        self.wanted: dict[str, Any] | None = {"version": VERSION, "labels": {"pool": "a"}, "taints": {}}
 
     def _program(self) -> None:
         if self.wanted is not None:
@@ -31,7 +33,7 @@ class Registered(Sets):
             inputs = {"node": "w1", **self.wanted, **way, "kubelet": None}
             pulumi.CustomResource("plumbline:index:NodeRegistration", "w1-registration", inputs)
 
-    def register(self, version: str = "v1.36.3") -> None:
+    def register(self, version: str = VERSION) -> None:
         """Registers the node as a kubelet does: with a label and a taint that are not ours."""
         labels = {"kubernetes.io/hostname": "w1", "pool": "a"}
         spec = {"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]}
@@ -62,7 +64,7 @@ def registered(tmp_path: Path, api: server.ApiServer) -> Iterator[Registered]:
 def test_labels_and_taints_follow_and_are_repaired(registered: Registered) -> None:
     late = threading.Timer(3, registered.register)
     late.start()
-    registered.wanted = {"version": "v1.36.3", "labels": {"pool": "a", "role": ""}, "taints": {"own:NoSchedule": "yes"}}
+    registered.wanted = {"version": VERSION, "labels": {"pool": "a", "role": ""}, "taints": {"own:NoSchedule": "yes"}}
     assert registered.up() == {"create": 2}
     late.join()
     assert registered.taints() == {"own:NoSchedule": "yes", "node.kubernetes.io/not-ready:NoSchedule": ""}
@@ -78,8 +80,8 @@ def test_labels_and_taints_follow_and_are_repaired(registered: Registered) -> No
     labels = registered.api.get(NODE)["metadata"]["labels"]
     assert (labels["pool"], labels["role"], labels["theirs"]) == ("a", "", "1")
     assert registered.taints() == {"own:NoSchedule": "yes"}
-    # What the program has no more is removed, although the kubelet is a manager of it, too.
-    registered.wanted = {"version": "v1.36.3", "labels": {"role": ""}, "taints": {}}
+    # A label that the program has no more is removed, although the kubelet is a manager of it, too.
+    registered.wanted = {"version": VERSION, "labels": {"role": ""}, "taints": {}}
     registered.up()
     labels = registered.api.get(NODE)["metadata"]["labels"]
     assert "pool" not in labels and labels["theirs"] == "1"

@@ -1,4 +1,4 @@
-"""Bastions for a lab of container hosts: each is an sshd of its own, in a network namespace of its own on the lab's bridge."""
+"""Bastions for a lab of container hosts: each is an own sshd, in a network namespace of its own on the lab's bridge."""
 
 from __future__ import annotations
 

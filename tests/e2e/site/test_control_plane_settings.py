@@ -238,7 +238,7 @@ def test_tokens_of_an_issuer(project: Project, issuer: tuple[Issuer, str]) -> No
     project.operations()
     project.pulumi("up", "--yes", "--skip-preview")
     assert sorted(one_node_at_a_time(project)) == [("kube-apiserver", node) for node in CONTROL_PLANE]
-    assert restarted(before, started(project)) == dict.fromkeys(CONTROL_PLANE, {"kube-apiserver"})
+    assert restarted(before, started(project)) == {node: {"kube-apiserver"} for node in CONTROL_PLANE}
 
     for node in CONTROL_PLANE:
         assert "--max-requests-inflight=900" in arguments(project, node, "kube-apiserver")

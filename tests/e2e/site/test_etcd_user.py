@@ -1,4 +1,4 @@
-"""etcd as a user of its own: a cluster on which it runs as root is changed, one member at a time; and back, if that fails."""
+"""etcd as user etcd: a cluster on which it runs as root is changed, one member at a time; and back, if that fails."""
 
 from __future__ import annotations
 

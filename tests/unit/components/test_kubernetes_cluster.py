@@ -118,7 +118,7 @@ def test_resources_depend_on_planned_steps(recorder: Recorder, cluster: Cluster)
 def test_control_plane_keys_are_secrets(recorder: Recorder) -> None:
     files = recorder.named("m1-control-plane").inputs["files"]
     keys = [path for path in files if path.endswith((".key", "encryption.yaml"))]
-    assert len(keys) == 9
+    assert len(keys) == 5
     for path in keys:
         assert is_secret(files[path]["content"]), path
         assert files[path]["mode"] == "0600"
@@ -257,5 +257,5 @@ def test_resources_have_former_urns_as_aliases(recorder: Recorder) -> None:
 def test_commands_take_over_the_state_of_pulumi_command(recorder: Recorder) -> None:
     """Without the alias, each registration of an earlier version would be deleted, which drains its node."""
     commands = recorder.of_type(":Command")
-    assert len(commands) == 9
+    assert len(commands) == 5
     assert all("command:remote:Command" in command.aliases for command in commands)
