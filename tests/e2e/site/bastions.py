@@ -1,4 +1,4 @@
-"""Bastions for a lab of container hosts: each is an own sshd, in a network namespace of its own on the lab's bridge."""
+"""Bastions for a lab of container hosts: each is an own sshd in an own network namespace, on the lab's bridge."""
 
 from __future__ import annotations
 

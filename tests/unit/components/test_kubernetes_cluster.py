@@ -118,7 +118,7 @@ def test_resources_depend_on_planned_steps(recorder: Recorder, cluster: Cluster)
 def test_control_plane_keys_are_secrets(recorder: Recorder) -> None:
     files = recorder.named("m1-control-plane").inputs["files"]
     keys = [path for path in files if path.endswith((".key", "encryption.yaml"))]
-    assert len(keys) == 5
+    assert len(keys) == 9
     for path in keys:
         assert is_secret(files[path]["content"]), path
         assert files[path]["mode"] == "0600"
