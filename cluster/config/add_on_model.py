@@ -24,6 +24,12 @@ def name(value: str) -> str | None:
     return syntax.dns_label(value)
 
 
+def _url(value: str) -> str | None:
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        return "has a user or password in it: errors and logs name the URL, so give one that needs none"
+    return syntax.http_url(value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AddOn:
     """Your own sets of API objects, as records by name: from `files`, or from a `url` that `sha256` pins. Each set is planned,
@@ -38,7 +44,7 @@ class AddOn:
     )
     url: str = key(
         "",
-        check=Check("a http:// or https:// URL", syntax.http_url, syntax.HTTP_URL),
+        check=Check("a http:// or https:// URL without a user", _url, syntax.HTTP_URL),
         doc="One file of manifests to download instead; needs `sha256`. It is kept in the cache, and downloaded once.",
     )
     sha256: str = key(

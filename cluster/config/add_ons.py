@@ -80,7 +80,7 @@ def _sources(add_on: AddOn, record: Reader) -> Iterator[tuple[str, str, bytes]]:
         try:
             yield "url", add_on.url, pinned.content(add_on.url, add_on.sha256)
         except pinned.Unavailable as error:
-            record.error("sha256" if "checksum" in str(error) else "url", str(error))
+            record.error("sha256" if isinstance(error, pinned.OtherChecksum) else "url", str(error))
     root = record.scope.root.resolve()
     for number, path in enumerate(add_on.files):
         key, whole = f"files[{number}]", (root / path).resolve()

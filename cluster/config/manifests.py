@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -123,6 +124,8 @@ def _plain(value: Any) -> Any:
         return {_key(key): _plain(one) for key, one in value.items() if one is not None}
     if isinstance(value, list):
         return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise TypeError("has a number that JSON does not have")
     if value is None or isinstance(value, str | int | float):
         return value
     raise TypeError(f"has a value of the YAML type {type(value).__name__}, which JSON does not have")

@@ -15,7 +15,11 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 class Unavailable(Exception):
-    """The file cannot be downloaded, or has another checksum."""
+    """The file cannot be downloaded."""
+
+
+class OtherChecksum(Unavailable):
+    """The file has another checksum."""
 
 
 def folder() -> Path:
@@ -37,7 +41,7 @@ def content(url: str, sha256: str) -> bytes:
         return known
     found = _download(url)
     if (sum_ := hashlib.sha256(found).hexdigest()) != sha256:
-        raise Unavailable(f"has another checksum: the file at {url} has {sum_}")
+        raise OtherChecksum(f"has another checksum: the file at {url} has {sum_}")
     try:
         _keep(kept, found)
     except OSError as error:

@@ -47,6 +47,7 @@ TEXTS: list[tuple[str, str, str]] = [
         "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n- {apiVersion: v1}\n",
         f"{ONE}: document 1, item 2: has no kind",
     ),
+    ("number", f"{MAP}data: {{x: 1e999}}\n", f"{ONE}: document 1: has a number that JSON does not have"),
     ("alias", f"{MAP}data: &a {{x: *a}}\n", f"{ONE}: document 1: contains itself through an alias"),
     (
         "date of YAML",
@@ -113,6 +114,11 @@ RECORDS: list[tuple[str, dict[str, Any], str]] = [
         "not pinned",
         {"a": {"url": "http://x/y"}},
         "addOns.a.sha256: is missing: the checksum of the file at http://x/y, as printed by `sha256sum`",
+    ),
+    (
+        "password in the URL",
+        {"a": {"url": "https://me:hunter2@x/y", "sha256": SHA}},
+        "addOns.a.url: has a user or password in it: errors and logs name the URL, so give one that needs none",
     ),
     ("unknown key", {"a": {"files": ["a.yaml"], "afer": []}}, "addOns.a.afer: is not a known key; did you mean after?"),
     ("no file", {"a": {"files": ["b.yaml"]}}, "addOns.a.files[0]: b.yaml cannot be read: no such file or directory"),
