@@ -125,6 +125,7 @@ def test_a_wrong_host_key_of_a_bastion_is_refused_by_name(tmp_path: Path, start:
     assert not made.file("a").exists()
 
 
+@pytest.mark.site
 def test_a_bastion_that_does_not_forward_is_named(tmp_path: Path, start: Start) -> None:
     node, bastion = start("node-sshd"), start("bastion", "AllowTcpForwarding no")
     failed = bench(tmp_path, endpoint(node, bastions=[endpoint(bastion)])).fails()
@@ -132,12 +133,14 @@ def test_a_bastion_that_does_not_forward_is_named(tmp_path: Path, start: Start) 
     assert "AllowTcpForwarding" in failed
 
 
+@pytest.mark.site
 def test_a_bastion_that_refuses_the_key_is_named(tmp_path: Path, start: Start) -> None:
     node, bastion = start("node-sshd"), start("bastion")
     failed = bench(tmp_path, endpoint(node, bastions=[endpoint(bastion, privateKey=Secret(node.private_key))])).fails()
     assert f"n1: bastion 127.0.0.1:{bastion.port} refuses user root with this key" in failed
 
 
+@pytest.mark.site
 def test_a_node_that_a_bastion_does_not_reach_is_named(tmp_path: Path, start: Start) -> None:
     node, bastion = start("node-sshd"), start("bastion")
     node.stop()
@@ -153,6 +156,7 @@ def sign(ca: Path, key: Path, *options: str) -> str:
     return key.with_name(f"{key.stem}-cert.pub").read_text()
 
 
+@pytest.mark.site
 def test_certificates_of_user_and_host(tmp_path: Path, start: Start) -> None:
     """No key is authorized on the node, and none is pinned here: both sides trust a CA."""
     folder = tmp_path / "node-sshd"
@@ -181,6 +185,7 @@ def test_certificates_of_user_and_host(tmp_path: Path, start: Start) -> None:
     assert "refuses user root with this certificate (permission denied): it must be valid now" in made.fails()
 
 
+@pytest.mark.site
 def test_keys_of_an_agent(tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     node, other = start("node-sshd"), start("other")
     socket = tmp_path / "agent"
@@ -241,6 +246,7 @@ done >/run/seen 2>/dev/null || true
 FAILURES = "journalctl -q --no-pager -t sudo | grep -c 'authentication failure' || true"
 
 
+@pytest.mark.site
 def test_sudo_with_a_password(on_host: Ways, systemd: Container) -> None:
     on_host.connections["n1"] = {**on_host.connections["n1"], "sudoPassword": Secret(PASSWORD)}
     on_host.commands["look"] = {"create": f"{LOOK}cat\n", "stdin": Secret("given")}
@@ -256,6 +262,7 @@ def test_sudo_with_a_password(on_host: Ways, systemd: Container) -> None:
     )
 
 
+@pytest.mark.site
 def test_a_user_that_sudo_does_not_ask(on_host: Ways, systemd: Container) -> None:
     """The password is not sent then: a shell would run it as a command."""
     on_host.connections["n1"] = {**on_host.connections["n1"], "user": "core", "sudoPassword": Secret(PASSWORD)}
@@ -263,6 +270,7 @@ def test_a_user_that_sudo_does_not_ask(on_host: Ways, systemd: Container) -> Non
     assert PASSWORD not in systemd.run("journalctl -q --no-pager")
 
 
+@pytest.mark.site
 def test_a_refused_sudo_password_names_node_and_remedy(on_host: Ways, systemd: Container) -> None:
     """It is offered once in a run, however many scripts need it: PAM may lock an account after a few."""
     before = int(systemd.run(FAILURES))
@@ -279,12 +287,14 @@ def test_a_refused_sudo_password_names_node_and_remedy(on_host: Ways, systemd: C
     assert on_host.up()["create"] >= 4
 
 
+@pytest.mark.site
 def test_sudo_that_needs_a_password_says_so(on_host: Ways) -> None:
     failed = on_host.fails()
     assert "n1: cannot be worked on: deployer gets no root shell" in failed
     assert "allow it sudo without a password in /etc/sudoers.d, or set its sudoPassword" in failed
 
 
+@pytest.mark.site
 def test_a_user_that_may_not_use_sudo(on_host: Ways, systemd: Container) -> None:
     on_host.connections["n1"] = {**on_host.connections["n1"], "sudoPassword": Secret(PASSWORD)}
     systemd.run(f"mv /etc/sudoers.d/{USER} /run/kept")
