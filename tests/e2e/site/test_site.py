@@ -218,7 +218,7 @@ def test_names_and_resolvers_of_the_site(project: Project) -> None:
 
 
 def test_kernel_module_is_loaded(project: Project) -> None:
-    """containerd needs this one, so it is there already. A container host may not load modules itself."""
+    """containerd needs this one, so this machine has it. A container host may not load modules itself."""
     project.set("nodes.w1.site.kernelModules[0]", "overlay")
     project.pulumi("up", "--yes")
     assert project.ssh("w1", "cat /etc/modules-load.d/95-site.conf") == "overlay\n"
