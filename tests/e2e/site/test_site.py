@@ -14,7 +14,6 @@ import yaml
 
 from builder.cache import locked
 from lab import parts
-from tests.e2e import captured
 from tests.e2e.api import Kubectl
 from tests.e2e.harness import SUITE_LOCK, Project, wait_for
 from tests.e2e.scenarios import second_up_writes_nothing
@@ -101,7 +100,6 @@ def test_drift_of_the_site_is_shown_and_repaired(project: Project) -> None:
     assert project.ssh("w1", "cat /proc/sys/net/ipv4/tcp_fin_timeout").strip() == "31"
     assert project.ssh("w1", f"cat {SITE}/all.conf") == "w1 at 10.78.0.21\n"
     second_up_writes_nothing(project)
-    captured.check_captured("preview-site-drift", report)
 
 
 def test_paths_of_the_program_are_refused(project: Project) -> None:
@@ -136,13 +134,12 @@ def test_changed_credential_restarts_nothing(project: Project, servers: Servers,
     servers.set_password("puller", PASSWORDS[1])
     for place in ('containerd.registries["registry.site"]', 'containerd.registries["docker.io"].mirrors[0]'):
         project.set_text(f"{place}.password", PASSWORDS[1], secret=True)
-    report = project.make("preview")
+    assert "containerd.service" not in project.make("preview")
     project.pulumi("up", "--yes")
     assert started(project) == before
     push(project, 2)
     pull(kubectl, 2)
     second_up_writes_nothing(project)
-    captured.check_captured("preview-credential", report)
 
 
 def test_drop_in_of_others_is_named_and_kept(project: Project) -> None:
@@ -166,7 +163,6 @@ def test_drop_in_of_others_is_named_and_kept(project: Project) -> None:
 def test_proxy_reaches_containerd_and_nothing_else(project: Project, servers: Servers, kubectl: Kubectl) -> None:
     project.set("proxy.https", f"http://{ADDRESS}:{PROXY_PORT}")
     kubelets = {node: project.started(node) for node in NODES}
-    report = project.make("preview")
     project.pulumi("up", "--yes")
     assert {node: project.started(node) for node in NODES} == kubelets
     for node in NODES:
@@ -184,7 +180,6 @@ def test_proxy_reaches_containerd_and_nothing_else(project: Project, servers: Se
     pull(kubectl, 3)
     assert servers.log("proxy").count(f"CONNECT {ADDRESS}:{PORT}\n") >= len(NODES)
     second_up_writes_nothing(project)
-    captured.check_captured("preview-proxy", report)
 
 
 def test_trusted_ca_is_in_the_system_s_store(project: Project, servers: Servers) -> None:
@@ -218,7 +213,7 @@ def test_names_and_resolvers_of_the_site(project: Project) -> None:
 
 
 def test_kernel_module_is_loaded(project: Project) -> None:
-    """containerd needs this one, so it exists. A container host may not load modules itself."""
+    """containerd needs this one, so this machine has it. A container host may not load modules itself."""
     project.set("nodes.w1.site.kernelModules[0]", "overlay")
     project.pulumi("up", "--yes")
     assert project.ssh("w1", "cat /etc/modules-load.d/95-site.conf") == "overlay\n"
