@@ -135,9 +135,9 @@ class _Planner:
     ) -> tuple[ObjectChange | None, Manifest | None, tuple[Conflict, ...]]:
         applied, result, left, taken = await self._dry_run(manifest, path)
         changed = field_changes(ref, _plain(live), _plain(result), manifest)
-        # Of a manager without an own entry nothing was applied yet.
-        if not changed and part is not None and fields.owned(live) == fields.owned(result):
-            return None, part, left
+        # The result of a manifest without fields, such as a ServiceAccount's, has no entry of this manager either.
+        if not changed and fields.owned(live) == fields.owned(result):
+            return None, part or _identity(live), left
         drift = self._known.get(ref) == manifest
         note = "" if changed else "this program becomes the manager of its fields"
         change = ObjectChange(ref, UPDATE, applied, changed, left, taken, drift=drift, note=note)

@@ -26,6 +26,13 @@ def test_an_object_is_created_and_read_without_change(sets: Sets) -> None:
     assert sets.up(refresh=True) == {"same": 2}
 
 
+def test_an_object_without_fields_is_applied_once(sets: Sets) -> None:
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a", "namespace": "default"}}
+    sets.manifests = [account]
+    sets.up()
+    assert sets.rows() == {}
+
+
 def test_a_field_that_was_edited_is_shown_and_repaired(sets: Sets) -> None:
     sets.manifests = [config_map(word="one", other="kept")]
     sets.up()
