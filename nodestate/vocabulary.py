@@ -29,6 +29,12 @@ FIELDS = "fields"
 DRIFTED = "drift"
 """Cause of an object's row if the program asks for nothing else than before."""
 
+NODES_SET = "nodes"
+"""The name of the set in rows of NodeRegistrations."""
+
+GONE = "it is gone already"
+"""The only line of an object's row if there is nothing to delete any more."""
+
 CHANGE, BECAUSE, ACTION, ORDER = "change", "because", "action", "order"
 FOUND, EXPECTED, UNIT, TO = "found", "expected", "unit", "to"
 """Facts of a row. `order` is the node's slot in its rollout group, such as "2 of 3"."""
@@ -39,9 +45,13 @@ START, RESTART, RELOAD, REREAD, STOP = "start", "restart", "reload", "reread", "
 DISRUPTIVE = (RESTART, REREAD, STOP)
 
 NOT_READ = "its last known state is kept, drift is not seen"
-"""The end of the warning about a node that does not answer."""
+"""The end of the warning about a node that does not answer, or an API."""
+
+NOT_COMPARED = "the plan follows its last known state, drift is not seen"
+"""The end of the warning about a set that is planned without the API."""
 
 DOING = {START: "starting", RESTART: "restarting", RELOAD: "reloading", STOP: "stopping"}
+OBJECT_DOING = {"create": "creating", "update": "updating", "delete": "deleting"}
 UNTOUCHED = "not touched: "
 """Begins the error about a node whose turn never came."""
 
@@ -104,6 +114,16 @@ def serves(unit: str, at: str) -> str:
     return f"{unit} {SERVES} at {at}: no restart was needed"
 
 
+def changing(set_name: str, operation: str, ref: object) -> str:
+    """The line about an object that an update begins to change. `ref` is its text, or has it."""
+    return f"set {set_name}: {OBJECT_DOING[operation]} {ref}"
+
+
+def node_object(node: str) -> str:
+    """The object of a node behind the API, in the set of all nodes."""
+    return f"Node {node}"
+
+
 def interrupted(node: str) -> str:
     """The error for a node that an interrupted run does not reach."""
     return f"{node}: {INTERRUPTED}"
@@ -132,6 +152,8 @@ def reboot(file: str) -> str:
 _VERBS = {verb: action for action, verb in DOING.items()}
 _DOING = re.compile(rf"([^:\s]+): ({'|'.join(_VERBS)}) (\S+) because (.+)", re.DOTALL)
 _SERVES = re.compile(rf"([^:\s]+): (\S+) {SERVES} at .*", re.DOTALL)
+_OBJECT_VERBS = {verb: operation for operation, verb in OBJECT_DOING.items()}
+_CHANGING = re.compile(rf"set ([^:]+): ({'|'.join(_OBJECT_VERBS)}) (\S.*)")
 _REBOOT = re.compile(rf"(\S+): {REBOOT}: /\S+ exists")
 _MOVED = re.compile(rf"([^:\s]+): (/.+) {MOVED} /.*")
 
@@ -146,6 +168,12 @@ def moved_path(line: str) -> tuple[str, str] | None:
     """The node and the path that a line tells was moved aside; None for any other line."""
     match = _MOVED.fullmatch(line.strip())
     return (match[1], match[2]) if match else None
+
+
+def changed_object(line: str) -> tuple[str, str, str] | None:
+    """The set, the object and the operation that a line of an update tells of; None for any other line."""
+    match = _CHANGING.fullmatch(line.strip())
+    return (match[1], match[3], _OBJECT_VERBS[match[2]]) if match else None
 
 
 def done(line: str) -> Done | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from nodestate import vocabulary as words
 from provider.engine import Log
 from provider.objects import nodes
 from provider.objects.connection import MERGE, ApiRefused
@@ -35,6 +36,7 @@ async def drain(api: Requests, node: str, log: Log) -> None:
             await log(f"{node}: not drained after {DRAIN_SECONDS} s, it is deleted all the same: {listed}")
             break
         await asyncio.sleep(POLL_SECONDS)
+    await log(words.changing(words.NODES_SET, "delete", nodes.ref(node)))
     try:
         await api.send("DELETE", nodes.path(node))
     except ApiRefused as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nodestate import vocabulary as words
 from provider.errors import NodeError
 from provider.objects import fields
 from provider.objects.connection import APPLY, ApiRefused, ApiSilent
@@ -167,7 +168,7 @@ class _Planner:
         manifest = self._known[ref]
         path = await self._api.place(manifest)
         live = await self._api.get(path) if path is not None else None
-        return ObjectChange(ref, DELETE, manifest, note="" if live is not None else "it is gone already")
+        return ObjectChange(ref, DELETE, manifest, note="" if live is not None else words.GONE)
 
     def _brings_kind(self, ref: Ref) -> bool:
         """Whether the set itself has the definition of a custom resource."""

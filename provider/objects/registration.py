@@ -9,7 +9,7 @@ from typing import Any
 from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
-from nodestate import UNKNOWN
+from nodestate import UNKNOWN, vocabulary
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
 from provider import views
@@ -25,9 +25,6 @@ from provider.objects.plan import CREATE, UPDATE, FieldChange, ObjectChange, Set
 from provider.objects.resource import DELETE_SECONDS, UPDATE_SECONDS
 from provider.objects.servers import ApiServers
 from provider.values import Properties, received, sent
-
-SET = "nodes"
-"""The name of the set in rows."""
 
 VERSION = "version"
 MARKS = ("labels", "taints")
@@ -95,7 +92,7 @@ class NodeRegistrations:
             try:
                 live = await requests.get(nodes.path(str(data["node"])))
             except NodeError as error:
-                await self._engine.warn(request.urn, f"{error}: its last known state is kept, drift is not seen")
+                await self._engine.warn(request.urn, f"{error}: {vocabulary.NOT_READ}")
             else:
                 has = nodes.found(live, Marks.of(data)) if live is not None else Marks()
                 properties |= {"labels": sent(has.labels), "taints": sent(has.taints)}
@@ -123,7 +120,7 @@ class NodeRegistrations:
         try:
             live = await self._servers.use(way, urn, 0).get(nodes.path(node))
         except (ApiSilent, ApiRefused) as error:
-            await self._engine.warn(urn, f"{node}: {error}: the plan follows its last known state, drift is not seen")
+            await self._engine.warn(urn, f"{node}: {error}: {vocabulary.NOT_COMPARED}")
             return None
         return _Found(live is not None, () if live is None else nodes.changes(node, live, Marks.of(data), former))
 
@@ -142,7 +139,7 @@ class NodeRegistrations:
         plan = SetPlan((change,))
         for line in shown.log_lines(plan):
             await self._engine.log(urn, line)
-        await views.publish(CALL.get(), shown.rows(SET, plan))
+        await views.publish(CALL.get(), shown.rows(vocabulary.NODES_SET, plan))
 
     async def _make(
         self, urn: str, data: Mapping[str, Any], old: Mapping[str, Any], inputs: Properties
@@ -152,11 +149,16 @@ class NodeRegistrations:
             raise NodeError(f"{node}: the control-plane nodes are not known")
         requests = self._servers.use(way, urn, UPDATE_SECONDS)
         live = await requests.get(nodes.path(node))
+        if new := live is None:
+            await log(vocabulary.changing(vocabulary.NODES_SET, CREATE, nodes.ref(node)))
         # Nothing waits for a node that is down, unless something of it is to change.
         if live is None or version != old.get(VERSION):
             probe = wait.registered(requests, node, version)
             await wait.until(probe, wait.REGISTRATION_SECONDS, node, log)
         former = Marks.of(received(CALL.get().old_inputs)) if old else Marks()
+        live = await requests.send("GET", nodes.path(node))
+        if not new and nodes.changes(node, live, Marks.of(data), former):
+            await log(vocabulary.changing(vocabulary.NODES_SET, UPDATE, nodes.ref(node)))
         await nodes.patch(requests, node, Marks.of(data), former)
         live = await requests.send("GET", nodes.path(node))
         found = str(((live.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "")

@@ -9,7 +9,7 @@ from typing import Any
 from pulumi.provider.experimental import provider as api
 from pulumi.provider.experimental.property_value import PropertyValue
 
-from nodestate import Secret
+from nodestate import Secret, vocabulary
 from nodestate.wire import partly_unknown
 from provider import views
 from provider.calls import CALL
@@ -107,9 +107,7 @@ class ObjectSets:
         try:
             plan = await make_plan(self._requests(wanted.access, request.urn, 0), wanted, wanted)
         except ApiSilent as error:
-            await self._engine.warn(
-                request.urn, f"set {wanted.name}: {error}: its last known state is kept, drift is not seen"
-            )
+            await self._engine.warn(request.urn, f"set {wanted.name}: {error}: {vocabulary.NOT_READ}")
             return kept
         self._read[request.urn] = _Read(wanted, plan)
         return api.ReadResponse(request.resource_id, _outputs(request.properties, wanted, plan), dict(request.inputs))
@@ -145,9 +143,7 @@ class ObjectSets:
                 seen = _Seen(await make_plan(self._requests(access, urn, 0), wanted, former))
             except ApiSilent as error:
                 if former is not None:
-                    await self._engine.warn(
-                        urn, f"set {wanted.name}: {error}: the plan follows its last known state, drift is not seen"
-                    )
+                    await self._engine.warn(urn, f"set {wanted.name}: {error}: {vocabulary.NOT_COMPARED}")
             except ApiRefused as error:
                 if former is not None:
                     raise

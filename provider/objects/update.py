@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from nodestate import vocabulary as words
 from provider.engine import Log
 from provider.errors import NodeError
 from provider.objects import wait
 from provider.objects.connection import ApiRefused
 from provider.objects.inputs import ObjectSet
 from provider.objects.manifest import Ref, is_builtin
-from provider.objects.plan import CREATE, DELETE, ObjectChange, SetPlan, apply
+from provider.objects.plan import DELETE, ObjectChange, SetPlan, apply
 from provider.objects.servers import Requests
 
 KIND_SECONDS = 30
@@ -48,7 +49,7 @@ class Update:
         try:
             path = await self._api.place(manifest)
             if path is not None and await self._api.get(path) is not None:
-                await self._log(f"deleting {ref}")
+                await self._log(words.changing(self._wanted.name, DELETE, ref))
                 await self._api.send("DELETE", path, propagationPolicy="Background")
         except ApiRefused as error:
             if error.code != 404:
@@ -58,7 +59,7 @@ class Update:
         ref = change.ref
         try:
             path = await self._place(change)
-            await self._log(f"{'creating' if change.operation == CREATE else 'updating'} {ref}")
+            await self._log(words.changing(self._wanted.name, change.operation, ref))
             await apply(self._api, path, change.apply, dry=False, force=bool(change.taken or change.left))
             if ref.kind == "CustomResourceDefinition":
                 await self._wait_for([ref])
