@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import UTC, datetime
 
 from nodestate import vocabulary
 from nodestate.names import natural
+from report import objects
 from report.budget import judge
 from report.events import DONE, PRE, QUIET, Message, Step, Stream
 from report.model import VERSION, Certificate, Group, NodeReport, Notice, NotRead, Report, ResourceChange
@@ -32,6 +33,7 @@ def build(stream: Stream) -> Report:
     nodes = tuple(_nodes(states, stream.steps, steps))
     changed = {one.node for one in nodes}
     seen = {one.node for one in states if one.node}
+    behind = objects.by_resource(steps, () if stream.preview else stream.messages)
     stack, project = _origin(stream.steps)
     began = datetime.fromtimestamp(stream.first, UTC)
     return Report(
@@ -51,11 +53,13 @@ def build(stream: Stream) -> Report:
         ),
         groups=tuple(_groups(nodes, states)),
         certificates=tuple(_certificates(stream.steps, stream.first)),
-        resources=tuple(_others(steps)),
+        resources=tuple(_others(steps, behind.keys())),
         unchanged_resources=sum(1 for one in steps if one.op == "same" and not one.type.startswith(SILENT)),
         warnings=tuple(_notices(stream.messages, "warning")),
         errors=tuple(_notices(stream.messages, "error")),
         budget=judge(nodes, stream.policy, began) if stream.preview else None,
+        objects=objects.ordered(behind.values()),
+        objects_not_read=tuple(objects.not_read(stream.steps, stream.messages)),
     )
 
 
@@ -145,12 +149,13 @@ def _days(expires: str, now: int) -> tuple[str, int | None]:
     return end.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), left.days
 
 
-def _others(steps: Iterable[Step]) -> Iterator[ResourceChange]:
-    """Resources that are neither NodeStates, rows nor certificates. The steps of a replacement are one change."""
+def _others(steps: Iterable[Step], shown: Container[str]) -> Iterator[ResourceChange]:
+    """Resources that are neither NodeStates, rows nor certificates, nor sets whose objects are shown, by their URNs. The steps
+    of a replacement are one change."""
     found: dict[str, ResourceChange] = {}
     for step in steps:
-        kept = step.type.startswith((*SILENT, f"{vocabulary.PACKAGE}:")) or step.type in CERTIFICATES
-        if kept or step.op in QUIET:
+        own = step.type.startswith(f"{vocabulary.PACKAGE}:") and (step.type not in objects.SETS or step.urn in shown)
+        if own or step.type.startswith(SILENT) or step.type in CERTIFICATES or step.op in QUIET:
             continue
         operation = "replace" if step.op in REPLACES else step.op
         keys = tuple(sorted(set(step.diff) | set(found[step.urn].keys if step.urn in found else ())))
@@ -161,7 +166,8 @@ def _others(steps: Iterable[Step]) -> Iterator[ResourceChange]:
 def _notices(messages: Iterable[Message], severity: str) -> Iterator[Notice]:
     known = set()
     for message in messages:
-        if message.severity != severity or message.text.endswith(vocabulary.NOT_READ) or message.text in known:
+        unread = message.text.endswith(vocabulary.NOT_READ) or objects.unread(message)
+        if message.severity != severity or unread or message.text in known:
             continue
         known.add(message.text)
         yield Notice(message.text, message.urn.split("::", 3)[-1] if message.urn else "")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
 from nodestate import vocabulary
 from nodestate.keys import Key
-from report.model import NodeReport, NotRead, Origin, PathChange, Report
+from report.model import NodeReport, NotRead, ObjectChange, Origin, PathChange, Report, SetNotRead
 from report.node import PATH
 
 SHAPE = {"mode", "owner", "group", "label"}
@@ -19,32 +19,44 @@ CLEAN, ERROR, DRIFT, NOT_READ = 0, 1, 2, 3
 """Exit statuses."""
 
 ANY = "*"
-"""The name of all nodes in accepted drift."""
+"""The name of all nodes, and of all sets, in accepted drift."""
+
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+"""Kinds of objects whose pods are restarted, started or stopped if their `spec` changes."""
+
+MOST_FIELDS = 3
+"""So many lines of an object; the report has all."""
 
 
 class DriftClass(StrEnum):
     """The weight of a difference."""
 
     DISRUPTIVE = "disruptive"
-    """A unit does not run as it should, or the repair restarts or stops one."""
+    """A unit or a workload does not run as it should, or the repair restarts or stops one."""
 
     CONFIGURATION = "configuration"
-    """Content, presence, or a setting of a unit; nothing restarts for it."""
+    """Content, presence, a field of another object, or a setting of a unit; nothing restarts for it."""
 
     COSMETIC = "cosmetic"
-    """Mode, ownership or label only."""
+    """Mode, ownership or label of a file, or the manager of an object's fields only."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference between a node and what the last run left there."""
+    """One difference between a node, or an object behind the API, and what the last run left there."""
 
-    node: Annotated[str, Key("Name of the node.")]
-    subject: Annotated[str, Key("The path, unit or probe.")]
+    node: Annotated[str, Key("Name of the node; an object has none.")]
+    subject: Annotated[str, Key("The path, unit, probe or object.")]
     text: Annotated[str, Key("What is different, and what repairs it.")]
     kind: Annotated[DriftClass, Key("`disruptive`, `configuration` or `cosmetic`.", wire="class")]
     accepted: Annotated[str, Key("Why it is accepted, if it is.")] = ""
     until: Annotated[str, Key("The last day on which it is accepted.")] = ""
+    set_name: Annotated[str, Key("Name of the object's set.", wire="set")] = ""
+
+    @property
+    def place(self) -> str:
+        """The node, or the set of an object."""
+        return self.node or self.set_name
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,7 @@ class DriftReport:
     nodes: Annotated[tuple[str, ...], Key("Names of all nodes.")] = ()
     reboots: Annotated[tuple[str, ...], Key("Names of nodes whose system wants a reboot. No drift by itself.")] = ()
     error: Annotated[str, Key("Why the check failed, if it did.")] = ""
+    objects_not_read: Annotated[tuple[SetNotRead, ...], Key("Sets of objects that were not looked at.")] = ()
 
     @property
     def alarms(self) -> list[Difference]:
@@ -67,10 +80,12 @@ class DriftReport:
 
     @property
     def status(self) -> int:
-        """The exit status: an error, drift, nodes that were not looked at, or nothing, in this order."""
+        """The exit status: an error, drift, nodes or objects that were not looked at, or nothing, in this order."""
         if self.error:
             return ERROR
-        return DRIFT if self.alarms else NOT_READ if self.not_read else CLEAN
+        if self.alarms:
+            return DRIFT
+        return NOT_READ if self.not_read or self.objects_not_read else CLEAN
 
 
 def judge(report: Report, policy: str, now: datetime, failed: bool = False) -> DriftReport:
@@ -79,7 +94,9 @@ def judge(report: Report, policy: str, now: datetime, failed: bool = False) -> D
     Changes of the program and certificates that are renewed are no drift.
     """
     accepted: Mapping[str, str] = (json.loads(policy) if policy else {}).get("acceptedDrift", {})
-    found = [_judged(one, accepted, now.date()) for node in report.nodes for one in _differences(node)]
+    nodes = [one for node in report.nodes for one in _differences(node)]
+    behind = [_of_object(one) for one in report.objects if one.origin is not Origin.PROGRAM]
+    found = [_judged(one, accepted, now.date()) for one in (*nodes, *behind)]
     names = (*report.unchanged, *(node.node for node in report.nodes))
     missing = tuple(NotRead(name, "the preview did not read the nodes") for name in names if not report.refreshed)
     error = next((one.text for one in report.errors), "the preview failed") if failed else ""
@@ -87,23 +104,36 @@ def judge(report: Report, policy: str, now: datetime, failed: bool = False) -> D
         1,
         report.stack,
         report.time,
-        tuple(sorted(found, key=lambda one: (list(DriftClass).index(one.kind), one.node, one.subject))),
+        tuple(sorted(found, key=lambda one: (list(DriftClass).index(one.kind), one.set_name, one.node, one.subject))),
         report.not_read or missing,
         tuple(sorted(names)),
         report.reboots,
         error,
+        report.objects_not_read,
     )
 
 
 def _judged(one: Difference, accepted: Mapping[str, str], today: date) -> Difference:
-    for node in (one.node, ANY):
-        until, _, reason = accepted.get(f"{node}:{one.subject}", "").partition(" ")
+    for place in (one.place, ANY):
+        until, _, reason = accepted.get(f"{place}:{one.subject}", "").partition(" ")
         if until and today <= date.fromisoformat(until):
-            return Difference(one.node, one.subject, one.text, one.kind, reason, until)
+            return replace(one, accepted=reason, until=until)
         if until:
-            text = f"{one.text}; it was accepted until {until}: {reason}"
-            return Difference(one.node, one.subject, text, one.kind)
+            return replace(one, text=f"{one.text}; it was accepted until {until}: {reason}")
     return one
+
+
+def _of_object(one: ObjectChange) -> Difference:
+    missing, workload = one.operation == "create", one.object.partition(" ")[0] in WORKLOADS
+    kind = DriftClass.CONFIGURATION
+    if workload and (missing or any(path.startswith("spec.") for path in one.paths)):
+        kind = DriftClass.DISRUPTIVE
+    elif not missing and not one.paths:
+        kind = DriftClass.COSMETIC
+    told = ["is missing"] if missing else [f"differs: {'; '.join(one.fields[:MOST_FIELDS])}"]
+    if not missing and len(one.fields) > MOST_FIELDS:
+        told.append(f"and {len(one.fields) - MOST_FIELDS} more lines")
+    return Difference("", one.object, " ".join(told), kind, set_name=one.set_name)
 
 
 def _differences(node: NodeReport) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nodestate import vocabulary
 from nodestate.names import natural
+from report import objects
 from report.build import build
 from report.events import DONE, FAILED, PRE, QUIET, Step, Stream
 from report.model import Happened, NodeOutcome, NodeReport, Notice, PathChange, Report, UnitStep
@@ -34,7 +35,9 @@ def compare(forecast: Report, stream: Stream) -> Report:
     errors = update.errors or ((Notice("the event stream of the update ended early"),) if not stream.result else ())
     others = () if errors else tuple(_others(forecast, update))
     result = stream.result or "failed"
-    return replace(forecast, happened=Happened(result, stream.seconds, tuple(outcomes), others, errors))
+    failures = [one for one in stream.steps if one.phase == FAILED]
+    behind = tuple(objects.outcomes(forecast, failures, stream.messages, result == "succeeded"))
+    return replace(forecast, happened=Happened(result, stream.seconds, tuple(outcomes), others, errors, behind))
 
 
 def _outcome(
@@ -125,5 +128,6 @@ def _others(forecast: Report, update: Report) -> Iterator[str]:
 
 
 def _operations(report: Report) -> dict[str, str]:
-    found = {one.name: one.operation for one in report.resources}
+    # Of a set the objects are compared.
+    found = {one.name: one.operation for one in report.resources if one.type not in objects.SETS}
     return found | {one.name: one.operation for one in report.certificates if one.operation != "same"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from nodestate.names import names
-from report import words
+from report import objects, words
 from report.fold import Fold, fold, part
 from report.model import NodeReport, Report
 
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 COLORS = {
     **dict.fromkeys(("restart", "reread", "roll", "replace", "not reached", "probe", "renew"), "warn"),
-    **dict.fromkeys(("stop", "delete", "failed"), "bad"),
+    **dict.fromkeys(("stop", "delete", "failed", "not done"), "bad"),
     **dict.fromkeys(("start", "create", "done"), "good"),
 }
 """The color of a word, which is always written, too. Others are calm."""
@@ -58,6 +58,8 @@ def render(report: Report) -> str:
         ownership=words.ownership,
         batches=words.batches,
         names=names,
+        behind=[(drift, found) for drift in (False, True) if (found := objects.fold(report.objects, drift))],
+        not_read=words.not_read(report),
     )
 
 

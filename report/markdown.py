@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nodestate.names import names
-from report import words
+from report import objects, words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, Origin, PathChange, Report
+from report.objects import ObjectFold
 
 MOST = 60_000
 """Characters. GitHub refuses comments of 65,536, GitLab of a million."""
@@ -16,6 +17,9 @@ MOST = 60_000
 DIFF_LINES = 60
 MOST_ROWS = 100
 """Of each table."""
+
+FEW_FIELDS = 2
+"""So many lines of an object are in the table; more have a block of their own, and the table their paths."""
 
 
 def mark(kind: str, stack: str) -> str:
@@ -43,9 +47,8 @@ def _head(report: Report) -> Iterator[str]:
         yield f"> **error** {_quoted(notice.text)}\n"
     for line in words.budget(report.budget) if report.budget is not None else ():
         yield f"- budget {plain(line)}"
-    if report.not_read:
-        listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
-        yield f"- not read, drift is not known: {plain(listed)}"
+    for line in words.not_read(report):
+        yield f"- not read, drift is not known: {plain(line)}"
     if report.reboots:
         yield f"- reboot required: {plain(names(report.reboots))}"
     for group in report.groups:
@@ -64,10 +67,27 @@ def _head(report: Report) -> Iterator[str]:
             yield "| Nodes | What | Where | Why |"
             yield "|---|---|---|---|"
             rows = [row for one in folds for row in _rows(one)]
-            yield from rows[:MOST_ROWS]
-            if len(rows) > MOST_ROWS:
-                yield f"\n*{len(rows) - MOST_ROWS} more rows are in the HTML report.*"
-            yield ""
+            yield from _most(rows)
+    for drift in (False, True):
+        if found := objects.fold(report.objects, drift):
+            yield f"### {'Drift of o' if drift else 'O'}{words.BEHIND[1:]}\n"
+            yield "| Set | What | Objects | Fields |"
+            yield "|---|---|---|---|"
+            yield from _most([_object(one) for one in found])
+
+
+def _most(rows: list[str]) -> Iterator[str]:
+    yield from rows[:MOST_ROWS]
+    if len(rows) > MOST_ROWS:
+        yield f"\n*{len(rows) - MOST_ROWS} more rows are in the HTML report.*"
+    yield ""
+
+
+def _object(one: ObjectFold) -> str:
+    first = one.first
+    shown = first.fields if len(first.fields) <= FEW_FIELDS else first.paths
+    fields = "<br>".join(f"`{code(line)}`" for line in shown)
+    return f"| {plain(first.set_name)} | {first.operation} | {plain(one.title)} | {fields} |"
 
 
 def _rows(one: Fold) -> Iterator[str]:
@@ -106,21 +126,24 @@ def _details(report: Report) -> Iterator[str]:
         for one in fold(half for node in report.nodes if (half := part(node, drift=drift))):
             for path in one.report.paths:
                 if path.diff:
-                    yield _diff(one.title, path)
+                    yield _diff(f"<code>{_escaped(path.path)}</code> on {_escaped(one.title)}", path.diff, "diff")
+        for behind in objects.fold(report.objects, drift):
+            if len(behind.first.fields) > FEW_FIELDS:
+                summary = f"{_escaped(behind.first.set_name)}: {_escaped(behind.title)}"
+                yield _diff(summary, behind.first.fields, "text")
     for notice in report.warnings:
         yield f"> warning: {_quoted(notice.text)}\n"
     if not report.empty:
         yield f"{words.unchanged(report)}\n"
 
 
-def _diff(title: str, path: PathChange) -> str:
-    lines = list(path.diff[:DIFF_LINES])
-    if len(path.diff) > DIFF_LINES:
-        lines.append(f"... {len(path.diff) - DIFF_LINES} more lines")
+def _diff(summary: str, changed: Sequence[str], language: str) -> str:
+    lines = list(changed[:DIFF_LINES])
+    if len(changed) > DIFF_LINES:
+        lines.append(f"... {len(changed) - DIFF_LINES} more lines")
     fence = "`" * max(3, 1 + max((_ticks(line) for line in lines), default=0))
     body = "\n".join(lines)
-    summary = f"<code>{_escaped(path.path)}</code> on {_escaped(title)}"
-    return f"<details><summary>{summary}</summary>\n\n{fence}diff\n{body}\n{fence}\n\n</details>\n"
+    return f"<details><summary>{summary}</summary>\n\n{fence}{language}\n{body}\n{fence}\n\n</details>\n"
 
 
 def _happened(found: Happened) -> Iterator[str]:
@@ -130,6 +153,9 @@ def _happened(found: Happened) -> Iterator[str]:
     for one in found.nodes:
         for line in one.differences:
             yield f"- **{plain(one.node)}**: {plain(line)}"
+    for behind in found.objects:
+        if behind.difference:
+            yield f"- **{plain(behind.set_name)}**: {plain(behind.object)}: {plain(behind.difference)}"
     for notice in found.errors:
         yield f"> **error** {_quoted(notice.text)}\n"
     yield ""

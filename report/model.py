@@ -144,6 +144,31 @@ class ResourceChange:
 
 
 @dataclass(frozen=True)
+class ObjectChange:
+    """An object behind the API that changes."""
+
+    set_name: Annotated[str, Key("Name of its set; `nodes` for the nodes that are registered.", wire="set")]
+    object: Annotated[str, Key("Kind, namespace and name, such as `Deployment kube-system/coredns`.")]
+    operation: Annotated[str, Key("`create`, `update` or `delete`.")]
+    paths: Annotated[tuple[str, ...], Key("Paths of the fields that change.")] = ()
+    fields: Annotated[
+        tuple[str, ...], Key("Old and new value of each, or the lines that change; who took a field; notes.")
+    ] = ()
+    origin: Annotated[Origin, Key("Whether the program or the API is the cause.")] = Origin.PROGRAM
+    whole: Annotated[bool, Key("Whether its set is created or deleted without a look at what the API has of it.")] = (
+        False
+    )
+
+
+@dataclass(frozen=True)
+class SetNotRead:
+    """A set of objects that was not looked at: its drift is not known."""
+
+    set_name: Annotated[str, Key("Name of the set.", wire="set")]
+    reason: Annotated[str, Key("Why it was not read.")] = ""
+
+
+@dataclass(frozen=True)
 class NotRead:
     """A node that was not looked at: its drift is not known."""
 
@@ -172,6 +197,17 @@ class NodeOutcome:
 
 
 @dataclass(frozen=True)
+class ObjectOutcome:
+    """The outcome of an update on one object behind the API."""
+
+    set_name: Annotated[str, Key("Name of its set.", wire="set")]
+    object: Annotated[str, Key("Kind, namespace and name.")]
+    result: Annotated[str, Key("`done`, `failed`, `not done`, or `not reached`: the run ended before.")]
+    operations: Annotated[tuple[str, ...], Key("The operations that were begun, in their order.")] = ()
+    difference: Annotated[str, Key("The difference from the forecast.")] = ""
+
+
+@dataclass(frozen=True)
 class Happened:
     """The update beside its forecast."""
 
@@ -180,11 +216,15 @@ class Happened:
     nodes: Annotated[tuple[NodeOutcome, ...], Key("The nodes that the forecast or the update names.")] = ()
     differences: Annotated[tuple[str, ...], Key("Differences of certificates and other resources.")] = ()
     errors: Annotated[tuple[Notice, ...], Key("Errors of the update.")] = ()
+    objects: Annotated[
+        tuple[ObjectOutcome, ...], Key("The objects behind the API that the forecast or the update names.")
+    ] = ()
 
     @property
     def differs(self) -> bool:
         """Whether anything else happened than was forecast."""
-        return bool(self.differences) or any(one.differences for one in self.nodes)
+        differing = any(one.differences for one in self.nodes) or any(one.difference for one in self.objects)
+        return bool(self.differences) or differing
 
 
 @dataclass(frozen=True)
@@ -228,9 +268,11 @@ class Report:
     errors: Annotated[tuple[Notice, ...], Key("Errors.")] = ()
     budget: Annotated[Budget | None, Key("The configured budget.")] = None
     happened: Annotated[Happened | None, Key("What the update did, beside this forecast.")] = None
+    objects: Annotated[tuple[ObjectChange, ...], Key("Objects behind the API that change, by set.")] = ()
+    objects_not_read: Annotated[tuple[SetNotRead, ...], Key("Sets of objects that were not looked at.")] = ()
 
     @property
     def empty(self) -> bool:
         """Whether nothing changes."""
         changed = [one for one in self.certificates if one.operation != "same"]
-        return not (self.nodes or self.resources or changed)
+        return not (self.nodes or self.objects or self.resources or changed)

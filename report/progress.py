@@ -13,6 +13,9 @@ from report.model import NodeReport, Report
 
 NODE = f"{vocabulary.PACKAGE}:Node"
 
+ACTING = (vocabulary.NODE_STATE, vocabulary.OBJECT_SET, vocabulary.NODE_REGISTRATION)
+"""Types of the provider that do something in an update."""
+
 
 class Stage(StrEnum):
     """How far a node is."""
@@ -68,7 +71,7 @@ class Progress:
     def __init__(self, forecast: Report | None = None) -> None:
         self.nodes: dict[str, NodeProgress] = {}
         self.others = 0
-        """Resources of no node, such as certificate authorities, that were changed."""
+        """Resources of no node, such as certificate authorities and sets of objects, that were changed."""
         self.reading = True
         self.interrupted = False
         self._owners: dict[str, str] = {}
@@ -84,7 +87,7 @@ class Progress:
             return None
         self.reading = False
         name = event.node or _parent(event) or self._owners.get(event.urn, "")
-        if event.type.startswith(f"{vocabulary.PACKAGE}:") and event.type != vocabulary.NODE_STATE:
+        if event.type.startswith(f"{vocabulary.PACKAGE}:") and event.type not in ACTING:
             return None  # a component without a provider: nothing happens for it
         if not name:
             self.others += event.phase == DONE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nodestate.reference import sections
 from report.drift import DriftReport
-from report.model import VERSION, NotRead, Report
+from report.model import VERSION, NotRead, Report, SetNotRead
 
 HEAD = f"""# Report in JSON
 
@@ -25,7 +25,7 @@ DRIFT = """
 
 def reference() -> str:
     """The whole page."""
-    return HEAD + sections(Report) + DRIFT + sections(DriftReport, known=(NotRead,))
+    return HEAD + sections(Report) + DRIFT + sections(DriftReport, known=(NotRead, SetNotRead))
 
 
 if __name__ == "__main__":

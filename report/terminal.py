@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nodestate import vocabulary
 from nodestate.names import names
-from report import words
+from report import objects, words
 from report.fold import Fold, braces, fold, part, similar
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
 
@@ -20,6 +20,7 @@ GRID_ROWS = 3
 """So many groups of nodes make a grid worth its lines."""
 
 MOST_PATHS = 15
+MOST_OBJECTS = 15
 COLORS = {"restart": 33, "reread": 33, "stop": 31, "start": 32, "create": 32, "delete": 31, "+": 32, "-": 31, "!": 31}
 BOLD, DIM = 1, 2
 
@@ -52,6 +53,7 @@ class Terminal:
             yield self._paint("drift: not as the last run left it", BOLD)
             for one in drifted:
                 yield from self._node(one)
+        yield from self._objects(report)
         yield from self._grid([*intended, *drifted])
         for group in report.groups:
             yield f"order, {group.name}: {words.order(group)}"
@@ -59,9 +61,8 @@ class Terminal:
             yield f"certificates {line}"
         for line in words.others(report.resources):
             yield f"also {line}"
-        if report.not_read:
-            listed = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
-            yield self._paint(f"not read, drift is not known: {listed}", COLORS["!"])
+        for line in words.not_read(report):
+            yield self._paint(f"not read, drift is not known: {line}", COLORS["!"])
         if report.reboots:
             yield self._paint(f"reboot required: {names(report.reboots)}", DIM)
         if report.budget is not None and not report.empty:
@@ -102,6 +103,20 @@ class Terminal:
         if node.silent:
             yield f"  recorded: {', '.join(node.recorded) or 'what the program says of it'}; nothing on the node changes"
 
+    def _objects(self, report: Report) -> Iterator[str]:
+        for drift in (False, True):
+            folds = objects.fold(report.objects, drift)
+            if folds:
+                yield self._paint(f"{words.BEHIND}{': drift, not as the last run left them' if drift else ''}", BOLD)
+            for one in folds[:MOST_OBJECTS]:
+                yield self._row(one.first.operation, f"{one.first.set_name}: {one.title}", "")
+                # Not cut off: the new value is at the end.
+                yield from (f"    {line}" for line in one.first.fields[:DIFF_LINES])
+                if len(one.first.fields) > DIFF_LINES:
+                    yield self._more(len(one.first.fields) - DIFF_LINES)
+            if more := sum(len(one.objects) for one in folds[MOST_OBJECTS:]):
+                yield f"  and {words.count(more, 'more object')}: --format html shows all"
+
     def _whole(self, node: NodeReport) -> Iterator[str]:
         """A node that is created or deleted as a whole: counts of its paths, names of its units."""
         kinds = [words.count(len(found), kind) for kind in ("file", "directory") if (found := _of_kind(node, kind))]
@@ -120,7 +135,10 @@ class Terminal:
         for line in lines[:DIFF_LINES]:
             yield f"    {self._paint(self._cut(line), COLORS.get(line[:1], DIM))}"
         if len(lines) > DIFF_LINES:
-            yield self._paint(f"    ... {len(lines) - DIFF_LINES} more lines: --format html shows all", DIM)
+            yield self._more(len(lines) - DIFF_LINES)
+
+    def _more(self, number: int) -> str:
+        return self._paint(f"    ... {number} more lines: --format html shows all", DIM)
 
     def _grid(self, folds: list[Fold]) -> Iterator[str]:
         """Nodes by units, if there are several of both; a grid that is too wide is left out."""
@@ -148,6 +166,9 @@ class Terminal:
         for one in found.nodes:
             for line in one.differences:
                 yield self._paint(f"  {one.node}: {line}", COLORS["!"])
+        for behind in found.objects:
+            if behind.difference:
+                yield self._paint(f"  {behind.set_name}: {behind.object}: {behind.difference}", COLORS["!"])
         for notice in found.errors:
             yield from self._notice("error", notice)
 

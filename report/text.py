@@ -79,8 +79,12 @@ def _map(value: Any) -> Mapping[str, Any]:
 def _shown(line: str) -> str:
     if line.startswith("@@"):
         return line
-    body = line if not line.startswith(("+", "-")) else line[0] + _ends(line[1:])
-    return "".join(one if one.isprintable() or one == "\t" else repr(one)[1:-1] for one in body)
+    return printable(line if not line.startswith(("+", "-")) else line[0] + _ends(line[1:]))
+
+
+def printable(line: str) -> str:
+    """A line without control characters."""
+    return "".join(one if one.isprintable() or one == "\t" else repr(one)[1:-1] for one in line)
 
 
 def _ends(line: str) -> str:

@@ -17,6 +17,7 @@ from report.model import (
     OwnershipChange,
     Report,
     ResourceChange,
+    SetNotRead,
 )
 
 SOON_DAYS = 30
@@ -29,6 +30,10 @@ DOES = {
     vocabulary.REREAD: ("rereads its files", "reread their files"),
     vocabulary.STOP: ("stops", "stop"),
 }
+
+OBJECT_DOES = {"create": ("created", "created"), "delete": ("deleted", "deleted"), "update": ("changes", "change")}
+
+BEHIND = "objects behind the API"
 
 NOTHING = "nothing changes"
 
@@ -60,6 +65,10 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"{count(changes['update'], 'node')} {'changes' if changes['update'] == 1 else 'change'}"
     if silent := sum(one.silent for one in report.nodes):
         yield f"{count(silent, 'node')} recorded only"
+    behind = Counter(one.operation for one in report.objects)
+    for operation, verbs in OBJECT_DOES.items():
+        if behind[operation]:
+            yield f"{count(behind[operation], 'object')} {verbs[behind[operation] > 1]}"
     steps = Counter(step.action for node in report.nodes for step in node.steps)
     for action in (vocabulary.RESTART, vocabulary.REREAD, vocabulary.RELOAD, vocabulary.START, vocabulary.STOP):
         if steps[action]:
@@ -69,11 +78,27 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"{count(len(renewed), 'certificate')} renewed"
     if report.resources:
         yield f"{count(len(report.resources), 'other resource')}"
-    drifted = drifting(report)
-    if drifted:
-        yield f"drift on {count(len(drifted), 'node')}"
+    drifted = ((len(drifting(report)), "node"), (sum(one.origin is Origin.DRIFT for one in report.objects), "object"))
+    if told := [count(number, what) for number, what in drifted if number]:
+        yield f"drift on {' and '.join(told)}"
+    elif not report.refreshed:
+        yield "drift not read"
     else:
-        yield "drift not read" if not report.refreshed else "no drift seen" if report.not_read else "no drift"
+        yield "no drift seen" if report.not_read or report.objects_not_read else "no drift"
+
+
+def not_read(report: Report) -> list[str]:
+    """A line about the nodes that were not read, and one about each reason for which sets of objects were not."""
+    nodes = ", ".join(f"{one.node} ({one.reason})" if one.reason else one.node for one in report.not_read)
+    return [*([nodes] if nodes else []), *sets_not_read(report.objects_not_read)]
+
+
+def sets_not_read(sets: Iterable[SetNotRead]) -> list[str]:
+    """A line for each reason, with the sets."""
+    reasons: dict[str, list[str]] = {}
+    for one in sets:
+        reasons.setdefault(one.reason, []).append(one.set_name)
+    return [f"{BEHIND}, {', '.join(names)} ({reason})" for reason, names in reasons.items()]
 
 
 def ownership(one: OwnershipChange) -> str:
@@ -121,9 +146,9 @@ def certificates(report: Report) -> list[str]:
     lines = []
     for operation, verb in (("renew", "renewed"), ("create", "created"), ("update", "updated"), ("delete", "deleted")):
         if found := [one for one in report.certificates if one.operation == operation]:
-            lines.append(f"{verb}: {_listed([_certificate(one) for one in found])}")
+            lines.append(f"{verb}: {listed([_certificate(one) for one in found])}")
     if soon := [one for one in report.certificates if one.operation == "same" and due(one)]:
-        lines.append(f"not renewed yet: {_listed([_certificate(one) for one in soon])}")
+        lines.append(f"not renewed yet: {listed([_certificate(one) for one in soon])}")
     return lines
 
 
@@ -139,7 +164,8 @@ def _certificate(one: Certificate) -> str:
     return f"{one.name} ({left})"
 
 
-def _listed(items: list[str]) -> str:
+def listed(items: list[str]) -> str:
+    """Some names, and how many there are more."""
     return ", ".join(items) if len(items) <= FEW else f"{', '.join(items[:FEW])} and {len(items) - FEW} more"
 
 
@@ -148,7 +174,7 @@ def others(resources: Iterable[ResourceChange]) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for one in resources:
         found.setdefault((one.operation, one.type), []).append(one.name)
-    return [f"{operation} {kind.rpartition(':')[2]}: {_listed(which)}" for (operation, kind), which in found.items()]
+    return [f"{operation} {kind.rpartition(':')[2]}: {listed(which)}" for (operation, kind), which in found.items()]
 
 
 def budget(found: Budget) -> list[str]:
@@ -160,10 +186,16 @@ def budget(found: Budget) -> list[str]:
 
 def happened(found: Happened) -> str:
     """The outcome of an update in one line."""
-    done = sum(one.result == "done" for one in found.nodes)
-    differing = sum(bool(one.differences) for one in found.nodes)
-    told = "as forecast" if not differing else f"{count(differing, 'node')} not as forecast"
-    return f"{found.result or 'ended early'} after {found.seconds} s: {done} of {count(len(found.nodes), 'node')} done, {told}"
+    nodes = [(one.result, bool(one.differences)) for one in found.nodes]
+    objects = [(one.result, bool(one.difference)) for one in found.objects]
+    done, differing = [], []
+    for what, outcomes in (("node", nodes), ("object", objects)):
+        if outcomes or (what == "node" and not objects):
+            done.append(f"{sum(result == 'done' for result, _ in outcomes)} of {count(len(outcomes), what)}")
+        if number := sum(differs for _, differs in outcomes):
+            differing.append(count(number, what))
+    told = f"{' and '.join(differing)} not as forecast" if differing else "as forecast"
+    return f"{found.result or 'ended early'} after {found.seconds} s: {' and '.join(done)} done, {told}"
 
 
 def unchanged(report: Report) -> str:

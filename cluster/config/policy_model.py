@@ -24,9 +24,9 @@ def _matching(pattern: str, form: str) -> Check:
 
 def _accepted(name: str, value: str) -> str | None:
     """The error of an entry of accepted drift."""
-    node, _, subject = name.partition(":")
-    if not (node and subject):
-        return "is not <node>:<path, unit or probe>, such as w1:/etc/hosts"
+    place, _, subject = name.partition(":")
+    if not (place and subject):
+        return "is not <node>:<path, unit or probe> or <set>:<object>, such as w1:/etc/hosts"
     day, _, reason = value.partition(" ")
     try:
         date.fromisoformat(day)
@@ -50,7 +50,8 @@ class Policy:
     accepted_drift: Mapping[str, str] = key(
         {},
         each=_accepted,
-        doc="Drift that `make drift` does not report, by `<node>:<path, unit or probe>` (node `*`: all nodes): the last day, and the reason.",
+        doc="Drift that `make drift` does not report, by `<node>:<path, unit or probe>` (node `*`: all nodes) or "
+        "`<set>:<object>`: the last day, and the reason.",
         example='{"w1:/etc/hosts": "2026-12-31 the vendor measures latency"}',
     )
     windows: tuple[str, ...] = key(

@@ -23,10 +23,11 @@ def test_markdown(golden: Golden, case: str) -> None:
     golden(f"report/{case}.md", markdown.render(recorded(case)))
 
 
-@pytest.mark.parametrize("case", ["flag", "drift"])
+@pytest.mark.parametrize("case", ["flag", "drift", "objects"])
 def test_json(golden: Golden, case: str) -> None:
     golden(f"report/{case}.json", data.to_json(recorded(case)))
 
 
-def test_html(golden: Golden) -> None:
-    golden("report/drift.html", html.render(recorded("drift")))
+@pytest.mark.parametrize("case", ["drift", "objects"])
+def test_html(golden: Golden, case: str) -> None:
+    golden(f"report/{case}.html", html.render(recorded(case)))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nodestate.vocabulary import NODE_STATE, PACKAGE, ROWS
+from nodestate.vocabulary import NODE_REGISTRATION, NODE_STATE, OBJECT, OBJECT_SET, PACKAGE, ROWS
 from report.build import CERTIFICATES
 from report.events import PHASES
 from report.node import MEMBER, SECTIONS
@@ -51,7 +51,7 @@ def reduced(event: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if metadata["type"].startswith("pulumi:") or (refresh and metadata["type"] != NODE_STATE):
         return None
-    if quiet and metadata["type"] != NODE_STATE and metadata["type"] not in CERTIFICATES:
+    if quiet and metadata["type"] not in (NODE_STATE, NODE_REGISTRATION, *CERTIFICATES):
         metadata["old"] = metadata["new"] = None
     done = kind == "resOutputsEvent"
     if done and metadata["type"] != NODE_STATE:
@@ -82,7 +82,12 @@ def _state(
             "inputs": _node_state(inputs, members, whole),
             "outputs": {} if whole else _node_state(outputs, members, whole),
         }
-    if kind.removeprefix(f"{PACKAGE}:") in ROWS:
+    if kind == NODE_REGISTRATION:
+        return {**kept, "inputs": {"node": inputs.get("node")}, "outputs": {}}
+    if kind == OBJECT_SET:
+        names = {key: {} for key in inputs.get("objects") or {}} if whole else {}
+        return {**kept, "inputs": {"name": inputs.get("name"), "objects": names}, "outputs": {}}
+    if kind.removeprefix(f"{PACKAGE}:") in (*ROWS, OBJECT):
         return {**kept, "inputs": inputs, "outputs": {}}
     return {**kept, "inputs": {}, "outputs": {}}
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodestate.vocabulary import NODE_STATE, PACKAGE
+from nodestate.vocabulary import NODE_STATE, OBJECT, OBJECT_SET, PACKAGE, changing
 from report.build import build
 from report.events import SECRET_MARK, Stream, read
 from report.model import Report
@@ -98,6 +98,29 @@ class Log:
         at = f"{PREFIX}{NODE_STATE}${PACKAGE}:{kind}::{row}"
         new = {"type": f"{PACKAGE}:{kind}", "urn": at, "parent": parent, "inputs": facts, "outputs": facts}
         self.step("resourcePreEvent", op, f"{PACKAGE}:{kind}", row, urn=at, new=new)
+
+    def object_set(self, op: str, name: str = "dns", *objects: str) -> None:
+        """A set that is changed. `objects` are the names of its objects in its inputs."""
+        inputs = {"name": name, "objects": {one: {"data": {"a": "b"}} for one in objects}}
+        side = "old" if op == "delete" else "new"
+        given = {"type": OBJECT_SET, "urn": urn(f"add-on-{name}", OBJECT_SET), "parent": urn("m1"), "inputs": inputs}
+        self.step("resourcePreEvent", op, OBJECT_SET, f"add-on-{name}", **{side: given})
+
+    def object_row(self, name: str, op: str, set_name: str = "dns", **facts: str) -> None:
+        """A row of an object of a set."""
+        row, kind = f"{set_name}:{name}", f"{PACKAGE}:{OBJECT}"
+        at = f"{PREFIX}{OBJECT_SET}${kind}::{row}"
+        new = {"type": kind, "urn": at, "parent": urn(f"add-on-{set_name}", OBJECT_SET), "inputs": facts}
+        self.step("resourcePreEvent", op, kind, row, urn=at, new=new)
+
+    def object_line(self, name: str, op: str, set_name: str = "dns") -> None:
+        """The line of an update that begins to change an object."""
+        at = urn(f"add-on-{set_name}", OBJECT_SET)
+        self.told(changing(set_name, op, name), at, "info")
+
+    def told(self, text: str, at: str, severity: str) -> None:
+        """A line of the provider about any resource, by its URN."""
+        self.add(diagnosticEvent={"urn": at, "message": f"{text}\n", "color": "never", "severity": severity})
 
 
 def state(name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any] | None = None) -> dict[str, Any]:

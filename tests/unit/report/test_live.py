@@ -55,6 +55,19 @@ def drawn(view: LiveView, console: Console) -> list[str]:
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
+def test_sets_and_registrations_are_progress() -> None:
+    log = Log(preview=False)
+    for phase in ("resourcePreEvent", "resOutputsEvent"):
+        log.step(phase, "update", vocabulary.OBJECT_SET, "add-on-dns", new={"inputs": {"name": "dns"}})
+        log.step(phase, "update", vocabulary.NODE_REGISTRATION, "w1-registration", new={"inputs": {"node": "w1"}})
+        log.step(phase, "update", vocabulary.PREFLIGHT, "preflight", new={"inputs": {}})
+    progress = Progress()
+    for event in events(log):
+        progress.see(event, 0)
+    assert progress.others == 1
+    assert {name: one.stage for name, one in progress.nodes.items()} == {"w1": Stage.DONE}
+
+
 def test_progress_ends_with_every_node_of_the_forecast_done() -> None:
     progress = Progress(recorded("roll"))
     assert {one.stage for one in progress.nodes.values()} == {Stage.PLANNED}

@@ -23,9 +23,12 @@ def test_reference_page_is_current() -> None:
     assert PAGE.read_text() == reference(), "run: python -m report.reference >docs/reference/report.md"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/how-to/read-a-plan.md"])
-def test_sample_is_printed(page: str) -> None:
-    assert f"```text\n{Terminal().render(forecast('flag'))}```\n" in (ROOT / page).read_text()
+@pytest.mark.parametrize(
+    ("page", "case"),
+    [("README.md", "flag"), ("docs/how-to/read-a-plan.md", "flag"), ("docs/how-to/read-a-plan.md", "objects")],
+)
+def test_sample_is_printed(page: str, case: str) -> None:
+    assert f"```text\n{Terminal().render(forecast(case))}```\n" in (ROOT / page).read_text()
 
 
 def test_examples_are_printed() -> None:
@@ -39,11 +42,13 @@ def test_pictures_of_the_examples_exist_and_are_small() -> None:
     assert max(file.stat().st_size for file in pictures.iterdir()) <= 150_000
 
 
-def test_sample_of_an_outcome_is_printed() -> None:
-    assert Terminal().outcome(recorded("roll")) in (ROOT / "docs/how-to/read-a-plan.md").read_text()
+@pytest.mark.parametrize("case", ["roll", "objects"])
+def test_sample_of_an_outcome_is_printed(case: str) -> None:
+    assert Terminal().outcome(recorded(case)) in (ROOT / "docs/how-to/read-a-plan.md").read_text()
 
 
-def test_sample_of_drift_is_printed() -> None:
-    [stream] = streams("drift-preview")
+@pytest.mark.parametrize("case", ["drift", "objects-drift"])
+def test_sample_of_drift_is_printed(case: str) -> None:
+    [stream] = streams(f"{case}-preview")
     found = judge(build(stream), stream.policy, NOW)
     assert drift_formats.text(found) in (ROOT / "docs/how-to/check-for-drift.md").read_text()

@@ -62,7 +62,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     (
         "accepted drift of no node",
         {"policy": {"acceptedDrift": {"/etc/hosts": "2026-12-31 x"}}},
-        "policy.acceptedDrift./etc/hosts: is not <node>:<path, unit or probe>, such as w1:/etc/hosts",
+        "policy.acceptedDrift./etc/hosts: is not <node>:<path, unit or probe> or <set>:<object>, such as w1:/etc/hosts",
     ),
     (
         "accepted drift without an end",

@@ -11,11 +11,15 @@ from report.model import Report
 
 HERE = Path(__file__).parent
 
-CASES = ("flag", "drift", "certificates", "roll", "create", "quiet", "notread")
+OBJECT_CASES = ("objects", "objects-drift", "objects-created", "objects-deleted")
+"""Of a stack without nodes of ours, on a real API server: another image, a changed and a deleted object, and drift apart from
+them; drift alone; new sets; a set and a node that are gone."""
+
+CASES = ("flag", "drift", "certificates", "roll", "create", "quiet", "notread", *OBJECT_CASES)
 """One changed key of a kubelet; drift on two nodes; all certificates; another kubelet everywhere; a new cluster; no change;
 a node that does not answer."""
 
-UPDATED = ("flag", "drift", "certificates", "roll")
+UPDATED = ("flag", "drift", "certificates", "roll", *OBJECT_CASES)
 """Cases with an update."""
 
 
