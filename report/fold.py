@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from nodestate.names import names
-from report.model import NodeReport, Origin, PathChange
+from report.model import NodeReport, ObjectChange, Origin, PathChange
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,23 @@ def _signature(node: NodeReport) -> NodeReport:
         ),
         found=tuple(sorted(plain(one) for one in node.found)),
     )
+
+
+@dataclass(frozen=True)
+class ObjectFold:
+    """Objects of one set to which the same happens; `first` is the first of them."""
+
+    objects: tuple[str, ...]
+    first: ObjectChange
+
+
+def fold_objects(changes: Iterable[ObjectChange], drift: bool) -> list[ObjectFold]:
+    """The changes that the program, or with `drift` the API alone, is the cause of; equal ones of a set together."""
+    found: dict[object, list[ObjectChange]] = {}
+    for one in changes:
+        if (one.origin is Origin.DRIFT) == drift:
+            found.setdefault((one.set_name, one.operation, one.whole, one.fields), []).append(one)
+    return [ObjectFold(tuple(one.object for one in equal), equal[0]) for equal in found.values()]
 
 
 def similar(paths: Iterable[PathChange]) -> Iterator[list[PathChange]]:

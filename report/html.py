@@ -9,8 +9,8 @@ from pathlib import Path
 import jinja2
 
 from nodestate.names import names
-from report import objects, words
-from report.fold import Fold, fold, part
+from report import words
+from report.fold import Fold, fold, fold_objects, part
 from report.model import NodeReport, Report
 
 HERE = Path(__file__).parent
@@ -58,7 +58,8 @@ def render(report: Report) -> str:
         ownership=words.ownership,
         batches=words.batches,
         names=names,
-        behind=[(drift, found) for drift in (False, True) if (found := objects.fold(report.objects, drift))],
+        objects=words.objects,
+        behind=[(drift, found) for drift in (False, True) if (found := fold_objects(report.objects, drift))],
         not_read=words.not_read(report),
     )
 

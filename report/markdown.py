@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from nodestate.names import names
-from report import objects, words
-from report.fold import Fold, braces, fold, part, similar
+from report import words
+from report.fold import Fold, ObjectFold, braces, fold, fold_objects, part, similar
 from report.model import Happened, Origin, PathChange, Report
-from report.objects import ObjectFold
 
 MOST = 60_000
 """Characters. GitHub refuses comments of 65,536, GitLab of a million."""
@@ -69,7 +68,7 @@ def _head(report: Report) -> Iterator[str]:
             rows = [row for one in folds for row in _rows(one)]
             yield from _most(rows)
     for drift in (False, True):
-        if found := objects.fold(report.objects, drift):
+        if found := fold_objects(report.objects, drift):
             yield f"### {'Drift of o' if drift else 'O'}{words.BEHIND[1:]}\n"
             yield "| Set | What | Objects | Fields |"
             yield "|---|---|---|---|"
@@ -87,7 +86,7 @@ def _object(one: ObjectFold) -> str:
     first = one.first
     shown = first.fields if len(first.fields) <= FEW_FIELDS else first.paths
     fields = "<br>".join(f"`{code(line)}`" for line in shown)
-    return f"| {plain(first.set_name)} | {first.operation} | {plain(one.title)} | {fields} |"
+    return f"| {plain(first.set_name)} | {first.operation} | {plain(words.objects(one))} | {fields} |"
 
 
 def _rows(one: Fold) -> Iterator[str]:
@@ -127,9 +126,9 @@ def _details(report: Report) -> Iterator[str]:
             for path in one.report.paths:
                 if path.diff:
                     yield _diff(f"<code>{_escaped(path.path)}</code> on {_escaped(one.title)}", path.diff, "diff")
-        for behind in objects.fold(report.objects, drift):
+        for behind in fold_objects(report.objects, drift):
             if len(behind.first.fields) > FEW_FIELDS:
-                summary = f"{_escaped(behind.first.set_name)}: {_escaped(behind.title)}"
+                summary = f"{_escaped(behind.first.set_name)}: {_escaped(words.objects(behind))}"
                 yield _diff(summary, behind.first.fields, "text")
     for notice in report.warnings:
         yield f"> warning: {_quoted(notice.text)}\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from nodestate import vocabulary
 from nodestate.names import natural
@@ -13,7 +12,6 @@ from report.events import QUIET, Message, State, Step
 from report.model import ObjectChange, ObjectOutcome, Origin, Report, SetNotRead
 from report.node import CREATES, DELETES
 from report.text import printable
-from report.words import count, listed
 
 SETS = (vocabulary.OBJECT_SET, vocabulary.NODE_REGISTRATION)
 ROW = f"{vocabulary.PACKAGE}:{vocabulary.OBJECT}"
@@ -99,30 +97,6 @@ def unread(message: Message) -> tuple[str, str] | None:
     kind = message.urn.split("::", 3)[-2].rpartition("$")[2] if message.urn.count("::") > 2 else ""
     match = _NOT_READ.fullmatch(message.text) if message.severity == "warning" and kind in SETS else None
     return (match[1] or "", match[2]) if match else None
-
-
-@dataclass(frozen=True)
-class ObjectFold:
-    """Objects of one set to which the same happens; `first` is the first of them."""
-
-    objects: tuple[str, ...]
-    first: ObjectChange
-
-    @property
-    def title(self) -> str:
-        """Their names, or how many they are if their whole set is created or deleted."""
-        if self.first.whole and len(self.objects) > 1:
-            return count(len(self.objects), "object")
-        return listed(list(self.objects))
-
-
-def fold(changes: Iterable[ObjectChange], drift: bool) -> list[ObjectFold]:
-    """The changes that the program, or with `drift` the API alone, is the cause of; equal ones of a set together."""
-    found: dict[object, list[ObjectChange]] = {}
-    for one in changes:
-        if (one.origin is Origin.DRIFT) == drift:
-            found.setdefault((one.set_name, one.operation, one.whole, one.fields), []).append(one)
-    return [ObjectFold(tuple(one.object for one in equal), equal[0]) for equal in found.values()]
 
 
 def outcomes(

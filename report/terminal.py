@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nodestate import vocabulary
 from nodestate.names import names
-from report import objects, words
-from report.fold import Fold, braces, fold, part, similar
+from report import words
+from report.fold import Fold, braces, fold, fold_objects, part, similar
 from report.model import Happened, NodeReport, Notice, PathChange, Report, UnitStep
 
 WIDTH = 120
@@ -105,11 +105,11 @@ class Terminal:
 
     def _objects(self, report: Report) -> Iterator[str]:
         for drift in (False, True):
-            folds = objects.fold(report.objects, drift)
+            folds = fold_objects(report.objects, drift)
             if folds:
                 yield self._paint(f"{words.BEHIND}{': drift, not as the last run left them' if drift else ''}", BOLD)
             for one in folds[:MOST_OBJECTS]:
-                yield self._row(one.first.operation, f"{one.first.set_name}: {one.title}", "")
+                yield self._row(one.first.operation, f"{one.first.set_name}: {words.objects(one)}", "")
                 # Not cut off: the new value is at the end.
                 yield from (f"    {line}" for line in one.first.fields[:DIFF_LINES])
                 if len(one.first.fields) > DIFF_LINES:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from nodestate import vocabulary
 from nodestate.names import FEW, names
+from report.fold import ObjectFold
 from report.model import (
     Budget,
     Certificate,
@@ -85,6 +86,13 @@ def _headline(report: Report) -> Iterator[str]:
         yield "drift not read"
     else:
         yield "no drift seen" if report.not_read or report.objects_not_read else "no drift"
+
+
+def objects(one: ObjectFold) -> str:
+    """Names of objects, or how many they are if their whole set is created or deleted."""
+    if one.first.whole and len(one.objects) > 1:
+        return count(len(one.objects), "object")
+    return listed(list(one.objects))
 
 
 def not_read(report: Report) -> list[str]:
@@ -187,10 +195,10 @@ def budget(found: Budget) -> list[str]:
 def happened(found: Happened) -> str:
     """The outcome of an update in one line."""
     nodes = [(one.result, bool(one.differences)) for one in found.nodes]
-    objects = [(one.result, bool(one.difference)) for one in found.objects]
+    behind = [(one.result, bool(one.difference)) for one in found.objects]
     done, differing = [], []
-    for what, outcomes in (("node", nodes), ("object", objects)):
-        if outcomes or (what == "node" and not objects):
+    for what, outcomes in (("node", nodes), ("object", behind)):
+        if outcomes or (what == "node" and not behind):
             done.append(f"{sum(result == 'done' for result, _ in outcomes)} of {count(len(outcomes), what)}")
         if number := sum(differs for _, differs in outcomes):
             differing.append(count(number, what))

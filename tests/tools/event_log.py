@@ -85,7 +85,7 @@ def _state(
     if kind == NODE_REGISTRATION:
         return {**kept, "inputs": {"node": inputs.get("node")}, "outputs": {}}
     if kind == OBJECT_SET:
-        names = {key: {} for key in inputs.get("objects") or {}} if whole else {}
+        names: dict[str, Any] = {key: {} for key in inputs.get("objects") or {}} if whole else {}
         return {**kept, "inputs": {"name": inputs.get("name"), "objects": names}, "outputs": {}}
     if kind.removeprefix(f"{PACKAGE}:") in (*ROWS, OBJECT):
         return {**kept, "inputs": inputs, "outputs": {}}
