@@ -16,6 +16,9 @@ from report.text import printable
 SETS = (vocabulary.OBJECT_SET, vocabulary.NODE_REGISTRATION)
 ROW = f"{vocabulary.PACKAGE}:{vocabulary.OBJECT}"
 
+_OBJECT = re.compile(r"[A-Z]\S* \S+: ")
+"""The kind and the name of an object at the start of a reason."""
+
 _NOT_READ = re.compile(rf"(?:set ([^:]+): )?(.*): (?:{vocabulary.NOT_READ}|{vocabulary.NOT_COMPARED})", re.DOTALL)
 
 
@@ -87,9 +90,16 @@ def not_read(steps: Iterable[Step], messages: Iterable[Message]) -> Iterator[Set
         if told := unread(message):
             set_name, reason = told
             known = set_name or vocabulary.NODES_SET
-            found.setdefault(known, reason.removeprefix(f"{nodes.get(message.urn, '')}: "))
+            # The object that happened to be asked for first is not the reason.
+            reason = _without_object(reason.removeprefix(f"{nodes.get(message.urn, '')}: "))
+            found.setdefault(known, reason)
     for set_name in sorted(found, key=natural):
         yield SetNotRead(set_name, found[set_name])
+
+
+def _without_object(reason: str) -> str:
+    match = _OBJECT.match(reason)
+    return reason[match.end() :] if match else reason
 
 
 def unread(message: Message) -> tuple[str, str] | None:

@@ -215,6 +215,7 @@ def test_named_and_done() -> None:
 def test_each_difference_is_told(done: list[tuple[str, str]], expected: list[tuple[str, str, str]]) -> None:
     report = outcome(*done)
     assert of(report) == expected
+    assert report.happened is not None and report.happened.differences == (), "the objects are told, not their set"
     assert "1 object not as forecast" in Terminal().render(report)
     [(name, _, difference)] = [one for one in expected if one[2]]
     assert f"\x1b[31m  dns: {name}: {difference}\x1b[0m" in Terminal(color=True).render(report)

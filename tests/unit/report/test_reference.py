@@ -25,7 +25,12 @@ def test_reference_page_is_current() -> None:
 
 @pytest.mark.parametrize(
     ("page", "case"),
-    [("README.md", "flag"), ("docs/how-to/read-a-plan.md", "flag"), ("docs/how-to/read-a-plan.md", "objects")],
+    [
+        ("README.md", "flag"),
+        ("docs/how-to/read-a-plan.md", "flag"),
+        ("docs/how-to/read-a-plan.md", "objects"),
+        ("docs/how-to/read-a-plan.md", "objects-notread"),
+    ],
 )
 def test_sample_is_printed(page: str, case: str) -> None:
     assert f"```text\n{Terminal().render(forecast(case))}```\n" in (ROOT / page).read_text()

@@ -15,9 +15,9 @@ OBJECT_CASES = ("objects", "objects-drift", "objects-created", "objects-deleted"
 """Of a stack without nodes of ours, on a real API server: another image, a changed and a deleted object, and drift apart from
 them; drift alone; new sets; a set and a node that are gone."""
 
-CASES = ("flag", "drift", "certificates", "roll", "create", "quiet", "notread", *OBJECT_CASES)
+CASES = ("flag", "drift", "certificates", "roll", "create", "quiet", "notread", *OBJECT_CASES, "objects-notread")
 """One changed key of a kubelet; drift on two nodes; all certificates; another kubelet everywhere; a new cluster; no change;
-a node that does not answer."""
+a node that does not answer; objects on an API that does not."""
 
 UPDATED = ("flag", "drift", "certificates", "roll", *OBJECT_CASES)
 """Cases with an update."""
