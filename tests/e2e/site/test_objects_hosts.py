@@ -40,7 +40,7 @@ def drift(kubectl: Kubectl) -> dict[str, str]:
     )
     kubectl("delete", "poddisruptionbudget/coredns", *SYSTEM)
     kubectl("label", "node/w1", "node-role.kubernetes.io/worker-")
-    kubectl("taint", "node/m1", "node-role.kubernetes.io/control-plane:NoSchedule-")
+    kubectl("taint", "nodes", "m1", "node-role.kubernetes.io/control-plane:NoSchedule-")
     kubectl(
         *("apply", "--server-side", "--force-conflicts", "--field-manager", "others", "--filename", "-"),
         stdin=json.dumps(
