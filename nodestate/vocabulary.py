@@ -89,6 +89,18 @@ def row_name(node: str, name: str) -> str:
     return f"{node}:{name}"
 
 
+def own_group(group: str) -> bool:
+    """Whether an API group is one of Kubernetes' own."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
+def object_name(kind: str, group: str, namespace: str, name: str) -> str:
+    """The identity of an object behind the API, its key in a set: `Deployment kube-system/coredns`. A group that is not
+    Kubernetes' own is named: `Foo.example.com a`."""
+    shown = kind if own_group(group) else f"{kind}.{group}"
+    return f"{shown} {namespace}/{name}" if namespace else f"{shown} {name}"
+
+
 def split_name(row: str) -> tuple[str, str]:
     """The node, and the path, unit or probe of a row's name."""
     node, _, name = row.partition(":")

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nodestate.vocabulary import object_name
+
 Kind = tuple[str, str]
 """Group and kind."""
 
@@ -39,11 +41,9 @@ def defined(manifests: Iterable[Mapping[str, Any]]) -> dict[Kind, bool]:
 
 
 def identity(manifest: Mapping[str, Any]) -> str:
-    """The object: `Deployment kube-system/coredns`. An API group that is not Kubernetes' own is named: `Foo.example.com a`."""
+    """The identity of a manifest's object, as the provider names it."""
     (group, kind), metadata = kind_of(manifest), manifest["metadata"]
-    shown = kind if "." not in group or group.endswith(".k8s.io") else f"{kind}.{group}"
-    namespace = metadata.get("namespace")
-    return f"{shown} {namespace}/{metadata['name']}" if namespace else f"{shown} {metadata['name']}"
+    return object_name(kind, group, metadata.get("namespace") or "", metadata["name"])
 
 
 def _kind(text: str) -> Kind:

@@ -9,6 +9,7 @@ from typing import Any
 
 from nodestate import Secret
 from nodestate.secret import HIDDEN
+from nodestate.vocabulary import object_name, own_group
 
 Manifest = dict[str, Any]
 Path = tuple[str, ...]
@@ -51,10 +52,7 @@ class Ref:
         )
 
     def __str__(self) -> str:
-        """`Deployment kube-system/coredns`. An API group that is not Kubernetes' own is named: `Foo.example.com a`."""
-        own = "." not in self.group or self.group.endswith(".k8s.io")
-        kind = self.kind if own else f"{self.kind}.{self.group}"
-        return f"{kind} {self.namespace}/{self.name}" if self.namespace else f"{kind} {self.name}"
+        return object_name(self.kind, self.group, self.namespace, self.name)
 
 
 def rank(ref: Ref) -> int:
@@ -67,7 +65,7 @@ def rank(ref: Ref) -> int:
 
 def is_builtin(ref: Ref) -> bool:
     """Whether Kubernetes itself has the kind."""
-    return "." not in ref.group or ref.group.endswith(".k8s.io")
+    return own_group(ref.group)
 
 
 def is_secret(ref: Ref, path: Path, wanted: Any = None) -> bool:

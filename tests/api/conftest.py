@@ -10,6 +10,7 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from provider.objects.manifest import Ref
 from tests.api import server
 from tests.provider import sshd
 from tests.provider.conftest import Bench, reached
@@ -50,7 +51,7 @@ class Sets(Bench):
             "name": "proof",
             "servers": self.servers(),
             "kubeconfig": pulumi.Output.secret(self.kubeconfig),
-            "objects": {key(one): self._values(one) for one in self.manifests},
+            "objects": {str(Ref.of(one)): self._values(one) for one in self.manifests},
             **self.inputs,
         }
         pulumi.CustomResource("plumbline:index:ObjectSet", "proof", inputs)
@@ -79,18 +80,6 @@ class Sets(Bench):
             lambda: self.stack.preview(on_output=output, on_error=output, on_event=note, refresh=refresh, color="never")
         )
         return found
-
-
-def key(manifest: Manifest) -> str:
-    """The key of a manifest of Kubernetes' own kinds."""
-    metadata = manifest["metadata"]
-    group = manifest["apiVersion"].rpartition("/")[0]
-    kind = manifest["kind"] if "." not in group or group.endswith(".k8s.io") else f"{manifest['kind']}.{group}"
-    return (
-        f"{kind} {metadata['namespace']}/{metadata['name']}"
-        if "namespace" in metadata
-        else f"{kind} {metadata['name']}"
-    )
 
 
 @pytest.fixture
