@@ -65,7 +65,7 @@ def reached(run: Callable[[], Result]) -> Result:
     try:
         return run()
     except automation.CommandError as error:
-        if "Resource monitor has terminated" not in str(error):
+        if not any(said in str(error) for said in ("Resource monitor has terminated", "_InactiveRpcError")):
             raise
         return run()
 

@@ -9,7 +9,7 @@ from tests.provider import sshd as server
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
 from tests.provider.service import UNIT, said, serve
-from tests.provider.test_rollout_group import Members, members
+from tests.provider.test_rollout_group import HOLD, Members, begun, members
 
 __all__ = ["members"]
 
@@ -17,9 +17,10 @@ __all__ = ["members"]
 def test_node_that_changes_while_it_waits_for_its_slot_is_not_touched(members: Members, systemd: Container) -> None:
     members.words = dict.fromkeys(members.words, "two")
     hand = "echo '# by hand' >>/etc/systemd/system/proof-n1.service; systemctl daemon-reload"
-    members.hooks = {"n2": [{"unit": members.unit("n2"), "script": hand}]}
+    members.hooks = {"n2": [{"unit": members.unit("n2"), "script": f"{HOLD}{hand}\n"}]}
     before = systemd.started(members.unit("n1"))
-    failure = members.fails()
+    failure = members.fails(begun({"n1", "n3"}, lambda: systemd.run("touch /run/proof-go")))
+    systemd.run("rm /run/proof-held /run/proof-go")
     assert "n1: the node changed since the plan was made: /etc/systemd/system/proof-n1.service: content" in failure
     assert "run pulumi again" in failure
     assert systemd.started(members.unit("n1")) == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from tests.provider.test_interruption import engines, wait_for
 
 EVENTS = "/run/proof-events"
 HOLD = """: >/run/proof-held
-for i in $(seq 600); do [ ! -e /run/proof-go ] || exit 0; sleep 0.1; done
-exit 1
+for i in $(seq 600); do [ ! -e /run/proof-go ] || break; sleep 0.1; done
+[ -e /run/proof-go ] || exit 1
 """
+"""A hook that holds a slot until /run/proof-go is there."""
 SERVICE = """[Service]
 Type=notify
 NotifyAccess=all
@@ -114,6 +115,19 @@ def test_members_restart_one_after_another_in_their_order(members: Members, syst
     happened = events(systemd)
     assert happened == [f"{what} {node}" for node in members.order for what in ("down", "up")]
     assert most_down(happened) == 1
+
+
+def begun(nodes: set[str], then: Callable[[], object]) -> Callable[[automation.EngineEvent], None]:
+    """Notes events; calls `then` once the steps of these nodes have begun: they are announced by then, and wait."""
+    missing = {f"{node}-proof" for node in nodes}
+
+    def note(event: automation.EngineEvent) -> None:
+        if event.resource_pre_event is not None and missing:
+            missing.discard(event.resource_pre_event.metadata.urn.rpartition("::")[2])
+            if not missing:
+                then()
+
+    return note
 
 
 def test_first_interrupt_ends_after_the_present_slot(members: Members, systemd: Container) -> None:
