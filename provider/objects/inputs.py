@@ -32,10 +32,6 @@ class ObjectSet:
     take_from: frozenset[str] = frozenset()
     wait_seconds: int = WAIT_SECONDS
 
-    def keyed(self) -> dict[str, Manifest]:
-        """The manifests by the text of their identity."""
-        return {str(ref): manifest for ref, manifest in self.objects.items()}
-
 
 def object_set(data: Mapping[str, Any]) -> ObjectSet:
     """The set that inputs, or a stored state, describe."""

@@ -12,7 +12,6 @@ from pulumi.provider.experimental.property_value import PropertyValue
 from nodestate import UNKNOWN, vocabulary
 from nodestate.secret import is_unknown
 from nodestate.wire import partly_unknown
-from provider import views
 from provider.calls import CALL
 from provider.engine import Engine
 from provider.errors import NodeError
@@ -22,8 +21,7 @@ from provider.objects.drain import drain
 from provider.objects.inputs import access
 from provider.objects.nodes import Marks
 from provider.objects.plan import CREATE, UPDATE, FieldChange, ObjectChange, SetPlan, field_changes
-from provider.objects.resource import DELETE_SECONDS, UPDATE_SECONDS
-from provider.objects.servers import ApiServers
+from provider.objects.servers import DELETE_SECONDS, UPDATE_SECONDS, ApiServers
 from provider.values import Properties, received, sent
 
 VERSION = "version"
@@ -136,10 +134,7 @@ class NodeRegistrations:
         change = ObjectChange(
             nodes.ref(node), UPDATE if registered else CREATE, manifest, fields, drift=drift, note=note
         )
-        plan = SetPlan((change,))
-        for line in shown.log_lines(plan):
-            await self._engine.log(urn, line)
-        await views.publish(CALL.get(), shown.rows(vocabulary.NODES_SET, plan))
+        await shown.announce(self._engine, urn, vocabulary.NODES_SET, SetPlan((change,)))
 
     async def _make(
         self, urn: str, data: Mapping[str, Any], old: Mapping[str, Any], inputs: Properties

@@ -11,7 +11,6 @@ from pulumi.provider.experimental.property_value import PropertyValue
 
 from nodestate import Secret, vocabulary
 from nodestate.wire import partly_unknown
-from provider import views
 from provider.calls import CALL
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone
@@ -20,14 +19,10 @@ from provider.objects.connection import ApiRefused, ApiSilent
 from provider.objects.inputs import OBJECTS, ObjectSet, object_set, problems
 from provider.objects.manifest import Manifest, Ref, is_secret, secret_paths
 from provider.objects.plan import CREATE, DELETE, ObjectChange, SetPlan, make_plan, plan_blindly
-from provider.objects.servers import Access, ApiServers, Requests
+from provider.objects.servers import DELETE_SECONDS, UPDATE_SECONDS, Access, ApiServers, Requests
 from provider.objects.update import Update
 from provider.values import Properties, received, sent
 
-UPDATE_SECONDS = 120.0
-"""How long a run waits for the API: on the first one its servers have just started."""
-
-DELETE_SECONDS = 20.0
 RECORDED = ("name", "takeFrom", "waitSeconds")
 """Inputs whose change touches no object."""
 
@@ -159,13 +154,7 @@ class ObjectSets:
         seen = await self._plan(urn, wanted, former)
         if former is None and seen.blind:
             return  # a creation shows its inputs
-        for line in shown.log_lines(seen.plan):
-            await self._engine.log(urn, line)
-        if (reason := await views.publish(CALL.get(), shown.rows(wanted.name, seen.plan))) is not None:
-            await self._engine.warn(
-                urn,
-                f"set {wanted.name}: the engine did not take the rows of this plan ({reason}): the lines tell of it",
-            )
+        await shown.announce(self._engine, urn, wanted.name, seen.plan)
 
     async def _make(
         self, urn: str, wanted: ObjectSet, former: ObjectSet | None, inputs: Properties, resource_id: str

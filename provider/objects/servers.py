@@ -19,6 +19,11 @@ GLANCE_SECONDS = 3.0
 
 PAUSE_SECONDS = 1.0
 
+UPDATE_SECONDS = 120.0
+"""How long an update waits for the API: in the first one its servers have just started."""
+
+DELETE_SECONDS = 20.0
+
 
 @dataclass(frozen=True)
 class Access:

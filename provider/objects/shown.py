@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from nodestate import vocabulary as words
 from nodestate.secret import HIDDEN
+from provider import views
+from provider.calls import CALL
+from provider.engine import Engine
 from provider.objects.manifest import shown_path, shown_value
 from provider.objects.plan import CREATE, DELETE, FieldChange, ObjectChange, SetPlan, remedy
 from provider.views import Row
@@ -19,6 +22,15 @@ def lines(change: ObjectChange) -> list[str]:
     found = [line for one in change.fields for line in _field(one)]
     found += [f"{conflict}: it is taken back" for conflict in change.taken]
     return found + ([change.note] if change.note else [])
+
+
+async def announce(engine: Engine, urn: str, name: str, plan: SetPlan) -> None:
+    """Shows the plan of a set in a preview: its lines, and a row per object."""
+    for line in log_lines(plan):
+        await engine.log(urn, line)
+    if (reason := await views.publish(CALL.get(), rows(name, plan))) is not None:
+        told = f"set {name}: the engine did not take the rows of this plan ({reason}): the lines tell of it"
+        await engine.warn(urn, told)
 
 
 def log_lines(plan: SetPlan) -> Iterator[str]:

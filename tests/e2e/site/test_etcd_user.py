@@ -140,11 +140,11 @@ def endpoints(project: Project) -> str:
 def test_data_of_root_becomes_etcds_at_the_start_and_links_are_not_followed(project: Project) -> None:
     project.ssh(
         "m2",
-        f"touch /root/proof {paths.ETCD_DATA}/restored; ln -s /root/proof {paths.ETCD_DATA}/link\n"
+        f"touch /srv/proof {paths.ETCD_DATA}/restored; ln -s /srv/proof {paths.ETCD_DATA}/link\n"
         f"systemctl restart {etcd.UNIT}\n",
     )
-    found = project.ssh("m2", f"stat -c %U /root/proof {paths.ETCD_DATA}/restored {paths.ETCD_DATA}/link").split()
-    project.ssh("m2", f"rm /root/proof {paths.ETCD_DATA}/restored {paths.ETCD_DATA}/link")
+    found = project.ssh("m2", f"stat -c %U /srv/proof {paths.ETCD_DATA}/restored {paths.ETCD_DATA}/link").split()
+    project.ssh("m2", f"rm /srv/proof {paths.ETCD_DATA}/restored {paths.ETCD_DATA}/link")
     assert found == ["root", "etcd", "etcd"]
 
 
