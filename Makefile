@@ -153,7 +153,7 @@ test-thorough: test-packages tools ## the provider's slowest tests: three etcd m
 	$(ENV); $(PYTHON) -m pytest $(THOROUGH)
 
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
-	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py
+	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py tests/e2e/test_cluster_vms.py
 
 test-ha: test-packages tools ## three control-plane nodes on container hosts: lose each in turn, renew all certificates
 	$(PYTHON) -m pytest tests/e2e/test_ha_hosts.py tests/e2e/test_stack_hosts.py -m ha

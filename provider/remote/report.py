@@ -167,11 +167,11 @@ class Report:
 def read_script(asked: Questions) -> str:
     """Prints the report that answers these questions."""
     lines = [f"home={HOME}", START, read_paths.READ, read_units.READ, read_journal.READ, "report_node"]
-    lines += [
-        call("start_probe", component, name, str(probe.seconds), probe.command)
-        for component, probes in asked.probes.items()
-        for name, probe in probes.items()
-    ]
+    probes = [(component, name, probe) for component, named in asked.probes.items() for name, probe in named.items()]
+    for number, (component, name, probe) in enumerate(probes, start=1):
+        asking = (component, name, str(probe.seconds), probe.command, probe.expected.rstrip("\n"))
+        lines.append(f'probe_{number}() {{ {call("run_probe", str(number), *asking)} "$@"; }}')
+    lines.append(call("start_probes", str(len(probes))))
     lines += [read_journal.report(asked.components), "report_notes"]
     lines += [read_paths.expect_file(path, file) for path, file in asked.files.items()]
     lines += [read_paths.expect_path(path) for path in asked.paths]

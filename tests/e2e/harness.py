@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,9 +192,14 @@ class Project:
 
 
 @contextmanager
-def running_project(folder: Path, stack: str, timeout: int = 1500) -> Iterator[Project]:
-    """Yield a copy of the project below `folder` after `make up`; its lab is stopped in any case."""
+def running_project(
+    folder: Path, stack: str, timeout: int = 1500, edit: Callable[[str], str] = str
+) -> Iterator[Project]:
+    """Yield a copy of the project below `folder` after `make up`, with the stack's configuration file as `edit` returns it; its
+    lab is stopped in any case."""
     project = Project.copy(folder / "plumbline", stack)
+    settings = project.path / f"Pulumi.{stack}.yaml"
+    settings.write_text(edit(settings.read_text()))
     with locked(project.path / SUITE_LOCK):
         try:
             project.make("up", timeout=timeout)

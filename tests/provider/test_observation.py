@@ -230,8 +230,19 @@ def test_slow_probe_ends_at_its_limit(unit: Container) -> None:
     probes = {f"slow-{n}": {"command": "sleep 60", "expected": "", "unit": UNIT, "seconds": 1} for n in range(3)}
     began = time.monotonic()
     _, plan = plan_of(unit, probes=probes)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     assert [one.found for one in plan.probes] == ["(no answer within 1 s)"] * 3
+
+
+@pytest.mark.parametrize("first", ["sleep 60", "echo busy; exit", "exit 7"])
+def test_probe_with_another_answer_is_asked_again(unit: Container, first: str) -> None:
+    command = f"mkdir /run/asked 2>/dev/null && {{ {first}; }}; echo fine"
+    try:
+        _, plan = plan_of(unit, probes={"late": {"command": command, "expected": "fine\n", "unit": UNIT, "seconds": 1}})
+        assert unit.run("test -d /run/asked && echo asked").strip() == "asked"
+        assert plan.empty
+    finally:
+        unit.run("rmdir /run/asked")
 
 
 def test_owner_marks_hand_over_what_is_not_wanted(unit: Container) -> None:
