@@ -75,6 +75,8 @@ def static_pod(cluster: Cluster, node: Node) -> StaticPod:
             "service-account-lookup": "true",
             "service-account-signing-key-file": own("service-account.key"),
             "service-cluster-ip-range": str(cluster.network.service_cidr),
+            # Without it, open watches hold up the end until the kubelet kills the process after 30 s.
+            "shutdown-watch-termination-grace-period": "5s",
             "tls-cert-file": own("server.crt"),
             "tls-private-key-file": own("server.key"),
             **SERVING_FLAGS,

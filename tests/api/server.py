@@ -91,6 +91,7 @@ class ApiServer:
     kubeconfig: str
     ca: CA
     folder: Path
+    process: subprocess.Popen[bytes]
 
     def request(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
         """One request as an admin. Raises urllib.error.HTTPError."""
@@ -137,8 +138,8 @@ def kubeconfig(ca: CA, user: str, organization: str, server: str) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[ApiServer]:
-    """An API server that is ready, and its end."""
+def running(folder: Path, **more: str) -> Iterator[ApiServer]:
+    """An API server that is ready, with these flags too, and its end."""
     folder.mkdir(parents=True, exist_ok=True)
     ca = CA(folder)
     for name in ("server", "service-account"):
@@ -175,14 +176,15 @@ def running(folder: Path) -> Iterator[ApiServer]:
         # There is no controller manager that would make the default service accounts.
         "disable-admission-plugins": "ServiceAccount",
     }
+    flags |= {name.replace("_", "-"): value for name, value in more.items()}
     text = kubeconfig(ca, "admin", "system:masters", f"https://127.0.0.1:{port}")
-    server = ApiServer(port, text, ca, folder)
     with (folder / "log").open("ab") as log:
         started: list[subprocess.Popen[bytes]] = []
         try:
             started.append(subprocess.Popen(list(map(str, etcd)), stdout=log, stderr=log))
             command = [str(program("kube-apiserver")), *[f"--{name}={value}" for name, value in flags.items()]]
             started.append(subprocess.Popen(command, stdout=log, stderr=log))
+            server = ApiServer(port, text, ca, folder, started[-1])
             _wait(server, started)
             yield server
         finally:
@@ -201,10 +203,12 @@ def _wait(server: ApiServer, started: list[subprocess.Popen[bytes]]) -> None:
     while True:
         try:
             server.get("/api/v1/namespaces/kube-system")
+            # Its start hooks have ended: all groups are listed, and a signal ends it without an error.
+            server.get("/readyz?verbose")
+        except json.JSONDecodeError:
+            return  # it answers with a text
         except OSError:
             ended = any(one.poll() is not None for one in started)
             if ended or time.monotonic() > deadline:
                 raise AssertionError((server.folder / "log").read_text()[-3000:]) from None
             time.sleep(0.2)
-        else:
-            return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import urllib.error
 from pathlib import Path
 
 import pytest
@@ -25,11 +23,6 @@ def test_kinds_are_those_of_the_api_server(api: server.ApiServer, request: pytes
 
 def _served(api: server.ApiServer) -> dict[str, set[str]]:
     """The kinds that can be applied, each as `Kind.group`."""
-    deadline = time.monotonic() + 60
-    # Just after its start the API server does not list all groups yet.
-    while not _ready(api):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
     versions = [(one["name"], each["groupVersion"]) for one in api.get("/apis")["groups"] for each in one["versions"]]
     found: dict[str, set[str]] = {"namespaced": set(), "cluster": set()}
     for group, path in [("", "/api/v1"), *((group, f"/apis/{version}") for group, version in versions)]:
@@ -38,13 +31,3 @@ def _served(api: server.ApiServer) -> dict[str, set[str]]:
                 name = f"{one['kind']}.{group}" if group else one["kind"]
                 found["namespaced" if one["namespaced"] else "cluster"].add(name)
     return found
-
-
-def _ready(api: server.ApiServer) -> bool:
-    try:
-        api.get("/readyz")
-    except urllib.error.HTTPError:
-        return False
-    except ValueError:
-        return True  # it answers `ok`
-    return False

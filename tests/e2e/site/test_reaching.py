@@ -95,7 +95,7 @@ def test_up_through_a_bastion(project: Project, ways: dict[str, Bastion]) -> Non
     assert len(re.findall(r"^(?:m1|w1) .* active ", table, re.MULTILINE)) == 2
     assert ways["inner"].logins(), "the bastion was used"
     for name in ("m1", "w1"):
-        accepted = on(project, name, f"journalctl -q --no-pager -u ssh | grep 'Accepted publickey for {USER}'")
+        accepted = on(project, name, f"journalctl -q --no-pager -u ssh | grep 'Accepted [p]ublickey for {USER} from'")
         assert {line.partition(" from ")[2].split()[0] for line in accepted.splitlines()} == {ADDRESSES["inner"]}
 
 
