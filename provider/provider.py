@@ -26,7 +26,8 @@ from provider.lost import LostCreations, component_name, refusal
 from provider.observations import Observations
 from provider.observe import Request
 from provider.observed import Installed, Observed
-from provider.plan import disruptive, make_plan
+from provider.plan import Plan, disruptive, make_plan
+from provider.replacement import on_the_same_machine, same_machine
 from provider.rollout import Disruption, Rollouts
 from provider.ssh import SshPool, SshSession
 from provider.values import Properties, sent
@@ -78,6 +79,8 @@ class NodeStates:
         # Here, since a resource whose plan has nothing but warnings is never updated.
         for line in plan.warnings if plan is not None else ():
             await self._engine.warn(request.urn, f"{node}{line}")
+        if old is not None and replaced and not partly_unknown(inputs.get("connection")):
+            base, plan = await self._replaced_here(request.urn, wanted, old)
         digests = observed_input(base, wanted, plan) if base is not None and plan is not None else {}
         self._declarations.note(component, wanted)
         news = marked({key: value for key, value in request.new_inputs.items() if key != ELSEWHERE})
@@ -103,6 +106,16 @@ class NodeStates:
             if old is not None:
                 self._read.add(session)
         return found
+
+    async def _replaced_here(
+        self, urn: str, wanted: NodeStateInputs, old: NodeStateInputs
+    ) -> tuple[Observed | None, Plan | None]:
+        """What a replacement finds on its machine, and changes there; nothing if the new resource is on another one."""
+        if not same_machine(old, wanted):
+            return None, None
+        asked = Request(wanted, _component(urn), {}, old)
+        found = await self._observations.once(self._session(wanted, old), asked, urn)
+        return found, on_the_same_machine(found, wanted) if found is not None else None
 
     async def diff(self, request: api.DiffRequest) -> api.DiffResponse:
         inputs = received(request.new_inputs)

@@ -26,7 +26,7 @@ def replacement_plan(
     of both; None if that machine cannot be read. `elsewhere` is what other components declare: the deletion leaves it.
     """
     if found is not None and same_machine(former, wanted):
-        return _on_the_same(leaving_to(found, elsewhere), wanted)
+        return on_the_same_machine(leaving_to(found, elsewhere), wanted)
     plan = make_plan(found or Observed.nothing(wanted), wanted)
     if found is not None and _same_place(former, wanted):
         return plan  # a machine that was installed again: the former one is gone with all that ran there
@@ -46,7 +46,8 @@ def same_machine(former: NodeStateInputs, wanted: NodeStateInputs) -> bool:
     return _same_place(former, wanted) and former.connection.host_key == wanted.connection.host_key
 
 
-def _on_the_same(found: Observed, wanted: NodeStateInputs) -> Plan:
+def on_the_same_machine(found: Observed, wanted: NodeStateInputs) -> Plan:
+    """Deletion and creation as one plan, on the machine of `found`."""
     update = make_plan(found, wanted)
     own = {name for name in found.units if f"{UNIT_FOLDER}{name}" in found.files}
     deleted = replace(

@@ -69,6 +69,24 @@ def test_saved_plan_is_refused_on_a_changed_node(served: Bench, systemd: Contain
     assert said(systemd) == "two"
 
 
+def test_saved_plan_of_a_replacement_removes_nothing_on_a_changed_node(served: Bench, systemd: Container) -> None:
+    """Its deletion comes first: it would have run before the creation is refused."""
+    served.extra["machineId"] = "machine-2"
+    plan = saved(served)
+    systemd.run("echo WORD=hand >/etc/proof/server.conf")
+    before = systemd.started(UNIT)
+    with pytest.raises(automation.CommandError) as refused:
+        carry(served, plan)
+    assert "n1-proof violates plan" in str(refused.value)
+    assert "/etc/proof/server.conf" in str(refused.value)
+    assert systemd.started(UNIT) == before
+    assert said(systemd) == "one"
+    plan = saved(served)
+    carry(served, plan)
+    assert said(systemd) == "two"
+    assert served.up(refresh=True) == {"same": 2}
+
+
 def test_plan_without_disruption_is_not_bound_unless_asked(served: Bench) -> None:
     served.text("server.conf", "WORD=one\n")
     served.text("plain.conf", "1\n")
