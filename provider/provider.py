@@ -110,7 +110,7 @@ class NodeStates:
     async def _replaced_here(
         self, urn: str, wanted: NodeStateInputs, old: NodeStateInputs
     ) -> tuple[Observed | None, Plan | None]:
-        """What a replacement finds on its machine, and changes there; nothing if the new resource is on another one."""
+        """The state that a replacement finds on its machine, and its changes there; nothing if the new resource is on another one."""
         if not same_machine(old, wanted):
             return None, None
         asked = Request(wanted, _component(urn), {}, old)
