@@ -66,7 +66,8 @@ class Project:
         )
         self.printed.append(f"$ {' '.join(command)}\n{done.stdout}")
         if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout[-8000:]}")
+            told = done.stdout.partition("\nOutputs:\n")[0]  # the stack's outputs come after the errors, and are long
+            raise AssertionError(f"{' '.join(command)} exited with {done.returncode}:\n{told[-8000:]}")
         return done.stdout
 
     def make(self, target: str, timeout: int = 1500) -> str:
@@ -100,9 +101,9 @@ class Project:
             if step["op"] not in ("same", "refresh", "read") and "pulumi:pulumi:Stack" not in step["urn"]
         ]
 
-    def lab(self, *arguments: str, check: bool = True) -> str:
+    def lab(self, *arguments: str, check: bool = True, stdin: str | None = None) -> str:
         """Run a command of the lab."""
-        return self.run(*self._lab(*arguments), check=check)
+        return self.run(*self._lab(*arguments), check=check, stdin=stdin)
 
     def set(self, key: str, value: str) -> None:
         """Set a configuration value by its path below `plumbline:`."""

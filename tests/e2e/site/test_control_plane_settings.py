@@ -155,9 +155,8 @@ def test_flag_of_each_component(project: Project) -> None:
 def test_preview_of_a_changed_flag(project: Project) -> None:
     configure(project, {FLAG: 900})
     preview = project.make("preview")
-    assert re.search(r"^ +restart +kube-apiserver\.service ", preview, re.MULTILINE)
     assert "max-requests-inflight=900" in preview
-    assert not re.search(r"^ +restart +(?!kube-apiserver)", preview, re.MULTILINE)
+    assert set(re.findall(r"^ +restart +(\S+)", preview, re.MULTILINE)) == {"kube-apiserver.service"}
     configure(project, {FLAG: 800})
 
 
@@ -172,7 +171,9 @@ def test_owned_and_unknown_flags_are_refused(project: Project) -> None:
         project.operations()
         printed = project.pulumi("up", "--yes", check=False)
         check_captured("refused-flags", printed)
-        assert project.operations() == [], "no node is asked"
+        assert {one["op"] for one in project.operations()} <= {"read"}, (
+            "a refresh may have read the nodes; nothing else"
+        )
     finally:
         configure(project, dict.fromkeys(wrong))
 

@@ -163,7 +163,8 @@ def test_former_owner_is_drift_that_restarts_nothing(project: Project) -> None:
     preview = project.pulumi("preview", "--diff", "--refresh")
     assert "will restart" not in preview
     assert preview.count("owner") >= 2
-    project.pulumi("up", "--yes", "--refresh")
+    printed = project.pulumi("up", "--yes", "--refresh")
+    assert "restarting" not in printed, printed
     assert project.ssh("m3", FOUND).splitlines()[:2] == [
         "etcd etcd 700 /var/lib/etcd",
         f"etcd etcd 600 {paths.ETCD_KEY}",
