@@ -48,6 +48,9 @@ DISRUPTIVE = (RESTART, REREAD, STOP)
 NOT_READ = "its last known state is kept, drift is not seen"
 """The end of the warning about a node that does not answer, or an API."""
 
+AS_EMPTY = "the plan is that of an empty machine"
+"""The end of the warning about a new resource's node that answers, and cannot be read."""
+
 NOT_COMPARED = "the plan follows its last known state, drift is not seen"
 """The end of the warning about a set that is planned without the API."""
 

@@ -70,7 +70,8 @@ class Observations:
             return None
 
     async def glance(self, session: SshSession, request: Request, urn: str) -> Observed | None:
-        """The observation of a node that may not exist yet. None, without a warning and soon, if it does not answer."""
+        """The observation of a node that may not exist yet. None, without a warning and soon, if it does not answer; with one if
+        it answers and cannot be read."""
         if session in self._absent or self._gives_up(session):
             return None
         if not await session.answers(GLANCE_SECONDS):
@@ -78,8 +79,10 @@ class Observations:
             return None
         try:
             return await self.read(session, request, urn)
-        except NodeError:
-            return None  # the update tells why
+        except NodeError as error:
+            self._absent.add(session)
+            await self._engine.warn(urn, f"{error}: {vocabulary.AS_EMPTY}")
+            return None
 
     def _gives_up(self, session: SshSession) -> bool:
         return session in self._silent or (len(self._silent) >= UNREACHABLE_NODES and not self._answered)

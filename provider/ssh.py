@@ -165,7 +165,12 @@ class SshSession:
         await self._connect()
 
     async def answers(self, seconds: float) -> bool:
-        """Whether it is connected, or its port accepts a connection within so many seconds. Nothing is tried twice."""
+        """Whether it is connected, or its port accepts a connection within so many seconds. Nothing is tried twice; a login
+        that is under way is waited for."""
+        if self._dialing is not None and not self._dialing.done():
+            await asyncio.wait({self._dialing})
+            if not self._dialing.cancelled() and self._dialing.exception() is None:
+                return True
         if self._open is not None and not self._open.is_closed():
             return True
         return await self._dialer.accepts(self.name, self._connection, seconds)

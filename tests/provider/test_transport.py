@@ -198,6 +198,28 @@ def test_connection_that_broke_meanwhile_is_dialled_again(serve: Serve) -> None:
     assert on(sshd, scene) == "again\n"
 
 
+def test_node_that_answers_while_this_process_is_busy_has_answered(serve: Serve) -> None:
+    async def scene(node: SshSession) -> bool:
+        answer = asyncio.create_task(node.answers(0.2))
+        await asyncio.sleep(0)
+        time.sleep(0.5)  # the time limit has passed when the loop looks again, and the answer is there
+        return await answer
+
+    assert on(serve(), scene)
+
+
+def test_login_under_way_is_an_answer_once_it_succeeds(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(node: SshSession) -> list[bool]:
+        login = asyncio.create_task(node.reach())
+        await asyncio.sleep(0)
+        monkeypatch.setattr("provider.dial.Dialer.accepts", None)
+        answers = await asyncio.gather(node.answers(0.001), node.answers(0.001))
+        await login
+        return answers
+
+    assert on(serve(), scene) == [True, True]
+
+
 def test_try_run_never_raises(serve: Serve) -> None:
     sshd = serve()
 

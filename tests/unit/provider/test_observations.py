@@ -1,4 +1,4 @@
-"""A run without a way to the nodes asks two of them."""
+"""The observations of a run: which nodes are asked, how often, and what a node that cannot be read is planned as."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from nodestate import Connection, File, NodeStateInputs, Secret
 from provider.engine import Engine
-from provider.errors import Unreachable
+from provider.errors import Refused, Unreachable
 from provider.observations import Observations, covers
 from provider.observe import Request
 from provider.observed import Observed
@@ -55,6 +55,28 @@ def test_no_more_nodes_are_asked_where_none_answers(
     asyncio.run(all_nodes())
     assert len(dialled) == asked
     assert len(engine.lines) == asked - len(answering)
+
+
+def test_a_new_node_that_answers_and_cannot_be_read_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def observe(_: Any, session: SshSession, request: Request) -> Observed:
+        raise Refused(f"{session.name}: 10.0.0.1:22 refuses user core")
+
+    async def answers(_: SshSession, seconds: float) -> bool:
+        return True
+
+    monkeypatch.setattr("provider.observe.NodeReader.observe", observe)
+    monkeypatch.setattr(SshSession, "answers", answers)
+    engine, pool = Warnings(), SshPool()
+    observations = Observations(cast(Engine, engine))
+
+    async def components() -> None:
+        for component in ("n1-network", "n1-kubelet"):
+            connection = Connection("10.0.0.1", Secret("k"), "ssh-ed25519 AAAA")
+            request = Request(NodeStateInputs(node="n1", connection=connection), component, {})
+            assert await observations.glance(pool.session("n1", connection), request, "urn") is None
+
+    asyncio.run(components())
+    assert engine.lines == ["n1: 10.0.0.1:22 refuses user core: the plan is that of an empty machine"]
 
 
 @pytest.mark.parametrize(
