@@ -209,15 +209,15 @@ def test_node_that_answers_while_this_process_is_busy_has_answered(serve: Serve)
 
 
 def test_login_under_way_is_an_answer_once_it_succeeds(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(node: SshSession) -> list[bool]:
+    async def scene(node: SshSession) -> tuple[bool, bool]:
         login = asyncio.create_task(node.reach())
         await asyncio.sleep(0)
         monkeypatch.setattr("provider.dial.Dialer.accepts", None)
-        answers = await asyncio.gather(node.answers(0.001), node.answers(0.001))
+        first, second = await asyncio.gather(node.answers(0.001), node.answers(0.001))
         await login
-        return answers
+        return first, second
 
-    assert on(serve(), scene) == [True, True]
+    assert on(serve(), scene) == (True, True)
 
 
 def test_try_run_never_raises(serve: Serve) -> None:
