@@ -106,11 +106,13 @@ def _units(site: Site) -> NodeState:
 
 
 def _modules(modules: Collection[str]) -> NodeState:
-    """A module counts as loaded if it is in /proc/modules, built in, or has a folder below /sys/module."""
+    """A module counts as loaded if it is in /proc/modules, built in, has a folder below /sys/module, or is a file system that the
+    kernel knows: a kernel without loadable modules lists what it has nowhere else."""
     names = " ".join(modules)
     command = (
         f'for name in {names}; do under=$(printf %s "$name" | tr - _)\n'
-        '  if grep -q "^$under " /proc/modules || [ -d "/sys/module/$under" ] ||\n'
+        '  if grep -qs "^$under " /proc/modules || [ -d "/sys/module/$under" ] ||\n'
+        '    grep -q "[[:space:]]$under$" /proc/filesystems ||\n'
         '    tr - _ 2>/dev/null <"/lib/modules/$(uname -r)/modules.builtin" | grep -q "/$under[.]ko"\n'
         '  then echo "$name"; else echo "$name is not loaded"; fi\ndone'
     )

@@ -104,6 +104,15 @@ def test_probe_names_a_module_that_is_not_loaded(tmp_path: Path) -> None:
     assert printed == f"{loaded}\nno-such-module is not loaded\n"
 
 
+def test_file_system_of_this_kernel_counts_as_loaded(tmp_path: Path) -> None:
+    """Most have no folder below /sys/module, in a kernel without loadable modules or in a container."""
+    known = [line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()]
+    name = next(one for one in known if one.isalnum() and not Path("/sys/module", one).exists())
+    probe = states(tmp_path, with_site({"kernelModules": [name]}))["w1"].probes["site-modules"]
+    printed = subprocess.run(["sh", "-c", probe.command], check=True, capture_output=True, text=True)
+    assert (printed.stdout, printed.stderr) == (f"{name}\n", "")
+
+
 def test_reactions_of_files_and_units(tmp_path: Path) -> None:
     levels = {
         "files": {
