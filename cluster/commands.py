@@ -38,7 +38,7 @@ def etcd_quorum(cluster: Cluster) -> CommandStep:
     memberships = [step_name(node.name, MEMBERSHIP) for node in cluster.control_plane_nodes()]
     return CommandStep(
         name=f"{cluster.name}-etcd-quorum",
-        node=cluster.control_plane_nodes()[0].name,
+        **_anywhere(cluster),
         component="etcd quorum",
         script=_script("quorum.sh", {"client": etcd.etcdctl(binaries(cluster), etcd.endpoints(cluster))}),
         after=(
@@ -51,13 +51,13 @@ def etcd_quorum(cluster: Cluster) -> CommandStep:
 
 def etcd_membership(cluster: Cluster, node: Node) -> CommandStep:
     """Changes nothing until the node leaves the plan: then it takes the member out of etcd's list, on another control-plane
-    node, before anything of the member is removed. It runs on the first one, where steps through the API run, or the second.
-    """
+    node that answers, before anything of the member is removed."""
     members = cluster.control_plane_nodes()
-    at = next((other for other in members if other.name != node.name), node)
+    at, *others = [other.name for other in members if other.name != node.name] or [node.name]
     return CommandStep(
         name=step_name(node.name, MEMBERSHIP),
-        node=at.name,
+        node=at,
+        elsewhere=tuple(others),
         component=MEMBERSHIP,
         script=": the member list is changed when this step is deleted\n",
         undo=etcd.membership(cluster, node),
@@ -112,16 +112,22 @@ def _through_api(
     values: dict[str, str],
     **more: Any,
 ) -> CommandStep:
-    """A step that uses kubectl on the first control-plane node, as the bootstrap identity."""
+    """A step that uses kubectl on a control-plane node, as the bootstrap identity."""
     kubectl = {"kubectl": binaries(cluster).kubectl}
     return CommandStep(
         name=name,
-        node=cluster.control_plane_nodes()[0].name,
+        **_anywhere(cluster),
         component=component,
         script=_script(script, {**kubectl, **values}, before="kubectl.sh"),
         admin=True,
         **more,
     )
+
+
+def _anywhere(cluster: Cluster) -> dict[str, Any]:
+    """The nodes of a step that any control-plane node can do."""
+    first, *others = [node.name for node in cluster.control_plane_nodes()]
+    return {"node": first, "elsewhere": tuple(others)}
 
 
 def _script(name: str, values: dict[str, str], before: str | None = None) -> str:

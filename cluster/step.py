@@ -102,7 +102,8 @@ class CommandStep:
     `undo` runs when the step is deleted or replaced: a step with `undo` has no `reruns_on`. With `admin`, the script reads
     the bootstrap kubeconfig on standard input. `owner` is the node that the step belongs to, None for the cluster. With
     `first_contact`, the step waits for a machine that is still booting, and runs again if the program creates another
-    machine of that name. With `undone_always`, `undo` runs even if the machine it runs on is deleted in the same run.
+    machine of that name. With `undone_always`, `undo` runs even if the machine it runs on is deleted in the same run. If
+    `node` does not answer, the script runs on the first node of `elsewhere` that does.
     """
 
     name: str
@@ -116,6 +117,7 @@ class CommandStep:
     owner: str | None = None
     first_contact: bool = False
     undone_always: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ FIRST_CONTACT_SECONDS = 600
 @dataclass(frozen=True)
 class CommandArgs:
     """`create` runs on the machine, `delete` when the resource is deleted; both read `stdin`. With `first_contact`, a machine
-    that the program creates may still be booting."""
+    that the program creates may still be booting. If the machine does not answer, one of `elsewhere` takes its place."""
 
     machine: Machine
     create: str
@@ -24,6 +24,7 @@ class CommandArgs:
     stdin: pulumi.Output[str] | None = None
     triggers: Sequence[pulumi.Input[str]] | None = None
     first_contact: bool = False
+    elsewhere: Sequence[Machine] = ()
 
 
 class Command(pulumi.CustomResource):
@@ -44,6 +45,7 @@ class Command(pulumi.CustomResource):
             "delete": args.delete,
             "stdin": args.stdin,
             "triggers": args.triggers,
+            "elsewhere": [{"node": one.name, "connection": one.connection.record()} for one in args.elsewhere] or None,
             "waitSeconds": FIRST_CONTACT_SECONDS if waits else None,
         }
         super().__init__("plumbline:index:Command", name, {**inputs, "stdout": None}, opts)

@@ -104,6 +104,7 @@ class Steps:
                 pulumi.Output.secret(self._api.kubeconfig) if step.admin else None,
                 [machine.machine_id] if step.first_contact and machine.machine_id is not None else revisions or None,
                 step.first_contact,
+                [self._nodes[name].machine for name in step.elsewhere],
             ),
             options,
         )

@@ -27,8 +27,11 @@ from provider.values import received, sent
 RERUN = ("create", "triggers", "node")
 """The inputs whose change runs `create` again."""
 
-INPUTS = (*RERUN, "delete", "stdin", "connection")
+INPUTS = (*RERUN, "delete", "stdin", "connection", "elsewhere")
 """Those whose change is stored. A former state has others, too."""
+
+GLANCE_SECONDS = 3.0
+"""How long a node gets to accept a connection, before the script runs on another one, if there is one."""
 
 WAIT_SECONDS = 60
 """How long a node may be silent: it may have been restarted."""
@@ -77,9 +80,8 @@ class Commands:
 
     async def _run(self, urn: str, inputs: Mapping[str, Any], key: str) -> str:
         """The output of the script, without its last newline. Raises NodeError if it fails."""
-        connection, name = from_wire(Connection, inputs["connection"]), _name(urn)
-        session = self._pool.session(str(inputs.get("node") or connection.host), connection)
-        stdin = known_text(inputs.get("stdin"))
+        name, stdin = _name(urn), known_text(inputs.get("stdin"))
+        session, connection = await self._session(urn, inputs)
         hidden = NodeStateInputs(node=session.name, connection=connection, files=_secret_input(inputs.get("stdin")))
         script = whole_with_input(str(known_text(inputs[key])), stdin, f"input-{secrets.token_hex(8)}")
         await self._reach(session, urn, int(inputs.get("waitSeconds") or 0))
@@ -88,6 +90,20 @@ class Commands:
             said = ending(done.stderr) or ending(done.stdout) or f"it ended with status {done.status}"
             raise NodeError(f"{session.name}: {name}: {said.removeprefix(f'{session.name}: ')}")
         return done.stdout.removesuffix("\n")
+
+    async def _session(self, urn: str, inputs: Mapping[str, Any]) -> tuple[SshSession, Connection]:
+        """The first node that answers; the node that the inputs name if none does. Those passed over are named."""
+        ways = [(str(inputs.get("node") or ""), from_wire(Connection, inputs["connection"]))]
+        ways += [(str(one["node"]), from_wire(Connection, one["connection"])) for one in inputs.get("elsewhere") or ()]
+        sessions = [self._pool.session(node or connection.host, connection) for node, connection in ways]
+        if len(ways) == 1:
+            return sessions[0], ways[0][1]
+        answering = await asyncio.gather(*[session.answers(GLANCE_SECONDS) for session in sessions])
+        used = answering.index(True) if any(answering) else 0
+        for passed in sessions[:used]:
+            said = f"passed over, {_name(urn)} runs on {sessions[used].name}: it does not accept a connection"
+            await self._engine.warn(urn, f"{passed.name}: {said} within {GLANCE_SECONDS:.0f} s")
+        return sessions[used], ways[used][1]
 
     async def _reach(self, session: SshSession, urn: str, first_contact: int) -> None:
         """Connects; a node that does not answer is waited for. A machine that boots for the first time, for which there are

@@ -306,6 +306,27 @@ def test_a_user_that_may_not_use_sudo(on_host: Ways, systemd: Container) -> None
     assert "deployer is not in the sudoers file" in failed
 
 
+def test_a_command_runs_on_another_node_if_its_own_is_silent(tmp_path: Path, start: Start) -> None:
+    """The script runs once more for none of it: a node that answers again, or another list of nodes."""
+    first, second = start("first-sshd"), start("second-sshd")
+    made, ran, way = Ways(tmp_path / "bench", endpoint(first), tmp_path), tmp_path / "ran", endpoint(second)
+    made.commands["step"] = {
+        "create": f"echo $SSH_CONNECTION | cut -d' ' -f4 >>{ran}",
+        "delete": f"echo deleted through $SSH_CONNECTION | cut -d' ' -f1,2,6 >>{ran}",
+        "elsewhere": [{"node": "n2", "connection": way}],
+    }
+    first.stop()
+    made.up()
+    assert "n1: passed over, step runs on n2: it does not accept a connection within 3 s" in all_printed(made)
+    assert made.up() == {"same": 2}
+    made.commands["step"]["elsewhere"] = [{"node": "n3", "connection": way}]
+    assert made.up() == {"same": 1, "update": 1}
+    made.commands.clear()
+    made.up()
+    assert ran.read_text() == f"{second.port}\ndeleted through {second.port}\n"
+    assert second.private_key not in all_printed(made)
+
+
 def test_commands_take_over_the_state_of_pulumi_command(tmp_path: Path, start: Start) -> None:
     """Nothing is created or deleted, and a command runs again only if its text changes."""
     node = start("node-sshd")

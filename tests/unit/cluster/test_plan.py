@@ -56,12 +56,19 @@ def test_plan_nodes_start_in_parallel(cluster: Cluster) -> None:
 def test_plan_members_leave_etcd_on_another_node(cluster: Cluster) -> None:
     """Each member's step runs on another control-plane node, and is deleted before any etcd and after what uses etcd."""
     by_name = steps(plan(cluster))
-    for name, at in (("m1", "m2"), ("m2", "m1"), ("m3", "m1")):
+    for name, at, other in (("m1", "m2", "m3"), ("m2", "m1", "m3"), ("m3", "m1", "m2")):
         step = by_name[f"{name}-etcd-membership"]
         assert isinstance(step, CommandStep)
         assert (step.owner, step.node, step.undone_always, step.reruns_on) == (name, at, True, ())
+        assert step.elsewhere == (other,)
         assert {edge.step for edge in step.after} == {"m1-etcd", "m2-etcd", "m3-etcd"}
         assert step.name in {edge.step for edge in by_name["golden-etcd-quorum"].after}
+
+
+def test_plan_steps_of_the_cluster_run_on_any_control_plane_node(cluster: Cluster) -> None:
+    for step in plan(cluster).steps:
+        if isinstance(step, CommandStep) and step.owner is None:
+            assert (step.node, step.elsewhere) == ("m1", ("m2", "m3"))
 
 
 def test_plan_single_member_keeps_its_membership_step(cluster: Cluster) -> None:
