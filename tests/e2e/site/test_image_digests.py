@@ -28,8 +28,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def digests(project: Project, node: str) -> dict[str, str]:
     """The digests of the images of a node, by name."""
-    rows = [line.split() for line in project.ssh(node, f"{CTR} images list").splitlines()[1:]]
-    return {row[0]: row[2] for row in rows}
+    rows = [line.split() for line in project.ssh(node, f"{CTR} images list").splitlines()]
+    return {row[0]: row[2] for row in rows if len(row) > 2 and row[2].startswith("sha256:")}
 
 
 def pin(project: Project, image: str, digest: str) -> None:
