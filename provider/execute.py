@@ -113,7 +113,7 @@ class Execution:
         for line in () if checked else plan.warnings:
             await self._engine.warn(change.urn, f"{wanted.node}: {line}")
         if _has_rows(change, plan):
-            adopted = change.component if change.old is None and plan.empty else None
+            adopted = change.component if change.old is None else None
             shown_rows = views.rows(wanted.node, lost.plan(change.basis, change.wanted), None)
             shown_rows += views.rows(wanted.node, plan, order, adopted)
             if (reason := await views.publish(CALL.get(), shown_rows)) is not None:

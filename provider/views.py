@@ -54,12 +54,13 @@ class Row:
 def rows(node: str, plan: Plan, order: str | None, adopted: str | None = None) -> list[Row]:
     """The rows of a plan, none if it is empty. `order` is the node's slot in its rollout group, such as "2 of 3".
 
-    `adopted` is a component that is created although all of it exists on the node: only its owner marks are written.
+    `adopted` is a component that is created. If all of it exists on the node, only its owner marks are written: that is a row,
+    too, since a creation without rows is read as one of all its files.
     """
     shown = [
         Row(kind, words.row_name(node, name), operation, facts) for kind, name, operation, facts in _rows(plan, order)
     ]
-    if adopted is not None:
+    if adopted is not None and not shown:
         facts = {words.CHANGE: "owner marks", words.BECAUSE: "all of it exists"}
         shown.append(Row(words.OWNERSHIP, words.row_name(node, adopted), "update", facts))
     return shown

@@ -16,6 +16,7 @@ from pulumi import automation
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
 from tests.provider.service import UNIT, said, serve
+from tests.provider.test_views import lose, rows
 
 
 @pytest.fixture
@@ -96,6 +97,19 @@ def test_killed_run_is_completed_by_the_next(served: Bench, systemd: Container, 
     served.operations()
     assert served.up(refresh=True) == {"same": 2}
     assert served.writes() == 0
+
+
+def test_creation_that_a_killed_run_has_made_shows_no_file(served: Bench, systemd: Container) -> None:
+    """The end of its journal is left to do. Without a row, a creation is read as one of all its files."""
+    lose(served)
+    systemd.run(
+        "mkdir -p /var/lib/plumbline/journal/n1-proof/kept\n"
+        f"printf 'run\\t%s\\n' {'0' * 32} >/var/lib/plumbline/journal/n1-proof/log\n"
+    )
+    assert [one["because"] for one in rows(served).values()] == ["all of it exists"]
+    served.up()
+    assert systemd.run("find /var/lib/plumbline/journal -type f") == ""
+    assert rows(served) == {}
 
 
 def test_journal_of_a_killed_run_is_shown_and_completed(served: Bench, systemd: Container) -> None:
