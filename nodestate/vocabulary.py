@@ -40,6 +40,9 @@ CHANGE, BECAUSE, ACTION, ORDER = "change", "because", "action", "order"
 FOUND, EXPECTED, UNIT, TO = "found", "expected", "unit", "to"
 """Facts of a row. `order` is the node's slot in its rollout group, such as "2 of 3"."""
 
+ALL_EXISTS = "all of it exists"
+"""The cause of the only row of a creation that changes nothing."""
+
 START, RESTART, RELOAD, REREAD, STOP = "start", "restart", "reload", "reread", "stop"
 """Actions of a unit step. A unit that rereads its files is restarted only if it still serves the former certificate."""
 

@@ -61,7 +61,7 @@ def rows(node: str, plan: Plan, order: str | None, adopted: str | None = None) -
         Row(kind, words.row_name(node, name), operation, facts) for kind, name, operation, facts in _rows(plan, order)
     ]
     if adopted is not None and not shown:
-        facts = {words.CHANGE: "owner marks", words.BECAUSE: "all of it exists"}
+        facts = {words.CHANGE: "owner marks", words.BECAUSE: words.ALL_EXISTS}
         shown.append(Row(words.OWNERSHIP, words.row_name(node, adopted), "update", facts))
     return shown
 

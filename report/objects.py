@@ -29,6 +29,7 @@ def by_resource(steps: Iterable[Step], messages: Iterable[Message] = ()) -> dict
     """
     found: dict[str, list[ObjectChange]] = defaultdict(list)
     steps = list(steps)
+    exists = {step.state.parent for step in steps if step.type == f"{vocabulary.PACKAGE}:{vocabulary.OWNERSHIP}"}
     for step in steps:
         if step.type == ROW and step.op not in QUIET and step.state.parent:
             found[step.state.parent].append(_row(step))
@@ -36,7 +37,7 @@ def by_resource(steps: Iterable[Step], messages: Iterable[Message] = ()) -> dict
         if (done := _line(message)) is not None:
             found[message.urn].append(ObjectChange(*done))
     for step in steps:
-        if step.type in SETS and step.op not in QUIET and step.urn not in found:
+        if step.type in SETS and step.op not in QUIET and step.urn not in found and step.urn not in exists:
             operation = "create" if step.op in CREATES else "delete" if step.op in DELETES else ""
             names = _names(step) if operation else []
             if names:

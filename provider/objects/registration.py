@@ -129,6 +129,8 @@ class NodeRegistrations:
         drift = Marks.of(data) == Marks.of(received(CALL.get().old_inputs))
         note = "" if registered else "it has not registered: `up` waits until its kubelet does"
         if not (fields or note):
+            if not old:
+                await shown.announce_existing(urn, self._engine, vocabulary.NODES_SET)
             return
         manifest = Marks.of(data).manifest(node)
         change = ObjectChange(

@@ -154,6 +154,8 @@ class ObjectSets:
         seen = await self._plan(urn, wanted, former)
         if former is None and seen.blind:
             return  # a creation shows its inputs
+        if former is None and not seen.plan.changes:
+            await shown.announce_existing(urn, self._engine, wanted.name)
         await shown.announce(self._engine, urn, wanted.name, seen.plan)
 
     async def _make(

@@ -33,6 +33,16 @@ async def announce(engine: Engine, urn: str, name: str, plan: SetPlan) -> None:
         await engine.warn(urn, told)
 
 
+async def announce_existing(urn: str, engine: Engine, name: str) -> None:
+    """Shows in a preview that a set is created and all of it exists, or that a node has registered with its labels. A creation
+    without rows is read as one of all its objects."""
+    facts = {words.CHANGE: "field manager", words.BECAUSE: words.ALL_EXISTS}
+    row = Row(words.OWNERSHIP, words.row_name(name, urn.rpartition("::")[2]), "update", facts)
+    if (reason := await views.publish(CALL.get(), [row])) is not None:
+        told = f"set {name}: the engine did not take the row of this plan ({reason}): all of it exists"
+        await engine.warn(urn, told)
+
+
 def log_lines(plan: SetPlan) -> Iterator[str]:
     """The lines of a preview about a set."""
     for change in plan.changes:

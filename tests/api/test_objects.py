@@ -7,6 +7,7 @@ import urllib.error
 import pytest
 
 from tests.api.conftest import Manifest, Sets
+from tests.provider.test_views import lose
 
 
 def config_map(name: str = "a", **data: str) -> Manifest:
@@ -24,6 +25,20 @@ def test_an_object_is_created_and_read_without_change(sets: Sets) -> None:
     assert sets.rows() == {}
     assert sets.rows(refresh=True) == {}
     assert sets.up(refresh=True) == {"same": 2}
+
+
+def test_a_lost_set_is_taken_over_without_a_change(sets: Sets) -> None:
+    """Of a creation that changes nothing the preview has one row, and none of an object."""
+    sets.manifests = [config_map(word="one")]
+    sets.up()
+    lose(sets, "plumbline:index:ObjectSet")
+    assert sets.rows() == {}
+    found = sets.preview()
+    assert "plumbline:index:Ownership: (update)" in found
+    before = sets.api.get(PATH)
+    assert sets.up() == {"create": 1, "same": 1}
+    assert sets.api.get(PATH) == before
+    assert sets.rows() == {}
 
 
 def test_an_object_without_fields_is_applied_once(sets: Sets) -> None:

@@ -135,11 +135,11 @@ def test_replacement_on_the_same_machine_shows_what_is_written(bench: Bench) -> 
     }
 
 
-def lose(bench: Bench) -> None:
+def lose(bench: Bench, kind: str = "plumbline:index:NodeState") -> None:
     """The state of before, without the resource: as from a backup that is too old."""
     exported = bench.stack.export_stack()
     deployment = exported.deployment or {}
-    kept = [one for one in deployment.get("resources", []) if one["type"] != "plumbline:index:NodeState"]
+    kept = [one for one in deployment.get("resources", []) if one["type"] != kind]
     bench.stack.import_stack(automation.Deployment(exported.version, {**deployment, "resources": kept}))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nodestate.vocabulary import NODE_STATE, OBJECT, OBJECT_SET, PACKAGE, changing
+from nodestate.vocabulary import ALL_EXISTS, NODE_STATE, OBJECT, OBJECT_SET, OWNERSHIP, PACKAGE, changing
 from report.build import build
 from report.events import SECRET_MARK, Stream, read
 from report.model import Report
@@ -112,6 +112,13 @@ class Log:
         at = f"{PREFIX}{OBJECT_SET}${kind}::{row}"
         new = {"type": kind, "urn": at, "parent": urn(f"add-on-{set_name}", OBJECT_SET), "inputs": facts}
         self.step("resourcePreEvent", op, kind, row, urn=at, new=new)
+
+    def existing_set(self, name: str = "dns") -> None:
+        """The row of a set that is created and all of which exists."""
+        row, kind = f"{name}:add-on-{name}", f"{PACKAGE}:{OWNERSHIP}"
+        at, facts = f"{PREFIX}{OBJECT_SET}${kind}::{row}", {"change": "field manager", "because": ALL_EXISTS}
+        new = {"type": kind, "urn": at, "parent": urn(f"add-on-{name}", OBJECT_SET), "inputs": facts}
+        self.step("resourcePreEvent", "update", kind, row, urn=at, new=new)
 
     def object_line(self, name: str, op: str, set_name: str = "dns") -> None:
         """The line of an update that begins to change an object."""

@@ -72,6 +72,16 @@ def test_objects_are_counted_after_nodes() -> None:
     assert headline(finished(log)) == f"production: {told}"
 
 
+def test_set_that_exists_already_creates_no_object() -> None:
+    """The resource itself is created."""
+    log = Log()
+    log.object_set("create", "dns", "Service kube-system/a")
+    log.existing_set()
+    report = finished(log)
+    assert report.objects == () and report.nodes == ()
+    assert [(one.operation, one.name) for one in report.resources] == [("create", "add-on-dns")]
+
+
 def test_set_without_rows_is_its_inputs() -> None:
     log = Log()
     log.object_set("create", "dns", "Service kube-system/a", "ConfigMap kube-system/a")
