@@ -130,7 +130,7 @@ class NodeRegistrations:
         note = "" if registered else "it has not registered: `up` waits until its kubelet does"
         if not (fields or note):
             if not old:
-                await shown.announce_existing(urn, self._engine, vocabulary.NODES_SET)
+                await shown.announce_existing(self._engine, urn, vocabulary.NODES_SET)
             return
         manifest = Marks.of(data).manifest(node)
         change = ObjectChange(

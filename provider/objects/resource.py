@@ -155,8 +155,9 @@ class ObjectSets:
         if former is None and seen.blind:
             return  # a creation shows its inputs
         if former is None and not seen.plan.changes:
-            await shown.announce_existing(urn, self._engine, wanted.name)
-        await shown.announce(self._engine, urn, wanted.name, seen.plan)
+            await shown.announce_existing(self._engine, urn, wanted.name)
+        else:
+            await shown.announce(self._engine, urn, wanted.name, seen.plan)
 
     async def _make(
         self, urn: str, wanted: ObjectSet, former: ObjectSet | None, inputs: Properties, resource_id: str

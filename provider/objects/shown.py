@@ -33,7 +33,7 @@ async def announce(engine: Engine, urn: str, name: str, plan: SetPlan) -> None:
         await engine.warn(urn, told)
 
 
-async def announce_existing(urn: str, engine: Engine, name: str) -> None:
+async def announce_existing(engine: Engine, urn: str, name: str) -> None:
     """Shows in a preview that a set is created and all of it exists, or that a node has registered with its labels. A creation
     without rows is read as one of all its objects."""
     facts = {words.CHANGE: "field manager", words.BECAUSE: words.ALL_EXISTS}
