@@ -125,17 +125,33 @@ _JUDGES: dict[str, Callable[[Mapping[str, Any]], str | None]] = {
 
 
 async def _pods(api: Requests, ref: Ref, live: Mapping[str, Any]) -> str:
-    """Why its pods do not run, as the kubelet or the scheduler says; empty if they say nothing."""
+    """Why its pods do not run, as the kubelet or the scheduler says; else the first that is not ready, with its last warning."""
     labels = ((live.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
     if not labels:
         return ""
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     try:
         found = await api.send("GET", f"/api/v1/namespaces/{ref.namespace}/pods", labelSelector=selector)
+        pods = found.get("items") or []
+        reasons = sorted({reason for pod in pods if (reason := _pod(pod))})
+        if not reasons and (unready := next(filter(_is_unready, pods), None)) is not None:
+            reasons = [await _warning(api, unready)]
     except (ApiRefused, ApiSilent):
         return ""
-    reasons = sorted({reason for pod in found.get("items") or [] if (reason := _pod(pod))})
     return f"; {'; '.join(reasons[:3])}" if reasons else ""
+
+
+def _is_unready(pod: Mapping[str, Any]) -> bool:
+    return "deletionTimestamp" not in pod["metadata"] and _condition(pod, "Ready") is not None
+
+
+async def _warning(api: Requests, pod: Mapping[str, Any]) -> str:
+    metadata, node = pod["metadata"], (pod.get("spec") or {}).get("nodeName") or "no node yet"
+    selector = f"involvedObject.uid={metadata.get('uid')},type=Warning"
+    found = await api.send("GET", f"/api/v1/namespaces/{metadata['namespace']}/events", fieldSelector=selector)
+    last = max(found.get("items") or [{}], key=lambda one: str(one.get("lastTimestamp") or one.get("eventTime") or ""))
+    said = f"{last['reason']}: {last.get('message', '')}" if last else str(_condition(pod, "Ready"))
+    return f"pod {metadata['name']} on {node}: {said}"
 
 
 def _pod(pod: Mapping[str, Any]) -> str:
