@@ -21,7 +21,7 @@ from provider.engine import Engine
 from provider.errors import HostKeyMismatch, NodeError, Refused, Unreachable
 from provider.remote.shell import whole_with_input
 from provider.scrub import ending
-from provider.ssh import SshPool, SshSession
+from provider.ssh import ANSWER_SECONDS, SshPool, SshSession
 from provider.values import received, sent
 
 RERUN = ("create", "triggers", "node")
@@ -29,9 +29,6 @@ RERUN = ("create", "triggers", "node")
 
 INPUTS = (*RERUN, "delete", "stdin", "connection", "elsewhere")
 """Those whose change is stored. A former state has others, too."""
-
-GLANCE_SECONDS = 3.0
-"""How long a node gets to accept a connection, before the script runs on another one, if there is one."""
 
 WAIT_SECONDS = 60
 """How long a node may be silent: it may have been restarted."""
@@ -98,11 +95,11 @@ class Commands:
         sessions = [self._pool.session(node or connection.host, connection) for node, connection in ways]
         if len(ways) == 1:
             return sessions[0], ways[0][1]
-        answering = await asyncio.gather(*[session.answers(GLANCE_SECONDS) for session in sessions])
+        answering = await asyncio.gather(*[session.answers(ANSWER_SECONDS) for session in sessions])
         used = answering.index(True) if any(answering) else 0
         for passed in sessions[:used]:
             said = f"passed over, {_name(urn)} runs on {sessions[used].name}: it does not accept a connection"
-            await self._engine.warn(urn, f"{passed.name}: {said} within {GLANCE_SECONDS:.0f} s")
+            await self._engine.warn(urn, f"{passed.name}: {said} within {ANSWER_SECONDS:.0f} s")
         return sessions[used], ways[used][1]
 
     async def _reach(self, session: SshSession, urn: str, first_contact: int) -> None:

@@ -29,6 +29,9 @@ SESSIONS = 8
 SESSION_SECONDS = 30
 """How long sshd may refuse a session that it should grant: one that has just ended is freed a moment later."""
 
+ANSWER_SECONDS = 3.0
+"""How long a node gets to accept a connection where another one can take its place."""
+
 CONCURRENT_DIALS = 32
 RUN_SECONDS = 900
 END_SECONDS = 60

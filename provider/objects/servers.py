@@ -12,10 +12,7 @@ from provider.engine import Engine
 from provider.errors import NodeError
 from provider.objects.connection import Api, ApiRefused, ApiSilent, Identity, Server, connect
 from provider.scrub import Scrubber
-from provider.ssh import SshPool
-
-GLANCE_SECONDS = 3.0
-"""How long a node gets to accept a connection before the next one is asked."""
+from provider.ssh import ANSWER_SECONDS, SshPool
 
 PAUSE_SECONDS = 1.0
 
@@ -71,12 +68,12 @@ class ApiServers:
     async def _connect(self, access: Access, urn: str) -> Api:
         identity = Identity.of(access.kubeconfig)
         sessions = [self._pool.session(one.node, one.connection) for one in access.servers]
-        answering = await asyncio.gather(*[one.answers(GLANCE_SECONDS) for one in sessions])
+        answering = await asyncio.gather(*[one.answers(ANSWER_SECONDS) for one in sessions])
         reasons: dict[str, str] = {}
         for server, session, answers in zip(access.servers, sessions, answering, strict=True):
             try:
                 if not answers:
-                    raise ApiSilent(f"{server.node}: it does not accept a connection within {GLANCE_SECONDS:.0f} s")
+                    raise ApiSilent(f"{server.node}: it does not accept a connection within {ANSWER_SECONDS:.0f} s")
                 api = await connect(session, server, identity)
             except (ApiSilent, ApiRefused) as error:
                 reasons[server.node] = str(error).removeprefix(f"{server.node}: ")
