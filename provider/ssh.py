@@ -169,10 +169,10 @@ class SshSession:
 
     async def answers(self, seconds: float) -> bool:
         """Whether it is connected, or its port accepts a connection within so many seconds. Nothing is tried twice; a login
-        that is under way is waited for."""
+        that is under way gets so many seconds, too."""
         if self._dialing is not None and not self._dialing.done():
-            await asyncio.wait({self._dialing})
-            if not self._dialing.cancelled() and self._dialing.exception() is None:
+            ended, _ = await asyncio.wait({self._dialing}, timeout=seconds)
+            if any(not one.cancelled() and one.exception() is None for one in ended):
                 return True
         if self._open is not None and not self._open.is_closed():
             return True

@@ -129,7 +129,7 @@ class NodeRegistrations:
         drift = Marks.of(data) == Marks.of(received(CALL.get().old_inputs))
         note = "" if registered else "it has not registered: `up` waits until its kubelet does"
         if not (fields or note):
-            if not old:
+            if not old and found is not None:
                 await shown.announce_existing(self._engine, urn, vocabulary.NODES_SET)
             return
         manifest = Marks.of(data).manifest(node)

@@ -213,7 +213,7 @@ def test_login_under_way_is_an_answer_once_it_succeeds(serve: Serve, monkeypatch
         login = asyncio.create_task(node.reach())
         await asyncio.sleep(0)
         monkeypatch.setattr("provider.dial.Dialer.accepts", None)
-        first, second = await asyncio.gather(node.answers(0.001), node.answers(0.001))
+        first, second = await asyncio.gather(node.answers(20), node.answers(20))
         await login
         return first, second
 
