@@ -21,6 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
+NEEDED = 512
+"""Inotify instances of two labs. With Linux's default, 128, kubelets of the second one do not start."""
 PREVIEW = 'eval "$(.venv/bin/python -m toolchain env)"; .venv/bin/python -m lab exec -- pulumi --non-interactive preview --diff --stack hosts'
 
 
@@ -74,6 +77,8 @@ def main() -> None:
     parser.add_argument("--against", required=True, help="the revision to compare with")
     parser.add_argument("--runs", type=int, default=7)
     arguments = parser.parse_args()
+    if (found := int(INSTANCES.read_text())) < NEEDED:
+        sys.exit(f"fs.inotify.max_user_instances is {found}, two labs need {NEEDED}: raise it for this run with sysctl")
     revisions = {
         name: subprocess.run(
             ["git", "rev-parse", name], cwd=ROOT, check=True, capture_output=True, text=True

@@ -80,9 +80,11 @@ def build_image(image: Image, built: Sequence[Path], go: Go) -> Path:
         links = {f"bin/{name}": "busybox" for name in applets if name != "busybox"}
     user = "0:0" if image.root else archive.NOBODY
     # The file of checksums instead of the program itself, which takes longer to read.
-    inputs = [Path(archive.__file__), folder / SUMS, *tools.values()]
+    others = {path: ARTIFACTS / name for path, name in image.files.items()}
+    inputs = [Path(archive.__file__), folder / SUMS, *others.values(), *tools.values()]
     key = digest(repr(image), *(file.read_bytes() for file in inputs))
-    files = {image.entry: folder / image.program, **tools}
+    programs = {image.entry: image.program, **image.others}
+    files = {**{path: folder / name for path, name in programs.items()}, **others, **tools}
 
     def make(into: Path) -> None:
         (into / image.path).parent.mkdir(parents=True)

@@ -111,33 +111,42 @@ class Image:
     """A container image of one program of a part.
 
     `path` is the image's path in the mirror, `program` the program's; `entry` is the program's path in the image.
-    `tools` are programs of this machine that are added with their libraries. `shell` adds busybox and its applets.
-    `command` are the arguments if a pod sets none. The image's user is root if `root` is true, else nobody.
+    `others` are further programs of the part, by their paths in the image, `files` are files of lab/artifacts. `tools` are programs of this machine that are
+    added with their libraries. `shell` adds busybox and its applets. `command` are the arguments if a pod sets none. The
+    image's user is root if `root` is true, else nobody.
     """
 
     name: str
     path: str
     program: str
     entry: str
+    others: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     tools: tuple[str, ...] = ()
     shell: bool = False
     command: tuple[str, ...] = ()
     root: bool = False
 
 
-def _image_of(name: str, *tools: str) -> Image:
+PROTOCOLS = {"etc/protocols": "protocols"}
+"""For images with `nft`: without it nft prints protocols as numbers, and a kube-proxy that restarts takes the services of the
+one before for foreign ones: it deletes them, and does not add its own, which it believes to be there."""
+
+
+def _image_of(name: str, *tools: str, files: Mapping[str, str] | None = None) -> Image:
     return Image(
         name=f"registry.k8s.io/{name}:v{KUBERNETES}",
         path=f"images/{name}-v{KUBERNETES}.tar",
         program=f"kubernetes/v{KUBERNETES}/{name}",
         entry=f"usr/local/bin/{name}",
+        files=files or {},
         tools=tools,
     )
 
 
 IMAGES = (
     *(_image_of(name) for name in CONTROL_PLANE),
-    _image_of("kube-proxy", "nft"),
+    _image_of("kube-proxy", "nft", files=PROTOCOLS),
     Image(
         name=f"registry.k8s.io/coredns/coredns:v{COREDNS}",
         path=f"images/coredns-v{COREDNS}.tar",

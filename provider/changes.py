@@ -86,6 +86,21 @@ class ProbeChange:
             return f"{self.name} is not as expected"
         return f"{self.name} is {self.found or 'empty'}, not {self.expected or 'empty'}"
 
+    @property
+    def difference(self) -> tuple[str, str]:
+        """The found and the expected text; of several lines those that the other one lacks."""
+        found, expected = self.found.splitlines(), self.expected.splitlines()
+        first, second = (
+            "\n".join(line for line in one if line not in other)
+            for one, other in ((found, expected), (expected, found))
+        )
+        if max(len(found), len(expected)) < 2 or not (first or second):
+            return self.found, self.expected
+        return first or LACKING, second or LACKING
+
+
+LACKING = "a list without it"
+
 
 @dataclass(frozen=True)
 class Aside:

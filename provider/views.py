@@ -80,7 +80,8 @@ def _rows(plan: Plan, order: str | None) -> Iterator[tuple[str, str, str, dict[s
         facts = {words.CHANGE: ", ".join(verbs), words.BECAUSE: plan.setting_causes.get(unit, "")}
         yield words.UNIT_SETTING, unit, "update", _given(facts)
     for probe in plan.probes:
-        facts = {words.FOUND: probe.found[:SHOWN], words.EXPECTED: probe.expected[:SHOWN], words.UNIT: probe.unit}
+        found, expected = (text[:SHOWN] for text in probe.difference)
+        facts = {words.FOUND: found, words.EXPECTED: expected, words.UNIT: probe.unit}
         yield words.PROBE, probe.name, "update", facts
     for step in plan.steps:
         facts = {

@@ -147,7 +147,7 @@ def _differences(node: NodeReport) -> Iterator[Difference]:
         yield Difference(node.node, path.path, f"{_found(path)}{repair}", _class(path, disrupts))
     probed = {one.unit for one in node.probes}
     for probe in (one for one in node.probes if one.origin is not Origin.PROGRAM):
-        text = f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}; its repair restarts {probe.unit}"
+        text = f"{probe.told}; its repair restarts {probe.unit}"
         yield Difference(node.node, probe.name, text, DriftClass.DISRUPTIVE)
     changed = {path.path for path in node.paths}
     for step in steps:

@@ -100,8 +100,7 @@ def _rows(one: Fold) -> Iterator[str]:
     for setting in node.settings:
         yield f"| {title} | {' and '.join(setting.verbs)} | `{code(setting.unit)}` | {plain(setting.because)} |"
     for probe in node.probes:
-        told = f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}"
-        yield f"| {title} | probe | {plain(probe.name)} | {plain(told)} |"
+        yield f"| {title} | probe | {plain(probe.name)} | {plain(probe.told)} |"
     for owned in node.ownership:
         yield f"| {title} | {plain(owned.change)} | `{code(owned.item)}` | {plain(words.ownership(owned))} |"
     for paths in similar(node.paths):

@@ -70,11 +70,17 @@ class ProbeDifference:
     """A fact of the running system that is not as expected."""
 
     name: Annotated[str, Key("Name of the probe.")]
-    found: Annotated[str, Key("What was found, cut off after 200 characters.")] = ""
-    expected: Annotated[str, Key("What was expected, cut off after 200 characters.")] = ""
+    found: Annotated[str, Key("What was found. Of several lines those that differ; cut off after 200 characters.")] = ""
+    expected: Annotated[str, Key("What was expected, in the same way.")] = ""
     unit: Annotated[str, Key("The unit that is restarted for it.")] = ""
     origin: Annotated[Origin, Key("Whether the program or the node is the cause.")] = Origin.PROGRAM
     component: Annotated[str, Key("Name of the resource.")] = ""
+
+    @property
+    def told(self) -> str:
+        """The difference in one line."""
+        found, expected = (", ".join(text.splitlines()) or "empty" for text in (self.found, self.expected))
+        return f"is {found}, not {expected}"
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Terminal:
         for setting in node.settings:
             yield self._row(" and ".join(setting.verbs), setting.unit, setting.because)
         for probe in node.probes:
-            yield self._row("probe", probe.name, f"is {probe.found or 'empty'}, not {probe.expected or 'empty'}")
+            yield self._row("probe", probe.name, probe.told)
         for owned in node.ownership:
             yield self._row(owned.change, owned.item, words.ownership(owned))
         groups = list(similar(node.paths))

@@ -233,6 +233,20 @@ def pods_find_each_other(kubectl: Kubectl, dns_address: str, domain: str, node: 
     assert len(set(output.split())) == len(servers), f"every server answers: {output.split()}"
 
 
+def services_outlive_a_restart_of_the_proxy(project: Project, node: str, api_service: str) -> None:
+    """After the first synchronization of a new kube-proxy its node still reaches the API by its service's address."""
+    metric = 'kubeproxy_sync_proxy_rules_last_timestamp_seconds{ip_family="IPv4"}'
+    old = project.ssh(node, "pgrep -x kube-proxy; pkill -x kube-proxy").split()
+    synchronized = f"curl -s 127.0.0.1:10249/metrics | grep -F '{metric}' && pgrep -x kube-proxy || true"
+
+    def synchronized_again() -> bool:
+        printed = project.ssh(node, synchronized).split()
+        return len(printed) == 3 and float(printed[1]) > 0 and [printed[2]] != old
+
+    wait_for(f"a new kube-proxy on {node} has synchronized", synchronized_again)
+    assert project.ssh(node, f"curl --silent --insecure --max-time 5 https://{api_service}/readyz") == "ok"
+
+
 def secrets_are_encrypted_in_etcd(kubectl: Kubectl, project: Project, node: str) -> None:
     """Check on a control-plane node that etcd stores Secrets encrypted, and ConfigMaps in plain text."""
     marker = "Marker-of-a-secret-0123456789"

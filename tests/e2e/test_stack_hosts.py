@@ -105,6 +105,10 @@ def test_pods_reach_services_by_name(project: Project, kubectl: Kubectl) -> None
     api.pods_find_each_other(kubectl, "10.3.0.10", "cluster.local", "w1")
 
 
+def test_services_outlive_a_restart_of_the_proxy(project: Project) -> None:
+    api.services_outlive_a_restart_of_the_proxy(project, "w1", "10.3.0.1")
+
+
 def test_secrets_are_encrypted_in_etcd(project: Project, kubectl: Kubectl) -> None:
     api.secrets_are_encrypted_in_etcd(kubectl, project, "m2")
 

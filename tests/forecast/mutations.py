@@ -29,7 +29,8 @@ settled() { # UNIT STATE...: waits until the unit is in one of these states
 @dataclass(frozen=True)
 class Mutation:
     """One change. `hand` is a script for the node; `forget` a component that is lost from the state; `reimage` replaces
-    the host. An update must refuse `refused`, a path that it cannot replace; `undo` is the script that removes it."""
+    the host. An update must refuse `refused`, a path that it cannot replace. `undo` is the script that takes the change away:
+    what is refused, or what only Plumbline repairs."""
 
     kind: str
     text: str
@@ -137,7 +138,9 @@ def runtime(rng: Random, world: World) -> Mutation | None:
 
 def mask(rng: Random, world: World) -> Mutation | None:
     how = pick(rng, ["mask", "mask --runtime", "mask --now", "mask --runtime --now"])
-    return Mutation("unit: masked", f"{RESOLVED}: {how}", f"systemctl --quiet {how} {RESOLVED}")
+    script = f"systemctl --quiet {how} {RESOLVED}"
+    undo = f"systemctl --quiet unmask {RESOLVED}; systemctl --quiet unmask --runtime {RESOLVED}"
+    return Mutation("unit: masked", f"{RESOLVED}: {how}", script, undo=undo)
 
 
 def mask_own(rng: Random, world: World) -> Mutation | None:

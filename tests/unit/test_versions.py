@@ -32,6 +32,13 @@ MODULES = [
     (f"{TOOLS}/kubebench", "github.com/aquasecurity/kube-bench", VERSIONS["tests"]["kube-bench"]),
     (f"{TOOLS}/actionlint", "github.com/rhysd/actionlint", VERSIONS["tests"]["actionlint"]),
     (f"{TOOLS}/registry", "github.com/distribution/distribution/v3", VERSIONS["tests"]["registry"]),
+    (f"{TOOLS}/metrics-server", "sigs.k8s.io/metrics-server", VERSIONS["tests"]["metrics-server"]),
+    (f"{TOOLS}/flannel", "github.com/flannel-io/flannel", VERSIONS["tests"]["flannel"]),
+    (
+        f"{TOOLS}/local-path-provisioner",
+        "github.com/rancher/local-path-provisioner",
+        VERSIONS["tests"]["local-path-provisioner"],
+    ),
     (f"{TOOLS}/ignition", "github.com/coreos/ignition/v2", VERSIONS["tests"]["ignition"]),
     ("toolchain/engine", "github.com/pulumi/pulumi/pkg/v3", ENGINE),
     ("toolchain/languagehost", "github.com/pulumi/pulumi/sdk/v3", ENGINE),

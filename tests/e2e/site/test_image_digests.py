@@ -10,6 +10,7 @@ import pytest
 from cluster import versions
 from cluster.node import container_runtime, paths
 from tests.e2e.api import Kubectl
+from tests.e2e.captured import check_captured
 from tests.e2e.harness import Project, running_project, wait_for
 from tests.e2e.scenarios import second_up_writes_nothing
 
@@ -75,6 +76,7 @@ def test_name_given_to_another_image_is_shown_and_repaired(project: Project) -> 
     assert digests(project, "w1")[PROXY] == found[versions.PAUSE_IMAGE]
     preview = project.pulumi("preview", "--diff", "--refresh")
     assert "w1: plumbline-images.service will restart because" in preview, preview[-3000:]
+    check_captured("image-drift", project.make("preview"))
     project.pulumi("up", "--yes", "--refresh")
     assert digests(project, "w1")[PROXY] == found[PROXY]
     second_up_writes_nothing(project)
@@ -91,6 +93,7 @@ def test_archive_with_another_image_is_refused(project: Project) -> None:
     said = f"{PROXY}: {paths.IMAGES}/kube-proxy-{versions.DEFAULT}.tar is not the image with the digest sha256:000"
     assert said in printed, printed[-5000:]
     assert "the previous files were put back" in printed
+    check_captured("image-refused", printed)
     project.pulumi("up", "--yes")
     assert before == project.started("w1", container_runtime.CONTAINERD)
     second_up_writes_nothing(project)

@@ -15,6 +15,7 @@ import yaml
 from builder.cache import locked
 from lab import parts
 from tests.e2e.api import Kubectl
+from tests.e2e.captured import check_captured
 from tests.e2e.harness import SUITE_LOCK, Project, wait_for
 from tests.e2e.scenarios import second_up_writes_nothing
 from tests.e2e.site.registry import ADDRESS, PORT, PROXY_PORT, URL, Servers
@@ -79,6 +80,7 @@ def test_files_units_and_kernel_settings_in_place(project: Project) -> None:
     preview = project.pulumi("preview", "--diff")
     assert f"{SITE}/token" in preview
     assert PASSWORDS[0] not in preview
+    check_captured("site-files", project.make("preview"))
     project.pulumi("up", "--yes")
     assert project.ssh("m1", f"cat {SITE}/all.conf") == "for all nodes\n"
     assert project.ssh("w1", f"cat {SITE}/all.conf") == "w1 at 10.78.0.21\n"
@@ -96,6 +98,7 @@ def test_drift_of_the_site_is_shown_and_repaired(project: Project) -> None:
     report = project.make("preview")
     assert re.search(r"net\.ipv4\.tcp_fin_timeout = 60", report)
     assert "by hand" in report
+    check_captured("site-drift", report)
     project.pulumi("up", "--yes")
     assert project.ssh("w1", "cat /proc/sys/net/ipv4/tcp_fin_timeout").strip() == "31"
     assert project.ssh("w1", f"cat {SITE}/all.conf") == "w1 at 10.78.0.21\n"
@@ -122,6 +125,7 @@ def test_registry_mirror_serves_each_node(project: Project, servers: Servers, ku
         project.set_text(f"{place}.ca", servers.ca)
         project.set(f"{place}.username", "puller")
         project.set_text(f"{place}.password", PASSWORDS[0], secret=True)
+    check_captured("registry-first", project.make("preview"))
     project.pulumi("up", "--yes")
     push(project, 1)
     pull(kubectl, 1)
@@ -137,7 +141,9 @@ def test_changed_credential_restarts_nothing(project: Project, servers: Servers,
     servers.set_password("puller", PASSWORDS[1])
     for place in ('containerd.registries["registry.site"]', 'containerd.registries["docker.io"].mirrors[0]'):
         project.set_text(f"{place}.password", PASSWORDS[1], secret=True)
-    assert "containerd.service" not in project.make("preview")
+    report = project.make("preview")
+    assert "containerd.service" not in report
+    check_captured("registry-password", report)
     project.pulumi("up", "--yes")
     assert started(project) == before
     push(project, 2)
@@ -166,6 +172,7 @@ def test_drop_in_of_others_is_named_and_kept(project: Project) -> None:
 def test_proxy_reaches_containerd_and_nothing_else(project: Project, servers: Servers, kubectl: Kubectl) -> None:
     project.set("proxy.https", f"http://{ADDRESS}:{PROXY_PORT}")
     kubelets = {node: project.started(node) for node in NODES}
+    check_captured("proxy", project.make("preview"))
     project.pulumi("up", "--yes")
     assert {node: project.started(node) for node in NODES} == kubelets
     for node in NODES:
