@@ -1,0 +1,142 @@
+"""One command, measured: time, processor time of it and of all that it started, and the peak memory of these processes.
+
+`python -m bench.hosts.measure RESULT COMMAND...` runs the command and writes the result as JSON. That process adopts what the
+command leaves behind, such as ssh's shared connections, and ends and counts it, too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.hosts.isolation import ROOT
+
+PR_SET_CHILD_SUBREAPER = 36
+SAMPLE_SECONDS = 0.2
+PSS_EVERY = 5
+"""Proportional memory is read once in so many samples: it takes the kernel longer."""
+
+END_SECONDS = 10
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds until the command ended, seconds of processor time, and bytes: the peak of the sum over its processes.
+
+    `resident` counts memory that processes share once per process, `proportional` once in all.
+    """
+
+    seconds: float
+    processor: float
+    resident: int
+    proportional: int
+
+
+class Failed(Exception):
+    """A measured command that failed, with the end of its output."""
+
+
+def measure(command: Sequence[str], folder: Path, variables: Mapping[str, str], scratch: Path) -> tuple[Measured, str]:
+    """Runs a command in a folder; returns the measurement and the output. Raises Failed.
+
+    `scratch` is a folder for the result. No other measurement uses it at the same time.
+    """
+    result = scratch / "measured.json"
+    result.unlink(missing_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.hosts.measure", str(result), *command],
+        cwd=folder,
+        env={**variables, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command[:4])} ... ended with {done.returncode}:\n{done.stdout[-4000:]}")
+    return Measured(**json.loads(result.read_text())), done.stdout
+
+
+def main() -> int:
+    """The measuring process. Its own time and memory are not counted."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    result, command = Path(sys.argv[1]), sys.argv[2:]
+    began, number, resident, proportional = time.monotonic(), 0, 0, 0
+    process = subprocess.Popen(command, env=variables)
+    while True:
+        try:
+            status = process.wait(SAMPLE_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            found = list(_below(os.getpid()))
+            resident = max(resident, sum(map(_resident, found)))
+            if number % PSS_EVERY == 0:
+                proportional = max(proportional, sum(map(_proportional, found)))
+            number += 1
+    seconds = time.monotonic() - began
+    _end_rest()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional)
+    result.write_text(json.dumps(asdict(measured)))
+    return status
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [
+            int(word)
+            for task in Path(f"/proc/{process}/task").iterdir()
+            for word in (task / "children").read_text().split()
+        ]
+    except OSError:
+        return []  # it has ended
+
+
+def _below(process: int) -> Iterator[int]:
+    for child in _children(process):
+        yield child
+        yield from _below(child)
+
+
+def _resident(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def _proportional(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def _end_rest() -> None:
+    """Ends and collects all that the command left behind."""
+    deadline = time.monotonic() + END_SECONDS
+    while rest := _children(os.getpid()):
+        for one in rest:
+            os.kill(one, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.05)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())
