@@ -170,6 +170,10 @@ test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, 
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
 	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
 
+.PHONY: bench-hosts
+bench-hosts: tools .venv-rival/installed ## time us, Ansible and ssh on N simulated hosts ("4 48"), side by side; table and chart into OUT=folder
+	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48)" --out $(or $(OUT),bench-hosts)
+
 .venv-rival/installed: requirements-rival.txt
 	python3 -m venv .venv-rival
 	.venv-rival/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-rival.txt

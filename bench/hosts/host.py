@@ -28,6 +28,7 @@ OWN_FOLDERS = (
 )
 STATE = ("units", "loaded", "journal", "routes")
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64", "var/run": "../run"}
+ASIDE = ("hosts", "states")
 START_SECONDS = 30
 MOUNT = """
 set -e
@@ -140,6 +141,24 @@ class Hosts:
         self.stop()
         for number, host in enumerate(self.by_name.values(), 1):
             host.prepare(public, number)
+        self._start()
+
+    @contextlib.contextmanager
+    def installed_again(self) -> Iterator[None]:
+        """Within, the hosts are as newly installed; afterwards as they were before."""
+        self.stop()
+        for name in ASIDE:
+            (self.folder / name).rename(self.folder / f"{name}-aside")
+            (self.folder / name).mkdir()
+        self.install()
+        yield
+        self.stop()
+        for name in ASIDE:
+            shutil.rmtree(self.folder / name)
+            (self.folder / f"{name}-aside").rename(self.folder / name)
+        self._start()
+
+    def _start(self) -> None:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(Host.start, self.by_name.values()))
 

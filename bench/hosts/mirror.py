@@ -15,7 +15,7 @@ URL = "http://10.90.255.254:8080"
 
 def write(folder: Path) -> Path:
     """Writes the tree of a mirror for the default version, and returns its checksum file."""
-    version = versions.SUPPORTED[0]
+    version = versions.DEFAULT
     programs = [
         *(f"kubernetes/{version}/{name}" for name in ("kubelet", "kubectl")),
         *(f"containerd/{versions.CONTAINERD}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -89,21 +90,38 @@ class Project:
             [*PULUMI[:2], "stack", "init", STACK], cwd=self.folder, env=self.variables, check=True, capture_output=True
         )
 
+    @property
+    def trace(self) -> Path:
+        """The file of the provider's remote operations, if a run writes it."""
+        return self.folder / "trace.jsonl"
+
+    def state(self) -> dict[str, Any]:
+        """The state as it is stored: its secrets are encrypted."""
+        [file] = self.folder.glob(f"state/.pulumi/stacks/*/{STACK}.json")
+        data: dict[str, Any] = json.loads(file.read_text())
+        return data
+
     def resources(self) -> int:
         """The number of resources in the state."""
-        [file] = self.folder.glob(f"state/.pulumi/stacks/*/{STACK}.json")
-        return len(json.loads(file.read_text())["checkpoint"]["latest"]["resources"])
+        return len(self.state()["checkpoint"]["latest"]["resources"])
+
+
+def nodes_written(trace: Path) -> set[str]:
+    """The nodes on which files were written, by a run's trace."""
+    found = [json.loads(line) for line in trace.read_text().splitlines()]
+    return {one["node"] for one in found if one["writes"]}
 
 
 def changes(printed: str) -> dict[str, int]:
     """The summary's counts by operation, without `unchanged`; empty if nothing changes."""
+    _, _, summary = printed.rpartition("Resources:\n")
     found = {}
-    _, _, summary = printed.rpartition("Resources:")
-    for line in summary.splitlines()[1:]:
-        words = line.split()
-        if len(words) < 2 or not words[1].isdigit():
+    for line in summary.splitlines():
+        counted = re.fullmatch(r"\s+(?:[-+~=><]+\s*)?(\d+) (?:to )?(\w+)\.?", line)
+        if counted is None:
             break
-        found[words[2]] = int(words[1])
+        if counted[2] != "unchanged":
+            found[counted[2]] = int(counted[1])
     return found
 
 
