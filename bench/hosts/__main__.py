@@ -18,11 +18,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bench.hosts import isolation, mirror, play
+from bench.hosts.api import serving
 from bench.hosts.chart import chart
 from bench.hosts.host import Hosts, simulated
 from bench.hosts.measure import Failed, Measured, measure
@@ -31,6 +33,9 @@ from bench.hosts.results import Operation, Results, Subject, table
 
 SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 4, Operation.CREATION: 4}
 """Up to how many nodes the play with the program's own files is run."""
+
+ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
+"""Settings of the engine that a run may get from outside: they are printed with the results."""
 
 UP = ["up", "--yes", "--skip-preview", "--continue-on-error"]
 
@@ -48,7 +53,9 @@ class Round:
     project: Project
     folder: Path
     results: Results
+    api: ExitStack
     plays: dict[Subject, play.Play] = field(default_factory=dict)
+    created: int = 0
     changed: int = 0
 
     @property
@@ -58,29 +65,30 @@ class Round:
 
     def create(self) -> None:
         """First creation by each, on newly installed hosts. Afterwards the hosts are as the program made them."""
+        self.api.close()
         self.hosts.install()
         self.project.configure(configuration(self.hosts, self.sums))
-        self.project.begin()
+        self.project.begin(self.nodes)
+        self.api.enter_context(serving(self.hosts))
         self.note_ours(Operation.CREATION, *UP)
-        if not self.plays:
-            self.prepare_plays()
+        self.created += 1
+        self.prepare_plays(self.folder / str(self.created))
         for subject, one in self.plays.items():
             if self.wants(Operation.CREATION, subject):
                 with self.hosts.installed_again():
                     printed = self.note(Operation.CREATION, subject, one.command(), one.environment, one.folder)
                     self.expect(one.changes(printed) >= self.nodes, printed)
 
-    def prepare_plays(self) -> None:
-        """The plays, from the files that the program made."""
-        self.plays[Subject.SERIES] = play.series(self.folder / "s", self.hosts)
+    def prepare_plays(self, folder: Path) -> None:
+        """The plays, from the files that the program made: each creation has other certificates."""
+        self.plays = {Subject.SERIES: play.series(folder / "s", self.hosts)}
         if self.nodes <= max(SAME_FILES.values()):
-            self.plays[Subject.SAME] = play.same(self.folder / "f", self.hosts, self.project.state())
+            self.plays[Subject.SAME] = play.same(folder / "f", self.hosts, self.project.state())
 
     def settle(self) -> None:
-        """Runs each play once, unmeasured: the hosts are then as all of them want."""
-        for one in self.plays.values():
-            command = one.command()
-            measure(command, one.folder, one.environment, self.folder)
+        """Runs the series' role once, unmeasured. The other play wants what the program has made."""
+        one = self.plays[Subject.SERIES]
+        measure(one.command(), one.folder, one.environment, self.folder)
 
     def nothing_changes(self, first: bool) -> None:
         """One no-op by each. The order changes from round to round."""
@@ -88,7 +96,7 @@ class Round:
         acts: dict[Subject, Callable[[], None]] = {Subject.OURS: self.preview, Subject.FLOOR: self.floor}
         for subject in self.plays:
             if self.wants(operation, subject):
-                acts[subject] = lambda subject=subject: self.play_nothing(subject)  # type: ignore[misc]
+                acts[subject] = partial(self.play_nothing, subject)
         for act in list(acts.values()) if first else reversed(acts.values()):
             act()
 
@@ -109,7 +117,7 @@ class Round:
         known.write_text("".join(f"{one.address} {one.host_key}\n" for one in self.hosts.by_name.values()))
         addresses = " ".join(one.address for one in self.hosts.by_name.values())
         options = f"-F none -i {self.hosts.login_file} -o UserKnownHostsFile={known} -o BatchMode=yes"
-        line = f"printf '%s\\n' {addresses} | xargs -P {play.FORKS} -I @ ssh {options} root@@ true"
+        line = f"printf '%s\\n' {addresses} | xargs -P {play.FORKS} -I @ ssh {options} -l root @ true"
         self.note(Operation.NOTHING_CHANGES, Subject.FLOOR, ["bash", "-c", line], os.environ, self.folder)
 
     def one_file(self) -> None:
@@ -160,8 +168,8 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
     for nodes in arguments.nodes:
         folder = place / f"n{nodes}"
         folder.mkdir()
-        with simulated(place / "sim", place / "mirror", nodes) as hosts:
-            one = Round(hosts, sums, project, folder, results)
+        with simulated(place / "sim", place / "mirror", nodes) as hosts, ExitStack() as api:
+            one = Round(hosts, sums, project, folder, results, api)
             for _ in range(arguments.creations):
                 one.create()
             results.facts[f"{nodes} nodes"] = f"{project.resources()} resources, {files_per_node(project, nodes)}"
@@ -196,6 +204,8 @@ def facts(arguments: argparse.Namespace) -> dict[str, str]:
     return {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}",
         "Ansible": f"{playbook.splitlines()[0]}, pipelining, {play.FORKS} forks",
+        "engine": ", ".join(f"{name}={os.environ[name]}" for name in ENGINE if name in os.environ)
+        or "default settings",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "date": time.strftime("%Y-%m-%d"),
     }

@@ -9,8 +9,8 @@ from html import escape
 from bench.hosts.results import Operation, Results, Subject
 from cluster.graph.colors import Variant, style
 
-WIDTH, HEIGHT = 960, 340
-PANEL, TOP, BOTTOM, LEFT = 300, 74, 280, 54
+WIDTH, HEIGHT = 1060, 340
+PANEL, TOP, BOTTOM, LEFT = 330, 74, 280, 54
 GAP = 12
 MARKS = (
     "M-4.5-4.5h9v9h-9z",
@@ -56,7 +56,7 @@ def _panel(results: Results, operation: Operation, left: float) -> Iterator[str]
         return
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     high = max(high, low + 1)
-    wide = PANEL - 70
+    wide = PANEL - 110
 
     def x(nodes: float) -> float:
         span = math.log(sizes[-1] / sizes[0]) or 1
@@ -67,7 +67,7 @@ def _panel(results: Results, operation: Operation, left: float) -> Iterator[str]
 
     for power in range(low, high + 1):
         at = y(10.0**power)
-        yield f'<path class="frame" fill="none" d="M{left} {at:.1f}h{PANEL - 30}"/>'
+        yield f'<path class="frame" fill="none" d="M{left} {at:.1f}h{PANEL - 70}"/>'
         yield f'<text class="faint s" x="{left - 6}" y="{at + 4:.1f}" text-anchor="end">{10.0**power:g} s</text>'
     for nodes in sizes:
         yield f'<text class="faint s" x="{x(nodes):.1f}" y="{BOTTOM + 18}" text-anchor="middle">{nodes}</text>'

@@ -97,6 +97,7 @@ class Host:
         for name in STATE:
             (state / name).mkdir(parents=True)
         (state / "address").write_text(f"{self.address}\n")
+        (state / "name").write_text(f"{self.name}\n")
 
     def start(self) -> None:
         """Starts its sshd in its own mount namespace, and waits until it answers. Raises RuntimeError if it does not."""
@@ -116,10 +117,19 @@ class Host:
             self.process.wait()
             self.process = None
 
-    def text(self, path: str) -> str:
+    def path(self, inside: str) -> Path:
+        """Where a file of the host is on this machine, if the host has changed it."""
+        below = self.folder / ("upper" if inside.startswith("/etc/") else "root")
+        return below / inside.removeprefix("/etc/").lstrip("/")
+
+    def text(self, inside: str) -> str:
         """The text of a file of the host."""
-        inside = self.folder / ("upper" if path.startswith("/etc/") else "root")
-        return (inside / path.removeprefix("/etc/").lstrip("/")).read_text()
+        return self.path(inside).read_text()
+
+    def runs(self, unit: str) -> bool:
+        """Whether a service is active there."""
+        state = self.folder.parent.parent / "states" / self.address / "units" / f"{unit}.service"
+        return state.exists() and state.read_text().startswith("active ")
 
 
 @dataclass

@@ -29,7 +29,7 @@ def run(module: str, arguments: Sequence[str]) -> int:
         sys.exit("simulated hosts need root: they mount, and have own networks")
     for one in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, _interrupt)
-    place = Path(tempfile.mkdtemp(prefix="plumbline-bench-"))
+    place = Path(tempfile.mkdtemp(prefix="plumbline-hosts-"))
     command = ["setpriv", "--pdeathsig", "KILL", "unshare"]
     command += ["--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
     environment = {**os.environ, INSIDE: str(place), "PYTHONPATH": str(ROOT)}
@@ -39,7 +39,8 @@ def run(module: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     finally:
-        process.terminate()
+        # Not SIGTERM: unshare ignores that while its child runs. The kernel kills the child with it.
+        process.kill()
         process.wait()
         shutil.rmtree(place, ignore_errors=True)
 

@@ -33,13 +33,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Measured:
     """Seconds until the command ended, seconds of processor time, and bytes: the peak of the sum over its processes.
 
-    `resident` counts memory that processes share once per process, `proportional` once in all.
+    `resident` counts memory that processes share once per process, `proportional` once in all. `machine` is the processor time
+    of all that ran on this machine meanwhile: the hosts' side, too.
     """
 
     seconds: float
     processor: float
     resident: int
     proportional: int
+    machine: float
 
 
 class Failed(Exception):
@@ -72,6 +74,7 @@ def main() -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result, command = Path(sys.argv[1]), sys.argv[2:]
+    busy = _busy()
     began, number, resident, proportional = time.monotonic(), 0, 0, 0
     process = subprocess.Popen(command, env=variables)
     while True:
@@ -85,11 +88,18 @@ def main() -> int:
                 proportional = max(proportional, sum(map(_proportional, found)))
             number += 1
     seconds = time.monotonic() - began
+    busy = _busy() - busy
     _end_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional)
+    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional, busy)
     result.write_text(json.dumps(asdict(measured)))
     return status
+
+
+def _busy() -> float:
+    """Seconds that the machine's cores have worked since it was booted."""
+    user, nice, system, _, _, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
+    return sum(map(int, (user, nice, system, *interrupts[:2]))) / os.sysconf("SC_CLK_TCK")
 
 
 def _children(process: int) -> list[int]:

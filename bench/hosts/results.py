@@ -107,8 +107,11 @@ def table(results: Results) -> str:
 
 
 def _figures(results: Results) -> Iterator[str]:
-    yield "| nodes | operation | by | runs | seconds | ours to it | processor s | memory RSS, MiB | memory PSS, MiB |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield (
+        "| nodes | operation | by | runs | seconds | ours to it | processor s | whole machine, processor s "
+        "| memory RSS, MiB | memory PSS, MiB |"
+    )
+    yield f"|{'---|' * 10}"
     for nodes in results.sizes:
         for operation in Operation:
             for subject in Subject:
@@ -119,6 +122,7 @@ def _figures(results: Results) -> Iterator[str]:
                     _number(results.seconds(*key), 1),
                     NOTHING if subject is Subject.OURS else _number(results.ratio(nodes, operation, subject), 2),
                     _number(results.median(*key, lambda one: one.processor), 1),
+                    _number(results.median(*key, lambda one: one.machine), 1),
                     _number(results.median(*key, lambda one: one.resident / MIB), 0),
                     _number(results.median(*key, lambda one: one.proportional / MIB), 0),
                 ]

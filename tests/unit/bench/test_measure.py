@@ -17,7 +17,7 @@ def test_measure_counts_processor_time_and_memory_of_all_processes(tmp_path: Pat
     measured, printed = measure(command, tmp_path, os.environ, tmp_path)
     assert printed == "done\n"
     assert measured.seconds > 0.6 and measured.processor > 0.3
-    assert measured.resident > 60 << 20
+    assert measured.resident > 60 << 20 and measured.machine > 0.3
 
 
 def test_measure_ends_what_the_command_leaves_behind(tmp_path: Path) -> None:

@@ -19,16 +19,16 @@ def results() -> Results:
     made = Results(facts={"machine": "2 cores"})
     for nodes, ours, series in ((4, (3.0, 2.0, 4.0), 6.0), (48, (25.0,), 50.0), (200, (139.0,), 400.0)):
         for seconds in ours:
-            made.add(nodes, NO_OP, Subject.OURS, Measured(seconds, 2 * seconds, 100 * MIB, 90 * MIB))
-        made.add(nodes, NO_OP, Subject.SERIES, Measured(series, series, 50 * MIB, 40 * MIB))
-    made.add(4, Operation.CREATION, Subject.OURS, Measured(20.0, 30.0, 100 * MIB, 90 * MIB))
+            made.add(nodes, NO_OP, Subject.OURS, Measured(seconds, 2 * seconds, 100 * MIB, 90 * MIB, 9.0))
+        made.add(nodes, NO_OP, Subject.SERIES, Measured(series, series, 50 * MIB, 40 * MIB, 9.0))
+    made.add(4, Operation.CREATION, Subject.OURS, Measured(20.0, 30.0, 100 * MIB, 90 * MIB, 9.0))
     return made
 
 
 def test_table_has_medians_ratios_processor_time_and_memory(results: Results) -> None:
     lines = table(results).splitlines()
-    assert "| 4 | no-op with drift check | Plumbline | 3 | 3.0 | - | 6.0 | 100 | 90 |" in lines
-    assert "| 4 | no-op with drift check | Ansible, the series' role | 1 | 6.0 | 0.50 | 6.0 | 50 | 40 |" in lines
+    assert "| 4 | no-op with drift check | Plumbline | 3 | 3.0 | - | 6.0 | 9.0 | 100 | 90 |" in lines
+    assert "| 4 | no-op with drift check | Ansible, the series' role | 1 | 6.0 | 0.50 | 6.0 | 9.0 | 50 | 40 |" in lines
     assert "- machine: 2 cores" in lines
 
 
@@ -66,7 +66,7 @@ def test_chart_is_a_picture_for_light_and_dark_pages_with_every_median(results: 
 
 def test_chart_of_one_size_has_points_and_no_curve() -> None:
     results = Results()
-    results.add(4, NO_OP, Subject.OURS, Measured(3.0, 2.0, 1, 1))
+    results.add(4, NO_OP, Subject.OURS, Measured(3.0, 2.0, 1, 1, 1.0))
     drawn = chart(results)
     ElementTree.fromstring(drawn)
     assert 'class="line"' not in drawn
