@@ -54,6 +54,8 @@ class Round:
     folder: Path
     results: Results
     api: ExitStack
+    out: Path
+    same_up_to: int
     plays: dict[Subject, play.Play] = field(default_factory=dict)
     created: int = 0
     changed: int = 0
@@ -82,7 +84,7 @@ class Round:
     def prepare_plays(self, folder: Path) -> None:
         """The plays, from the files that the program made: each creation has other certificates."""
         self.plays = {Subject.SERIES: play.series(folder / "s", self.hosts)}
-        if self.nodes <= max(SAME_FILES.values()):
+        if self.nodes <= self.same_up_to:
             self.plays[Subject.SAME] = play.same(folder / "f", self.hosts, self.project.state())
 
     def settle(self) -> None:
@@ -137,7 +139,7 @@ class Round:
 
     def wants(self, operation: Operation, subject: Subject) -> bool:
         """Whether this is measured with so many nodes."""
-        return subject is not Subject.SAME or self.nodes <= SAME_FILES[operation]
+        return subject is not Subject.SAME or self.nodes <= min(self.same_up_to, SAME_FILES[operation])
 
     def note_ours(self, operation: Operation, *words: str, **more: str) -> str:
         """Measures a command of the engine."""
@@ -150,6 +152,8 @@ class Round:
         """Measures a command, and prints the measurement at once."""
         one, printed = measure(command, folder, variables, self.folder)
         self.results.add(self.nodes, operation, subject, one)
+        # At once: an interrupted run keeps what it has measured.
+        save(self.out, self.results)
         log(f"{self.nodes} nodes, {operation}, {subject}: {_line(one)}")
         return printed
 
@@ -169,7 +173,7 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
         folder = place / f"n{nodes}"
         folder.mkdir()
         with simulated(place / "sim", place / "mirror", nodes) as hosts, ExitStack() as api:
-            one = Round(hosts, sums, project, folder, results, api)
+            one = Round(hosts, sums, project, folder, results, api, arguments.out, arguments.same_up_to)
             for _ in range(arguments.creations):
                 one.create()
             results.facts[f"{nodes} nodes"] = f"{project.resources()} resources, {files_per_node(project, nodes)}"
@@ -178,7 +182,6 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
                 one.nothing_changes(number % 2 == 0)
             for _ in range(arguments.changes):
                 one.one_file()
-        save(arguments.out, results)
 
 
 def files_per_node(project: Project, nodes: int) -> str:
@@ -236,6 +239,8 @@ def main() -> int:
     parser.add_argument("--nodes", type=numbers, default=[4, 48], help="how many hosts, such as 4,48,200")
     parser.add_argument("--creations", type=int, default=1, help="first creations by each")
     parser.add_argument("--runs", type=int, default=3, help="no-ops by each")
+    limit = "up to how many nodes the play with our files is run"
+    parser.add_argument("--same-up-to", type=int, default=max(SAME_FILES.values()), help=limit)
     parser.add_argument("--changes", type=int, default=2, help="changes of one file by each")
     parser.add_argument(
         "--out", type=Path, default=Path("bench-hosts"), help="folder for table, chart and measurements"

@@ -119,6 +119,7 @@ def same(folder: Path, hosts: Hosts, state: Mapping[str, Any]) -> Play:
                 _add(found, folder / "files" / name, path, file, hosts.by_name[name].text(path), notified[path])
     for found in variables.values():
         found["directories"] = sorted(_with_parents(found), key=lambda at: str(at["path"]))
+        found["users"] = sorted({at["owner"] for at in (*found["directories"], *found["files"])} - {"root"})
     handlers = [
         {"name": name, "ansible.builtin.systemd_service": {"name": name.partition(" ")[2], "state": "restarted"}}
         for name in sorted(reactions - {DAEMON_RELOAD})
