@@ -103,9 +103,13 @@ class Requests:
         self._scrubber.add_secrets(secrets)
 
     async def send(self, method: str, path: str, body: Any = None, **more: str) -> dict[str, Any]:
-        """One request. Raises ApiRefused; ApiSilent if there is no answer within the time."""
+        """One request. Raises ApiRefused; ApiSilent if there is no answer within the time.
+
+        A connection that breaks is made again once even without time: another node may answer.
+        """
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._seconds
+        broken = 0
         while True:
             api = None
             try:
@@ -115,8 +119,9 @@ class Requests:
                 raise ApiRefused(error.code, error.status, str(self._scrubber.scrub(str(error)))) from None
             except ApiSilent as error:
                 if api is not None:
+                    broken += 1
                     await self._servers.forget(self._access, api)
-                if clock() > deadline:
+                if clock() > deadline and (api is None or broken > 1):
                     raise ApiSilent(str(self._scrubber.scrub(str(error)))) from None
             await asyncio.sleep(PAUSE_SECONDS)
 
