@@ -93,7 +93,7 @@ def describe(node: str, states: list[Step], views: Views, drifted: Drifted) -> N
     groups = [str(one["group"]) for one in map(group_of, steps) if one and "group" in one]
     return NodeReport(
         node,
-        _change(steps),
+        _change(states),
         tuple(dict.fromkeys(one.name for one in steps)),
         tuple(found.paths[path] for path in sorted(found.paths)),
         tuple(sorted(found.steps.values(), key=lambda one: one.unit)),
@@ -107,8 +107,9 @@ def describe(node: str, states: list[Step], views: Views, drifted: Drifted) -> N
     )
 
 
-def _change(steps: Iterable[Step]) -> str:
-    ops = {one.op for one in steps}
+def _change(states: Iterable[Step]) -> str:
+    """The node is new, or goes, only if that holds for all of its NodeStates."""
+    ops = {one.op for one in states} - {"refresh", "read"}
     if any("replace" in one for one in ops):
         return "replace"
     if ops <= {"create"}:

@@ -227,3 +227,15 @@ def test_drift_of_a_file_that_is_changed_too_is_shown_from_the_node() -> None:
     [path] = log.report().nodes[0].paths
     assert path.origin is Origin.BOTH
     assert "-maxPods: 99" in path.diff
+
+
+@pytest.mark.parametrize(("op", "alone"), [("create", "create"), ("delete", "delete")])
+def test_node_is_new_or_gone_only_with_all_of_its_components(op: str, alone: str) -> None:
+    for others, change in ((False, alone), (True, "update")):
+        log = Log()
+        if others:
+            log.same("w1")
+        side = "new" if op == "create" else "old"
+        log.step("resourcePreEvent", op, NODE_STATE, "w1-site", **{side: state("w1-site", {"node": "w1", "files": {}})})
+        [node] = log.report().nodes
+        assert node.change == change
