@@ -11,6 +11,7 @@ VARYING = (
     (r"\b(\d+[dhms])+\b", "<age>"),
     (r"\b(leader|follower)\b", "<member>"),
     (r"revision \d+", "revision <n>"),
+    (r"sha256:[0-9a-f]{64}", "<digest>"),
     (r"\s+", " "),
 )
 """Text that differs in each run."""
@@ -31,7 +32,7 @@ def block(name: str) -> list[str]:
 def check_captured(name: str, printed: str) -> None:
     """Fails unless every line of the block is printed, in this order. A line `...` replaces omitted lines.
 
-    Indentation, times, ages and the etcd member that leads may differ.
+    Indentation, times, ages, digests and the etcd member that leads may differ.
     """
     rest = [_comparable(line) for line in printed.splitlines() if not PROGRESS.fullmatch(line.strip())]
     expected = [_comparable(line) for line in block(name)]

@@ -27,6 +27,9 @@ PARTS = {
         folder="flannel",
         version=FLANNEL,
         programs={"flanneld": _FLANNEL_MODULE, "install-conf": f"{_FLANNEL_MODULE}/cmd/install_conf"},
+        # Its backend udp is in C. Static, as its image has no C library.
+        linker="-linkmode external -extldflags -static",
+        c=True,
     ),
     "local-path-provisioner": Part(
         folder="local-path-provisioner",

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 PLAYBOOK = ROOT / ".venv-rival/bin/ansible-playbook"
 PLAY_SECONDS = 900
 DAEMON_RELOAD = "systemd reads its files again"
+BY_ITEM = "{{ item.notify }}"
 
 
 class Play:
@@ -78,10 +79,11 @@ class Play:
         self.trace.touch()
         play = self.folder / "play.yml"
         [text] = yaml.safe_load((HERE / "play.yml").read_text())
+        variables = {name: self._variables(world) for name, world in self.worlds.items()}
         text["handlers"] += self._handlers()
+        text["tasks"] = [one for task in text["tasks"] for one in _by_handlers(task, variables.values())]
         play.write_text(json.dumps([text]))
         inventory = self.folder / "inventory.json"
-        variables = {name: self._variables(world) for name, world in self.worlds.items()}
         inventory.write_text(json.dumps({"all": {"hosts": variables}}))
         environment = {
             **os.environ,
@@ -221,3 +223,16 @@ def _unsafe(text: str) -> Any:
     if "{{" in text or "{%" in text:
         raise ValueError("a file's text looks like a template")
     return text
+
+
+def _by_handlers(task: dict[str, Any], hosts: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A task per set of handlers. One item that changed notifies the handlers of all items of its task."""
+    if task.get("notify") != BY_ITEM:
+        yield task
+        return
+    items = task["loop"].strip("{} ")
+    for handlers in sorted({tuple(item["notify"]) for host in hosts for item in host[items]}):
+        named = json.dumps(list(handlers))
+        alone = {key: value for key, value in task.items() if key != "notify"}
+        alone["loop"] = f"{{{{ {items} | selectattr('notify', 'equalto', {named}) | list }}}}"
+        yield {**alone, "notify": list(handlers)} if handlers else alone
