@@ -111,9 +111,9 @@ class Image:
     """A container image of one program of a part.
 
     `path` is the image's path in the mirror, `program` the program's; `entry` is the program's path in the image.
-    `others` are further programs of the part, by their paths in the image, `files` are files of lab/artifacts. `tools` are programs of this machine that are
-    added with their libraries. `shell` adds busybox and its applets. `command` are the arguments if a pod sets none. The
-    image's user is root if `root` is true, else nobody.
+    `others` are further programs of the part, by their paths in the image, `files` are files of lab/artifacts. `tools`
+    are programs of this machine that are added with their libraries. `shell` adds busybox and its applets. `command` are
+    the arguments if a pod sets none. The image's user is root if `root` is true, else nobody.
     """
 
     name: str

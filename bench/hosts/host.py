@@ -33,13 +33,13 @@ START_SECONDS = 30
 MOUNT = """
 set -e
 cd "$1"
-mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" "$1/root/etc"
-mount --bind "$2/usr" "$1/root/usr"
-mount --bind "$2/states" "$1/root/run/hosts"
-mount --bind "$2/mirror" "$1/root/srv/mirror"
-mount --rbind /proc "$1/root/proc"
-mount --rbind /dev "$1/root/dev"
-exec chroot "$1/root" /usr/sbin/sshd -D -e -f /etc/ssh/simulated
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$1/upper,workdir=$1/work" "$1/system/etc"
+mount --bind "$2/usr" "$1/system/usr"
+mount --bind "$2/states" "$1/system/run/hosts"
+mount --bind "$2/mirror" "$1/system/srv/mirror"
+mount --rbind /proc "$1/system/proc"
+mount --rbind /dev "$1/system/dev"
+exec chroot "$1/system" /usr/sbin/sshd -D -e -f /etc/ssh/simulated
 """
 SSHD = """\
 Port 22
@@ -74,7 +74,7 @@ class Host:
     def prepare(self, login: str, number: int) -> None:
         """Makes its folders as those of a machine that was just installed. `login` is the public key that may log in as root."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        root, upper = self.folder / "root", self.folder / "upper"
+        root, upper = self.folder / "system", self.folder / "upper"
         for name in (*OWN_FOLDERS, "usr", "etc", "proc", "dev", "sys", "run/hosts"):
             (root / name).mkdir(parents=True)
         for name, target in LINKS.items():
@@ -119,7 +119,7 @@ class Host:
 
     def path(self, inside: str) -> Path:
         """Where a file of the host is on this machine, if the host has changed it."""
-        below = self.folder / ("upper" if inside.startswith("/etc/") else "root")
+        below = self.folder / ("upper" if inside.startswith("/etc/") else "system")
         return below / inside.removeprefix("/etc/").lstrip("/")
 
     def text(self, inside: str) -> str:
