@@ -33,6 +33,11 @@ class Leaf:
     ip_addresses: tuple[str, ...] = ()
     ca: CA = CA.KUBERNETES
 
+    @property
+    def request(self) -> tuple[str, ...]:
+        """The content of its signing request, but for the key: a certificate with another one is another certificate."""
+        return (f"CN={self.common_name}", f"O={self.organization}", *self.dns_names, *self.ip_addresses)
+
 
 def leaves(cluster: Cluster) -> tuple[Leaf, ...]:
     """All leaf certificates: first those on no node, then those of each node."""

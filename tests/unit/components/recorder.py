@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pulumi
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf import json_format
 from pulumi.runtime import mocks as pulumi_mocks
 
@@ -28,6 +35,7 @@ class Registration:
     dependencies: tuple[str, ...]
     aliases: tuple[str, ...]
     ignore_changes: tuple[str, ...]
+    trigger: Any
 
 
 class _Mocks(pulumi_mocks.Mocks):
@@ -36,12 +44,11 @@ class _Mocks(pulumi_mocks.Mocks):
     def new_resource(self, args: pulumi_mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         state = {key: _plain(value) for key, value in args.inputs.items()}
         if args.typ == "tls:index/privateKey:PrivateKey":
-            key = f"-----BEGIN PRIVATE KEY-----\nkey of {args.name}\n-----END PRIVATE KEY-----\n"
-            state |= {"privateKeyPem": key, "privateKeyOpenssh": key, "publicKeyOpenssh": f"ssh-ed25519 {args.name}\n"}
+            key = _key(args.name)
+            openssh = {"privateKeyOpenssh": key["privateKeyPem"], "publicKeyOpenssh": f"ssh-ed25519 {args.name}\n"}
+            state |= key | openssh
         if args.typ.startswith("tls:index/") and args.typ.endswith("Cert"):
-            state |= {"certPem": CERTIFICATE}
-        if args.typ == "tls:index/certRequest:CertRequest":
-            state |= {"certRequestPem": "a request"}
+            state |= {"certPem": _certificate(state.get("certRequestPem"))}
         if args.typ == "plumbline:index:NodeState":
             state |= {"revision": f"revision of {args.name}"}
         if args.typ == "plumbline:index:Command":
@@ -74,6 +81,7 @@ class Recorder(pulumi_mocks.MockMonitor):
             deleted_with=request.deletedWith,
             dependencies=tuple(request.dependencies),
             ignore_changes=tuple(request.ignoreChanges),
+            trigger=json_format.MessageToDict(request.replacement_trigger),
             aliases=(*request.aliasURNs, *(alias.urn or alias.spec.type for alias in request.aliases)),
         )
         return response
@@ -124,26 +132,28 @@ def record(program: Any, preview: bool) -> Recorder:
     return recorder
 
 
-def _certificate() -> str:
-    """A certificate for the placeholders. Components read expiry and serial number from it."""
-    from datetime import UTC, datetime, timedelta
+def _key(name: str) -> dict[str, str]:
+    """A private key that is always the same for a name, with that name before it, and its public key."""
+    key = ec.derive_private_key(int.from_bytes(hashlib.sha256(name.encode()).digest()[:31]), ec.SECP256R1())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return {"privateKeyPem": f"key of {name}\n{private}", "publicKeyPem": public}
 
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "placeholder")])
+@cache
+def _certificate(request_pem: str | None) -> str:
+    """The certificate for a request, one for each; for a CA, which has none, of a subject that nobody reads."""
     now = datetime.now(UTC)
+    signer = ec.derive_private_key(1, ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "placeholder")])
+    request = x509.load_pem_x509_csr(request_pem.encode()) if request_pem else None
     builder = x509.CertificateBuilder(
-        subject_name=name,
+        subject_name=request.subject if request else name,
         issuer_name=name,
-        public_key=key.public_key(),
+        public_key=(request or signer).public_key(),
         serial_number=x509.random_serial_number(),
         not_valid_before=now,
         not_valid_after=now + timedelta(days=365),
+        extensions=list(request.extensions) if request else [],
     )
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
-
-
-CERTIFICATE = _certificate()
+    return builder.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
