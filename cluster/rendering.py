@@ -35,7 +35,15 @@ def dump_yaml(*documents: Any) -> str:
 
     A text of several lines is a block scalar, so a diff shows the line that changed.
     """
-    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
+    # Most documents of a node are those of the node before.
+    written = repr(documents)
+    if written not in _DUMPED:
+        _DUMPED[written] = yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000)
+    return _DUMPED[written]
+
+
+_DUMPED: dict[str, str] = {}
+"""The texts of this run by the documents as Python writes them."""
 
 
 # PyYAML quotes text that it would itself read as another type. These are the further forms of the YAML 1.2 core schema and
