@@ -20,6 +20,10 @@ SECONDS = 60
 SKEW_SECONDS = 60
 """A certificate that was issued now is not valid yet on a host whose clock is behind."""
 
+NEAR = 16
+"""A host dials the control plane, and so many hosts after it: all others of a small cluster, a bounded number in a large one.
+Each host is dialled by as many. A firewall between parts of a cluster is found, one between two single hosts perhaps not."""
+
 OK, WARN, FAIL = "ok", "warn", "fail"
 
 
@@ -36,6 +40,10 @@ class Target:
         """The port of its sshd, if other nodes should reach that: not one that is on another network, or behind a bastion."""
         direct = self.connection.host == self.address and not self.connection.bastions
         return (self.connection.port,) if direct else ()
+
+    def serves_all(self) -> bool:
+        """Whether every node needs it: of a worker, only the kubelet's port must be reached."""
+        return len(self.ports) > 1
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class Result:
 async def examine(
     targets: Mapping[str, Target], script: str, pool: SshPool, ask: Sequence[str] | None = None
 ) -> Result:
-    """Runs the check on the hosts `ask` (all by default) in parallel, each dialling all the others. Never raises NodeError:
+    """Runs the check on the hosts `ask` (all by default) in parallel, each dialling its peers. Never raises NodeError:
     a host that cannot be reached is in `silent`, with the reason."""
     names = list(targets if ask is None else ask)
     reports = dict(
@@ -96,14 +104,21 @@ async def examine(
     return Result(tuple(findings), fresh, silent)
 
 
+def peers_of(name: str, targets: Mapping[str, Target]) -> dict[str, Target]:
+    """The hosts that a host dials."""
+    names = list(targets)
+    place = names.index(name)
+    near = {*(names[place + 1 :] + names[:place])[:NEAR]}
+    return {other: one for other, one in targets.items() if other in near or (one.serves_all() and other != name)}
+
+
 async def _report(name: str, targets: Mapping[str, Target], script: str, pool: SshPool) -> _Report | str:
     """The report of one host; the reason, if it cannot be reached."""
     target = targets[name]
     session = pool.session(name, target.connection)
     peers = " ".join(
         f"{other}={one.address}:{','.join(map(str, (*one.ssh_port(), *one.ports)))}"
-        for other, one in targets.items()
-        if other != name
+        for other, one in peers_of(name, targets).items()
     )
     text = f"{target.variables}peers={shlex.quote(peers)}\n{script}"
     try:

@@ -70,7 +70,7 @@ class Round:
         self.api.close()
         self.hosts.install()
         self.project.configure(configuration(self.hosts, self.sums))
-        self.project.begin(self.nodes)
+        self.project.begin()
         self.api.enter_context(serving(self.hosts))
         self.note_ours(Operation.CREATION, *UP)
         self.created += 1

@@ -14,12 +14,11 @@ from typing import Any
 
 import yaml
 
-from bench.hosts import mirror, program
+from bench.hosts import mirror
 from bench.hosts.host import Hosts
 from bench.hosts.isolation import ROOT
 
 STACK = "bench"
-WITHOUT_PREFLIGHT = "from bench.hosts.program import main\n\nmain()\n"
 PULUMI = ["pulumi", "--non-interactive", "--color", "never", "--stack", STACK]
 PODS = (110, 111)
 """Two values of one key of one node: the file of that node's kubelet changes, and the kubelet restarts."""
@@ -81,12 +80,8 @@ class Project:
         former = yaml.safe_load(file.read_text()) if file.exists() else {}
         file.write_text(yaml.safe_dump({**former, "config": values}))
 
-    def begin(self, nodes: int) -> None:
-        """A new stack of so many nodes, without state."""
-        shutil.copy2(ROOT / "__main__.py", self.folder / program.REAL)
-        shutil.copy2(ROOT / "__main__.py", self.folder / "__main__.py")
-        if nodes > program.PREFLIGHT_NODES:
-            (self.folder / "__main__.py").write_text(WITHOUT_PREFLIGHT)
+    def begin(self) -> None:
+        """A new stack, without state."""
         shutil.rmtree(self.folder / "state", ignore_errors=True)
         (self.folder / "state").mkdir()
         subprocess.run(
