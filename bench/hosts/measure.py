@@ -14,8 +14,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench.hosts.isolation import ROOT
@@ -34,7 +35,8 @@ class Measured:
     """Seconds until the command ended, seconds of processor time, and bytes: the peak of the sum over its processes.
 
     `resident` counts memory that processes share once per process, `proportional` once in all. `machine` is the processor time
-    of all that ran on this machine meanwhile: the hosts' side, too.
+    of all that ran on this machine meanwhile: the hosts' side, too. `programs` is the processor time by program, of those that
+    lived long enough to be seen.
     """
 
     seconds: float
@@ -42,6 +44,7 @@ class Measured:
     resident: int
     proportional: int
     machine: float
+    programs: Mapping[str, float] = field(default_factory=dict)
 
 
 class Failed(Exception):
@@ -74,7 +77,7 @@ def main() -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result, command = Path(sys.argv[1]), sys.argv[2:]
-    busy = _busy()
+    busy, seen = _busy(), dict[int, tuple[str, float]]()
     began, number, resident, proportional = time.monotonic(), 0, 0, 0
     process = subprocess.Popen(command, env=variables)
     while True:
@@ -83,6 +86,10 @@ def main() -> int:
             break
         except subprocess.TimeoutExpired:
             found = list(_below(os.getpid()))
+            for one in found:
+                # One that is about to end has no name any more.
+                name = seen[one][0] if one in seen else _program(one)
+                seen[one] = (name, _processor(one) or seen.get(one, (name, 0.0))[1])
             resident = max(resident, sum(map(_resident, found)))
             if number % PSS_EVERY == 0:
                 proportional = max(proportional, sum(map(_proportional, found)))
@@ -91,7 +98,10 @@ def main() -> int:
     busy = _busy() - busy
     _end_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional, busy)
+    programs = defaultdict[str, float](float)
+    for name, spent_by in seen.values():
+        programs[name] += spent_by
+    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional, busy, dict(programs))
     result.write_text(json.dumps(asdict(measured)))
     return status
 
@@ -117,6 +127,25 @@ def _below(process: int) -> Iterator[int]:
     for child in _children(process):
         yield child
         yield from _below(child)
+
+
+def _program(process: int) -> str:
+    """The name of a process's program; of an interpreter, that of its script or module."""
+    try:
+        words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    except OSError:
+        words = []
+    names = [Path(word).name for word in words if word and not word.startswith("-")]
+    return (names[1] if len(names) > 1 and names[0].startswith("python") else names[0]) if names else "?"
+
+
+def _processor(process: int) -> float | None:
+    """Seconds of processor time of one process so far; None if it has ended."""
+    try:
+        words = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _resident(process: int) -> int:

@@ -13,6 +13,9 @@ from pathlib import Path
 from bench.hosts.measure import Measured
 
 MIB = 1 << 20
+LEAST_SECONDS = 0.1
+"""A program with less processor time has no row."""
+
 NOTHING = "-"
 """In place of a figure that was not measured."""
 
@@ -103,7 +106,7 @@ class Results:
 
 def table(results: Results) -> str:
     """The results in Markdown."""
-    return "\n".join([*_figures(results), "", *_slopes(results), "", *_facts(results), ""])
+    return "\n".join([*_figures(results), "", *_slopes(results), "", *_programs(results), "", *_facts(results), ""])
 
 
 def _figures(results: Results) -> Iterator[str]:
@@ -140,6 +143,19 @@ def _slopes(results: Results) -> Iterator[str]:
                 first = slopes[0][2]
                 growth = NOTHING if seconds is first or first <= 0 else f"{seconds / first:.2f}"
                 yield f"| {operation} | {subject} | {few}, {many} | {seconds:.3f} | {growth} |"
+
+
+def _programs(results: Results) -> Iterator[str]:
+    """Our processor time by program, in the run of median time."""
+    yield "| nodes | operation | program of ours | processor s |"
+    yield "|---|---|---|---|"
+    for nodes in results.sizes:
+        for operation in Operation:
+            runs = sorted(results.measured.get((nodes, operation, Subject.OURS), []), key=lambda one: one.seconds)
+            spent = runs[len(runs) // 2].programs if runs else {}
+            for name, seconds in sorted(spent.items(), key=lambda one: -one[1]):
+                if seconds >= LEAST_SECONDS:
+                    yield f"| {nodes} | {operation} | {name} | {seconds:.1f} |"
 
 
 def _facts(results: Results) -> Sequence[str]:
