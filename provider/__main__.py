@@ -18,7 +18,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 from provider.calls import CALL, Call
 from provider.engine import Engine
 from provider.errors import NodeError, PartlyDone
-from provider.resources import PlumblineProvider
+from provider.plumbline import PlumblineProvider
 
 VERSION = "0.1.0"
 Method = Callable[[Any, Any], Awaitable[Any]]

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -65,6 +66,17 @@ func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
+// endOnInterrupt ends the process at SIGINT. The engine ends a host that way, and waits 5 s for one that does not react: so would
+// one that a shell's background job has started, which inherits SIGINT as ignored.
+func endOnInterrupt() {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt)
+	go func() {
+		<-interrupted
+		os.Exit(1)
+	}()
+}
+
 // serve serves the engine until it ends. The engine's address is the last argument, if there is one.
 func serve() error {
 	stopping, stop := context.WithCancel(context.Background())
@@ -93,6 +105,7 @@ func serve() error {
 }
 
 func main() {
+	endOnInterrupt()
 	if err := serve(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
