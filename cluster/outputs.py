@@ -37,11 +37,16 @@ def nodes(
 
 
 def etcd_members(cluster: Cluster, printed: str | None) -> list[dict[str, Any]]:
-    """The members from the JSON of etcdctl's `endpoint status`, in the nodes' order; empty if nothing was printed.
+    """The members from the JSON of etcdctl's `endpoint status`, in the nodes' order; empty if nothing was printed, or a line
+    that had to be hidden.
 
     `bytes` is the size of the member's database.
     """
-    found = {member["Endpoint"]: member["Status"] for member in (json.loads(printed) if printed else [])}
+    try:
+        members = json.loads(printed or "[]")
+    except ValueError:
+        members = []
+    found = {member["Endpoint"]: member["Status"] for member in members}
     return [
         {
             "name": node.name,

@@ -68,8 +68,8 @@ class Scrubber:
     """Hides each line of a text that holds a secret of the states it has been told of, in clear or in base64.
 
     Secrets are the files' secret contents, and the keys and passwords of connections: by line, by the value in a line such as
-    `password=VALUE`, by a piece of a value, and in base64 at any alignment. A value that the inputs hold in public, too,
-    such as a path, is no secret. States are only added: a former secret stays one.
+    `password=VALUE`, by a piece of a value, and in base64 at any alignment. A value or piece that the inputs hold in public,
+    too, such as a path or the start of a URL, is no secret. States are only added: a former secret stays one.
     """
 
     def __init__(self, states: Iterable[NodeState] = ()) -> None:
@@ -127,7 +127,11 @@ class Scrubber:
                         _add(pieces, encoded)
             for encoded in _encoded(secret):
                 _add(pieces, encoded, STRIDE)
-        return whole, pieces
+        # JSON and TOML quote what a command line does not.
+        secret_only = {
+            length: {one for one in found if one.strip("\"'") not in public} for length, found in pieces.items()
+        }
+        return whole, secret_only
 
 
 def _values(line: str) -> Iterator[str]:
