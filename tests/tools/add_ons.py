@@ -52,7 +52,8 @@ IMAGES = {
         entry="opt/bin/flanneld",
         others={"opt/bin/install-conf": "install-conf"},
         files=PROTOCOLS,
-        tools=("nft",),
+        # It removes rules that it made with iptables before, and ends without these programs.
+        tools=("nft", "iptables", "ip6tables"),
         root=True,
     ),
     # Its volumes are made by pods with a shell: they use this image, too.
