@@ -23,6 +23,8 @@ PAUSE: str = _VERSIONS["pause"]["version"]
 PAUSE_IMAGE = f"registry.k8s.io/pause:{PAUSE}"
 COREDNS_IMAGE = f"registry.k8s.io/coredns/coredns:{COREDNS}"
 CNI_PLUGINS = ("host-local", "loopback", "portmap", "ptp")
+DELEGATED_PLUGINS = ("bridge", *CNI_PLUGINS)
+"""With `network.cni: none`: those that another's CNI plugin calls, as flannel's calls bridge. containerd itself needs loopback."""
 KUBE_PROXY = "kube-proxy"
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 DIGESTS: dict[str, str] = _VERSIONS["images"]

@@ -59,6 +59,8 @@ def _kubernetes(*names: str) -> Part:
 CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _CONTAINERD_MODULE = "github.com/containerd/containerd/v2"
 
+_CNI_PLUGINS = {"bridge": "main", "ptp": "main", "loopback": "main", "host-local": "ipam", "portmap": "meta"}
+
 PARTS = (
     _kubernetes("kubelet", "kubectl", *CONTROL_PLANE, "kube-proxy"),
     Part(
@@ -95,7 +97,7 @@ PARTS = (
         version=CNI,
         programs={
             f"cni/v{CNI}/{name}": f"github.com/containernetworking/plugins/plugins/{kind}/{name}"
-            for name, kind in {"ptp": "main", "loopback": "main", "host-local": "ipam", "portmap": "meta"}.items()
+            for name, kind in _CNI_PLUGINS.items()
         },
         variables={"github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion": f"v{CNI}"},
     ),

@@ -59,7 +59,7 @@ ARTIFACTS = (
     *(f"containerd/{versions.CONTAINERD}/{name}" for name in ("containerd", "containerd-shim-runc-v2", "ctr")),
     f"runc/{versions.RUNC}/runc",
     *(f"etcd/{versions.ETCD}/{name}" for name in ("etcd", "etcdctl", "etcdutl")),
-    *(f"cni/{versions.CNI}/{name}" for name in versions.CNI_PLUGINS),
+    *(f"cni/{versions.CNI}/{name}" for name in versions.DELEGATED_PLUGINS),
     *(f"images/{name}-{versions.DEFAULT}.tar" for name in IMAGES),
     f"images/coredns-{versions.COREDNS}.tar",
     f"images/pause-{versions.PAUSE}.tar",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cluster import versions
 from cluster.config.checksums import checksum
@@ -12,8 +12,8 @@ from cluster.config.reader import Reader
 from nodestate import Download
 
 
-def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | None:
-    """The artifacts of one Kubernetes version; None after an error. `reader` is the section's.
+def resolve(keys: ArtifactKeys, version: str, cni_plugins: Sequence[str], reader: Reader) -> Artifacts | None:
+    """The artifacts of one Kubernetes version, with these CNI plugins; None after an error. `reader` is the section's.
 
     A mirror has the same tree as the lab's: <project>/<version>/<program> and images/*.tar. Its checksum file, in the
     format of sha256sum, is read here and pins every file.
@@ -21,7 +21,7 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
     if keys.source is ArtifactSource.UPSTREAM:
         for key in ("url", "sha256sums"):
             reader.refuse(key, "is for artifacts.source mirror; upstream files are pinned by this release")
-        return _upstream(version, _digests(keys, version, versions.DIGESTS, reader))
+        return _upstream(version, cni_plugins, _digests(keys, version, versions.DIGESTS, reader))
     if not reader.has("url"):
         reader.error("url", "is missing: the URL below which the mirror serves its tree")
     if not reader.has("sha256sums"):
@@ -39,7 +39,7 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
         "etcd": f"etcd/{versions.ETCD}/etcd",
         "etcdctl": f"etcd/{versions.ETCD}/etcdctl",
         "etcdutl": f"etcd/{versions.ETCD}/etcdutl",
-        **{name: f"cni/{versions.CNI}/{name}" for name in versions.CNI_PLUGINS},
+        **{name: f"cni/{versions.CNI}/{name}" for name in cni_plugins},
     }
     tars = {
         versions.PAUSE_IMAGE: f"images/pause-{versions.PAUSE}.tar",
@@ -72,7 +72,7 @@ def resolve(keys: ArtifactKeys, version: str, reader: Reader) -> Artifacts | Non
         etcd=pinned["etcd"],
         etcdctl=pinned["etcdctl"],
         etcdutl=pinned["etcdutl"],
-        cni={name: pinned[name] for name in versions.CNI_PLUGINS},
+        cni={name: pinned[name] for name in cni_plugins},
         images=images,
         digests=digests,
     )
@@ -89,7 +89,7 @@ def _digests(keys: ArtifactKeys, version: str, known: Mapping[str, str], reader:
     return {name: digest for name, digest in {**known, **keys.image_digests}.items() if name in used}
 
 
-def _upstream(version: str, digests: Mapping[str, str]) -> Artifacts:
+def _upstream(version: str, cni_plugins: Sequence[str], digests: Mapping[str, str]) -> Artifacts:
     containerd, runc, cni = versions.CONTAINERD_ARCHIVE, versions.RUNC_BINARY, versions.CNI_ARCHIVE
 
     def program(name: str) -> Download:
@@ -113,6 +113,6 @@ def _upstream(version: str, digests: Mapping[str, str]) -> Artifacts:
         etcd=of_etcd("etcd"),
         etcdctl=of_etcd("etcdctl"),
         etcdutl=of_etcd("etcdutl"),
-        cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in versions.CNI_PLUGINS},
+        cni={name: Download(cni.url, cni.sha256, extract=f"./{name}") for name in cni_plugins},
         digests=digests,
     )

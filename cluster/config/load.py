@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster import versions
 from cluster.config import artifacts, tree
 from cluster.config.add_ons import read_add_ons
 from cluster.config.checks import Draft, check, check_control_plane_nodes
@@ -82,7 +83,8 @@ def load_config(
     machines = settings.machines()
     kubernetes = top.object("kubernetes")
     keys = read(kubernetes, KubernetesKeys)
-    files = artifacts.resolve(keys.artifact_keys, keys.version, kubernetes.object("artifacts"))
+    plugins = versions.CNI_PLUGINS if network.cni is Cni.ROUTED else versions.DELEGATED_PLUGINS
+    files = artifacts.resolve(keys.artifact_keys, keys.version, plugins, kubernetes.object("artifacts"))
     kubernetes.finish()
     kubelet = top.mapping("kubelet")
     sections: dict[str, Any] = {

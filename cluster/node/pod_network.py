@@ -27,7 +27,10 @@ nft --check --file "$(staged {paths.NFTABLES})"
 def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     """The networks of one node. A node that joins changes the other nodes' routes and does not interrupt their pods."""
     pods = (kube_proxy.static_pod(cluster, node),)
-    parts = [static_pod.node_state(pods, binaries(cluster), cluster.kubernetes.version, READY_SECONDS)]
+    parts = [
+        static_pod.node_state(pods, binaries(cluster), cluster.kubernetes.version, READY_SECONDS),
+        NodeState(files=_plugins(cluster)),
+    ]
     if cluster.network.cni is Cni.ROUTED:
         parts.append(_routed(cluster, node))
     return NodeStateStep(
@@ -47,18 +50,21 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
     )
 
 
-def _routed(cluster: Cluster, node: Node) -> NodeState:
+def _plugins(cluster: Cluster) -> dict[str, File]:
+    """The reference plugins: those of another's CNI plugin call them, and containerd calls one itself."""
     programs = binaries(cluster)
-    plugins = {
+    return {
         programs.cni_plugin(name): File(source=download, mode="0755")
         for name, download in cluster.kubernetes.artifacts.cni.items()
     }
-    script = programs.routes
+
+
+def _routed(cluster: Cluster, node: Node) -> NodeState:
+    script = binaries(cluster).routes
     nftables = render("node/pod_network/pods.nft.j2", _Nftables(str(node.pod_cidr), str(cluster.network.pod_cidr)))
     unit = _RoutesUnit(script, paths.ROUTES, paths.NFTABLES)
     return NodeState(
         files={
-            **plugins,
             # containerd watches the folder: a change restarts nothing.
             paths.CNI_CONFLIST: File(json.dumps(conflist(node), indent=2) + "\n", mode="0600"),
             paths.ROUTES: File(routes(cluster, node)),

@@ -124,6 +124,17 @@ def test_plan_removed_worker_changes_routes_only(cluster: Cluster, tmp_path: Pat
     assert changed == {(f"m{number}-network", paths.ROUTES) for number in (1, 2, 3)}
 
 
+def test_plan_cni_none_has_the_plugins_that_others_call(tmp_path: Path) -> None:
+    """Without loopback no pod starts, whatever the plugin; flannel's calls bridge."""
+    values = clusters.values()
+    values["network"] = {"cni": "none"}
+    steps = {step.name: step for step in plan(clusters.load(tmp_path, values)).steps}
+    network = steps["w1-network"]
+    assert isinstance(network, NodeStateStep)
+    found = {path.rpartition("/")[2] for path in network.state.files if path.startswith("/opt/cni/bin/")}
+    assert found == {"bridge", "host-local", "loopback", "portmap", "ptp"}
+
+
 def test_plan_cni_none_has_no_routes(cluster: Cluster) -> None:
     own = replace(cluster, network=replace(cluster.network, cni=Cni.NONE))
     files = {path for step in plan(own).of_node("m1") for path in step.state.files}
