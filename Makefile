@@ -32,7 +32,8 @@ _up:
 	@$(PULUMI) stack select --create $(STACK)
 	@$(ENV); $(PYTHON) -m toolchain unlock $(STACK)
 	@$(REPORT) --log .lab/preview.log --json .lab/forecast.json $(OVERRIDE) -- $(LAB_PULUMI) preview --diff --stack $(STACK)
-	@$(REPORT) --forecast .lab/forecast.json --log .lab/up.log --save plans $(OVERRIDE) -- $(LAB_PULUMI) $(UP) --stack $(STACK)
+	@$(ENV); $(if $(PLAN),,exports=$$($(PYTHON) -m lab exec -- $(abspath $(PYTHON)) -m toolchain creation $(STACK)); eval "$$exports";) \
+	  $(REPORT) --forecast .lab/forecast.json --log .lab/up.log --save plans $(OVERRIDE) -- $(LAB_PULUMI) $(UP) --stack $(STACK)
 	@$(MAKE) --no-print-directory status STACK=$(STACK)
 
 .PHONY: require-stack

@@ -2,7 +2,8 @@
 
 install makes them ready. env prints the exports that `pulumi` needs: eval "$(python -m toolchain env)". doctor prints a
 table of what was found, what is used and what is missing. go prints the path of a Go compiler, and fetches one if there
-is none. unlock removes the locks that killed runs of a stack left in a local state folder.
+is none. unlock removes the locks that killed runs of a stack left in a local state folder. creation prepares the first `pulumi up` of
+a stack with many nodes, and prints the exports for it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import argparse
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from builder import golang
 from builder.errors import UserError
-from toolchain import build, doctor, locks
+from toolchain import build, creation, doctor, locks
 from toolchain.environment import environment
 
 
@@ -24,8 +26,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m toolchain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=["install", "env", "doctor", "go", "unlock"])
-    parser.add_argument("stack", nargs="?", help="for unlock")
+    parser.add_argument("task", choices=["install", "env", "doctor", "go", "unlock", "creation"])
+    parser.add_argument("stack", nargs="?", help="for unlock and creation")
     parser.add_argument("--project", type=Path, default=Path.cwd(), help="the project folder (default: this one)")
     arguments = parser.parse_args()
     # `| head` ends this process without a traceback.
@@ -39,8 +41,9 @@ def main() -> int:
             for line in locks.clear_stale(arguments.project, arguments.stack or parser.error("unlock needs a stack")):
                 print(line)
         elif arguments.task == "env":
-            for name, value in environment(arguments.project).items():
-                print(f"export {name}={shlex.quote(value)}")
+            _export(environment(arguments.project))
+        elif arguments.task == "creation":
+            _export(creation.prepare(arguments.project, arguments.stack or parser.error("creation needs a stack")))
         else:
             rows = doctor.findings(arguments.project)
             print(doctor.table(rows))
@@ -52,6 +55,11 @@ def main() -> int:
         print("toolchain: interrupted; finished builds are kept", file=sys.stderr)
         return 130
     return 0
+
+
+def _export(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 if __name__ == "__main__":
