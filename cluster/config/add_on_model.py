@@ -60,7 +60,7 @@ class AddOn:
         0,
         3600,
         unit="s",
-        doc="How long workloads and definitions get until they are ready; 0: they are not waited for.",
+        doc="How long workloads and definitions get until they are ready, and deleted namespaces until they have gone; 0: no wait.",
     )
     after: tuple[str, ...] = key(
         (),

@@ -38,9 +38,13 @@ class Update:
         await self._wait_for(ref for ref in self._wanted.objects if is_builtin(ref))
         for change in custom:
             await self._make(change)
-        for change in plan.changes:
-            if change.operation == DELETE:
-                await self.remove(change.ref)
+        deleted = [change.ref for change in plan.changes if change.operation == DELETE]
+        for ref in deleted:
+            await self.remove(ref)
+        if self._former is not None:
+            await self._wait_for_probes(
+                (ref, wait.gone(self._api, self._former.objects[ref])) for ref in deleted if ref.kind == "Namespace"
+            )
 
     async def remove(self, ref: Ref) -> None:
         """Deletes an object of the former set, if it is there."""
@@ -78,7 +82,9 @@ class Update:
         return path
 
     async def _wait_for(self, refs: Iterable[Ref]) -> None:
-        probes = [(ref, wait.readiness(self._api, ref, self._wanted.objects[ref])) for ref in refs]
+        await self._wait_for_probes((ref, wait.readiness(self._api, ref, self._wanted.objects[ref])) for ref in refs)
+
+    async def _wait_for_probes(self, probes: Iterable[tuple[Ref, wait.Probe | None]]) -> None:
         seconds = self._wanted.wait_seconds
         if seconds:
             await _all(

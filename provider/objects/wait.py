@@ -61,6 +61,24 @@ def readiness(api: Requests, ref: Ref, manifest: Manifest) -> Probe | None:
     return probe
 
 
+def gone(api: Requests, namespace: Manifest) -> Probe:
+    """The probe of a deleted namespace: the API accepts nothing in it until all that was in it has gone, too."""
+
+    async def probe() -> str | None:
+        path = await api.place(namespace)
+        live = await api.get(path) if path is not None else None
+        if live is None:
+            return None
+        said = [
+            str(one.get("message"))
+            for one in (live.get("status") or {}).get("conditions") or []
+            if one.get("status") == "True" and one.get("message")
+        ]
+        return f"it is still being deleted{': ' if said else ''}{'; '.join(said)}"
+
+    return probe
+
+
 def registered(api: Requests, node: str, version: str) -> Probe:
     """The probe of a node: registered, Ready, and with this version of the kubelet."""
     look = f"see 'journalctl -u kubelet.service' on {node}"

@@ -38,3 +38,15 @@ def test_a_set_without_waiting_ends_at_once(sets: Sets) -> None:
     sets.manifests[0]["spec"]["replicas"] = 2
     assert "set proof: Deployment default/a: not ready after 1 s: its controller has not seen it yet" in sets.fails()
     sets.inputs["waitSeconds"] = 0
+
+
+def test_deleted_namespace_is_waited_for(sets: Sets) -> None:
+    """Until it has gone, an object of it cannot be created again. No controller runs here that would finish its deletion."""
+    kept = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "default"}}
+    sets.manifests = [kept, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "leaving"}}]
+    sets.up()
+    sets.inputs["waitSeconds"] = 1
+    sets.manifests = [kept]
+    assert "set proof: Namespace leaving: not ready after 1 s: it is still being deleted" in sets.fails()
+    sets.inputs["waitSeconds"] = 0
+    sets.up()

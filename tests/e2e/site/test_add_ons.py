@@ -138,7 +138,7 @@ def kubectl(project: Project, servers: Servers) -> Kubectl:
 
 def test_nodes_become_ready_with_flannel(project: Project, kubectl: Kubectl) -> None:
     check_captured("flannel-nodes", kubectl("get", "nodes"))
-    check_captured("flannel-pods", kubectl("get", "pods", "--namespace", "kube-flannel", "--output", "wide"))
+    check_captured("flannel-pods", kubectl("get", "daemonsets", "--namespace", "kube-flannel"))
     for node, other in (("m1", "w1"), ("w1", "m1")):
         subnet = kubectl.get("node", other)["spec"]["podCIDR"]
         assert subnet.startswith("10.244.")
@@ -188,7 +188,10 @@ def test_a_volume_keeps_its_data(project: Project, kubectl: Kubectl) -> None:
     try:
         assert run(kubectl, "writer", "echo kept >/data/file && cat /data/file") == "kept\n"
         assert run(kubectl, "reader", "cat /data/file") == "kept\n"
-        check_captured("local-path", kubectl("get", "persistentvolumeclaim"))
+        columns = (
+            "NAME:.metadata.name,STATUS:.status.phase,CAPACITY:.status.capacity.storage,CLASS:.spec.storageClassName"
+        )
+        check_captured("local-path", kubectl("get", "persistentvolumeclaims", "--output", f"custom-columns={columns}"))
     finally:
         kubectl("delete", "persistentvolumeclaim", "data")
     second_up_writes_nothing(project)
