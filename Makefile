@@ -175,6 +175,10 @@ forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## muta
 bench-hosts: tools .venv-rival/installed ## time us, Ansible and ssh on N simulated hosts ("4 48"), side by side; table and chart into OUT=folder
 	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48)" --out $(or $(OUT),bench-hosts)
 
+.PHONY: bench-up
+bench-up: packages tools ## time the bring-up of 3 + 1 container hosts by us and by kubeadm RUNS times (3), in turn; table into OUT=folder
+	@$(PYTHON) -m bench.up --runs $(or $(RUNS),3) --out $(or $(OUT),bench-up)
+
 .venv-rival/installed: requirements-rival.txt
 	python3 -m venv .venv-rival
 	.venv-rival/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-rival.txt

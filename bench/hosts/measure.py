@@ -77,7 +77,7 @@ def main() -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result, command = Path(sys.argv[1]), sys.argv[2:]
-    busy, seen = _busy(), dict[int, tuple[str, float]]()
+    worked, seen = busy(), dict[int, tuple[str, float]]()
     began, number, resident, proportional = time.monotonic(), 0, 0, 0
     process = subprocess.Popen(command, env=variables)
     while True:
@@ -95,18 +95,18 @@ def main() -> int:
                 proportional = max(proportional, sum(map(_proportional, found)))
             number += 1
     seconds = time.monotonic() - began
-    busy = _busy() - busy
+    worked = busy() - worked
     _end_rest()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     programs = defaultdict[str, float](float)
     for name, spent_by in seen.values():
         programs[name] += spent_by
-    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional, busy, dict(programs))
+    measured = Measured(seconds, used.ru_utime + used.ru_stime, resident, proportional, worked, dict(programs))
     result.write_text(json.dumps(asdict(measured)))
     return status
 
 
-def _busy() -> float:
+def busy() -> float:
     """Seconds that the machine's cores have worked since it was booted."""
     user, nice, system, _, _, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     return sum(map(int, (user, nice, system, *interrupts[:2]))) / os.sysconf("SC_CLK_TCK")

@@ -21,6 +21,7 @@ ENGINE = f"v{VERSIONS['pulumi']['engine']}"
 
 MODULES = [
     (f"{LAB}/kubernetes", "k8s.io/kubernetes", KUBERNETES),
+    ("bench/up/kubeadm", "k8s.io/kubernetes", KUBERNETES),
     (f"{LAB}/containerd", "github.com/containerd/containerd/v2", VERSIONS["containerd"]["version"]),
     (f"{LAB}/runc", "github.com/opencontainers/runc", VERSIONS["runc"]["version"]),
     (f"{LAB}/etcd", "go.etcd.io/etcd/server/v3", VERSIONS["etcd"]["version"]),
@@ -55,7 +56,10 @@ def test_go_mod_requires_the_version(folder: str, module: str, version: str) -> 
     assert required(folder)[module] == version
 
 
-@pytest.mark.parametrize(("folder", "version"), [(f"{LAB}/kubernetes", KUBERNETES), (f"{TOOLS}/e2e", E2E)])
+STAGING = [(f"{LAB}/kubernetes", KUBERNETES), ("bench/up/kubeadm", KUBERNETES), (f"{TOOLS}/e2e", E2E)]
+
+
+@pytest.mark.parametrize(("folder", "version"), STAGING)
 def test_go_mod_replaces_staging_modules_with_the_same_release(folder: str, version: str) -> None:
     replaced = re.findall(r"^\t?(?:replace )?(k8s\.io/\S+) => \S+ (v\S+)", (ROOT / folder / "go.mod").read_text(), re.M)
     assert len(replaced) > 20

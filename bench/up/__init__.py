@@ -1,0 +1,1 @@
+"""Bring-up of a highly available cluster, by this program and by kubeadm, side by side."""
