@@ -145,8 +145,9 @@ def main() -> int:
     results = Results()
     try:
         build.artifacts()
-        files.built()
         rootfs.ensure()
+        if any(isinstance(SUBJECTS[name], Kubeadm) for name in arguments.by):
+            files.built()
         if arguments.build:
             return 0
         results.facts = facts()

@@ -23,7 +23,8 @@ class Run:
 
     `nodes` is when the last node became Ready, `pods` when the last pod of kube-system did, `ended` when the last command ended.
     `machine` is the processor time of the whole machine until the last command ended. `preview` is the time of the preview, which is
-    before the clock starts. `steps` are the commands' durations, `created` and `ready` when each node appeared and became Ready.
+    before the clock starts. `steps` are the commands' durations, `created` and `ready` when each node appeared and became Ready,
+    `operations` the provider's remote operations, with the time of each as `at`.
     """
 
     subject: str
@@ -107,12 +108,22 @@ def _ratios(results: Results) -> Iterator[str]:
 
 
 def _steps(results: Results) -> Iterator[str]:
-    yield "| run | by | commands | nodes: created, Ready |"
-    yield "|---|---|---|---|"
+    yield "| run | by | commands | nodes: created, Ready | nodes: components finished |"
+    yield "|---|---|---|---|---|"
     for number, run in enumerate(results.runs, 1):
         steps = ", ".join(f"{name} {seconds:.1f}" for name, seconds in run.steps.items())
         nodes = ", ".join(f"{name} {run.created[name]:.0f}, {at:.0f}" for name, at in run.ready.items())
-        yield f"| {number} | {run.subject} | {steps} | {nodes} |"
+        finished = ", ".join(f"{name} {'/'.join(times)}" for name, times in _finished(run).items())
+        yield f"| {number} | {run.subject} | {steps} | {nodes} | {finished or NOTHING} |"
+
+
+def _finished(run: Run) -> dict[str, list[str]]:
+    """When each of the program's components was finished on each node; empty for kubeadm."""
+    found: dict[str, list[str]] = {}
+    for one in run.operations:
+        if one["op"] == "finish":
+            found.setdefault(str(one["node"]), []).append(f"{one['at']:.0f}")
+    return dict(sorted(found.items()))
 
 
 def _facts(results: Results) -> Iterator[str]:

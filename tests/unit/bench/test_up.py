@@ -15,7 +15,8 @@ from bench.up.readiness import document, readiness
 from bench.up.results import Results, Run, table
 from lab import parts
 
-RUN = Run("Plumbline", 30.0, 40.0, 50.0, 60.0, 5.0, {"pulumi up": 50.0}, {"m1": 10.0}, {"m1": 30.0})
+OPERATIONS = [{"at": at, "node": "m1", "op": op} for at, op in ((11.0, "commit"), (12.2, "finish"), (20.0, "finish"))]
+RUN = Run("Plumbline", 30.0, 40.0, 50.0, 60.0, 5.0, {"pulumi up": 50.0}, {"m1": 10.0}, {"m1": 30.0}, OPERATIONS)
 
 
 def item(kind: str, name: str, status: str, at: int, namespace: str = "") -> dict[str, Any]:
@@ -85,12 +86,13 @@ def test_failed_command_shows_the_end_of_its_output() -> None:
 
 
 def test_table_has_runs_medians_and_ratios() -> None:
-    other = replace(RUN, subject="kubeadm", nodes=60.0, pods=50.0, preview=None)
+    other = replace(RUN, subject="kubeadm", nodes=60.0, pods=50.0, preview=None, ready={"m1": 60.0}, operations=[])
     lines = table(Results([RUN, other, replace(RUN, nodes=33.0)], {"machine": "2 cores"})).splitlines()
     assert "| all nodes Ready | Plumbline | 30.0, 33.0 | 31.5 |" in lines
     assert "| all nodes and system pods Ready | kubeadm | 60.0 | 60.0 |" in lines
     assert "| ratio of medians | Plumbline / kubeadm |" in lines
     assert "| all nodes Ready, preview included | 0.61 |" in lines
     assert "Plumbline / kubeadm, all nodes Ready: 0.53 (target: at most 0.7; met)" in lines
-    assert "| 1 | Plumbline | pulumi up 50.0 | m1 10, 30 |" in lines
+    assert "| 1 | Plumbline | pulumi up 50.0 | m1 10, 30 | m1 12/20 |" in lines
+    assert "| 2 | kubeadm | pulumi up 50.0 | m1 10, 60 | - |" in lines
     assert "- machine: 2 cores" in lines
