@@ -179,6 +179,10 @@ bench-hosts: tools .venv-rival/installed ## time us, Ansible and ssh on N simula
 bench-up: packages tools ## time the bring-up of 3 + 1 container hosts by us and by kubeadm RUNS times (3), in turn; table into OUT=folder
 	@$(PYTHON) -m bench.up --runs $(or $(RUNS),3) --out $(or $(OUT),bench-up)
 
+.PHONY: bench-failover
+bench-failover: packages tools ## measure how long leases and writes pause when a control-plane node is lost: ours, and kubeadm's; table into OUT=folder
+	@$(PYTHON) -m bench.failover --runs $(or $(RUNS),1) --out $(or $(OUT),bench-failover)
+
 .venv-rival/installed: requirements-rival.txt
 	python3 -m venv .venv-rival
 	.venv-rival/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-rival.txt

@@ -122,7 +122,8 @@ def facts() -> dict[str, str]:
     }
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Handles a signal as Ctrl-C, so that all is cleaned up."""
     raise KeyboardInterrupt
 
 
@@ -140,7 +141,7 @@ def main() -> int:
         print("bench-up: container hosts need root", file=sys.stderr)
         return 1
     for one in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(one, _interrupt)
+        signal.signal(one, interrupt)
     out = arguments.out.resolve()
     results = Results()
     try:

@@ -54,6 +54,10 @@ class Plumbline:
         arguments = ("get", ",".join(kinds), "--all-namespaces", "--output", "json", "--request-timeout", "10s")
         return document(hosts.run(hosts.command("lab", "kubectl", STACK, "--", *arguments), 60))
 
+    def kubeconfig(self, hosts: Hosts) -> str:
+        """The admin's kubeconfig. Its current context has the API's name."""
+        return hosts.project.secret_output("stack", "output", "kubeconfig")
+
     def details(self) -> str:
         """The provider's remote operations as JSON, with seconds since the clock started."""
         return json.dumps(self.operations)

@@ -90,16 +90,21 @@ WantedBy=multi-user.target
 
 
 class Kubeadm:
-    """kubeadm. Nodes join one after the other, or all at once: since its 1.15 the documentation allows that."""
+    """kubeadm. Nodes join one after the other, or all at once: since its 1.15 the documentation allows that.
 
-    def __init__(self, at_once: bool) -> None:
+    `endpoint` is the address of the cluster's endpoint, by default that of the first control-plane node.
+    """
+
+    def __init__(self, at_once: bool, endpoint: str = "") -> None:
         self.at_once = at_once
+        self.endpoint = endpoint
         self.name = "kubeadm, joins at once" if at_once else "kubeadm"
 
     def prepare(self, hosts: Hosts) -> None:
         """Installs programs, units, images and the pods' network; containerd runs, and the kubelet's unit is enabled."""
         files.serve(hosts, files.built())
-        hosts.each({host: preparation(hosts, host) for host in hosts.addresses})
+        endpoint = self.endpoint or hosts.addresses[hosts.control_plane[0]]
+        hosts.each({host: preparation(hosts, host, endpoint) for host in hosts.addresses})
 
     def bring_up(self, hosts: Hosts) -> dict[str, float]:
         """Runs init and the joins; returns the seconds of each command."""
@@ -132,6 +137,10 @@ class Kubeadm:
         """Objects of the cluster, as the API lists them."""
         get = f"kubectl --kubeconfig /etc/kubernetes/admin.conf get {','.join(kinds)} --all-namespaces"
         return document(hosts.root(hosts.control_plane[0], f"{get} --output json --request-timeout 10s\n", 60))
+
+    def kubeconfig(self, hosts: Hosts) -> str:
+        """The admin's kubeconfig."""
+        return hosts.root(hosts.control_plane[0], "cat /etc/kubernetes/admin.conf\n")
 
     def details(self) -> str:
         """Nothing more."""
@@ -205,7 +214,7 @@ def pods_of(address: str) -> str:
     return str(list(ipaddress.IPv4Network(PODS).subnets(new_prefix=24))[last])
 
 
-def preparation(hosts: Hosts, host: str) -> str:
+def preparation(hosts: Hosts, host: str, endpoint: str) -> str:
     """The script that prepares a host. Everything in it is done before the clock starts."""
     control_plane = host in hosts.control_plane
     archives = files.images(ARCHIVES, control_plane, files.RIVAL_IMAGES)
@@ -230,7 +239,7 @@ def preparation(hosts: Hosts, host: str) -> str:
     return (
         files.fetching([*files.programs(PROGRAMS, control_plane), *kubeadm, *archives])
         + files.writing(texts)
-        + f"echo '{hosts.addresses[hosts.control_plane[0]]} {ENDPOINT}' >>/etc/hosts\n"
+        + f"echo '{endpoint} {ENDPOINT}' >>/etc/hosts\n"
         + "echo 1 >/proc/sys/net/ipv4/ip_forward\n"
         + routes
         + "systemctl daemon-reload\nsystemctl enable --quiet kubelet.service\n"

@@ -1,0 +1,1 @@
+"""Loss of a control-plane node, with this program and with kubeadm behind a virtual address, side by side."""
