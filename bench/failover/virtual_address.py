@@ -38,9 +38,10 @@ def packages() -> Path:
 
 def install(hosts: Hosts) -> None:
     """Installs and starts keepalived on the control-plane nodes; the first one has the address. Raises Failed."""
-    found = sorted(packages().glob("*.deb"))
-    files.serve(hosts, {f"{FOLDER}/{file.name}": file for file in found})
-    fetched = [files.Fetched(f"{FOLDER}/{file.name}", f"/run/bench/{file.name}", "0644") for file in found]
+    # Their own names have signs that a URL cannot have.
+    names = {f"{number}.deb": file for number, file in enumerate(sorted(packages().glob("*.deb")))}
+    files.serve(hosts, {f"{FOLDER}/{name}": file for name, file in names.items()})
+    fetched = [files.Fetched(f"{FOLDER}/{name}", f"/run/bench/{name}", "0644") for name in names]
     script = files.fetching(fetched) + "DEBIAN_FRONTEND=noninteractive dpkg --install /run/bench/*.deb >/dev/null\n"
     hosts.each(
         {

@@ -26,6 +26,7 @@ from lab import netns, parts
 PORT = 6443
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 OBJECT = "/api/v1/namespaces/default/configmaps"
+CA_DATA = "certificate-authority-data"
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 3
 REQUEST_SECONDS = 5
@@ -67,7 +68,7 @@ class Clients:
         self._writes = self._pool.submit(self.hosts.root, self.hosts.workers[0], script, self.seconds + 60)
 
     def seen(self) -> Seen:
-        """What they saw. Raises Failed."""
+        """Waits for both and returns their times. Raises Failed."""
         try:
             writes = [float(line) for line in self._writes.result().split()]
             return Seen(self._leases.result(), writes)
@@ -105,8 +106,8 @@ def tls(kubeconfig: str) -> ssl.SSLContext:
     """The TLS context of the user and the CA of a kubeconfig."""
     config: dict[str, Any] = yaml.safe_load(kubeconfig)
     user, cluster = config["users"][0]["user"], config["clusters"][0]["cluster"]
-    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-    context = ssl.create_default_context(cadata=authority)
+    ca = base64.b64decode(cluster[CA_DATA]).decode()
+    context = ssl.create_default_context(cadata=ca)
     with tempfile.TemporaryDirectory(prefix="plumbline-") as folder:
         pair = Path(folder) / "pair.pem"
         pair.touch(mode=0o600)

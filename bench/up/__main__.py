@@ -6,7 +6,7 @@ come from the cache. No figure is judged.
 
 Clock of `Plumbline`: from the start of `pulumi up` on booted hosts that have nothing of a cluster. Certificates, the checks of the
 hosts, the download of all programs and images from the lab's mirror, their import, containerd, etcd and the kubelet are inside.
-`make up` shows a preview before: its time is listed, and added in a row of its own.
+`make up` shows a preview before: its time is listed, and a further row includes it.
 
 Clock of `Plumbline, prepared hosts`: the same, but programs and archives are in their places and the images are imported before.
 `up` still compares their digests, starts containerd, and its unit imports the archives again, which finds all layers.

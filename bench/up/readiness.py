@@ -23,7 +23,7 @@ class Readiness:
     pods: Mapping[str, float | None]
 
     def waits_for(self, nodes: Iterable[str], pods: Mapping[str, int]) -> list[str]:
-        """What is missing or not Ready: of the named nodes, and of so many pods by the beginning of their names."""
+        """Names all that is missing or not Ready: of the named nodes, and of so many pods by the beginning of their names."""
         waiting = [f"node {name}" for name in nodes if self.nodes.get(name) is None]
         waiting += [f"pod {name}" for name, at in self.pods.items() if at is None]
         for begins, number in pods.items():

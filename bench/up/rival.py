@@ -32,7 +32,7 @@ CONFIG = "/etc/kubeadm.yaml"
 RESOLVER = "/etc/node-resolv.conf"
 COMMAND_SECONDS = 300
 SHARED_KERNEL = "SystemVerification,Swap,NumCPU,Mem,FileContent--proc-sys-net-bridge-bridge-nf-call-iptables"
-"""Checks of kubeadm that container hosts cannot meet: they have no kernel of their own."""
+"""Checks of kubeadm that container hosts cannot meet: they share the kernel of the machine."""
 
 CONTAINERD = f"""version = 3
 
