@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -67,12 +68,16 @@ def bounded(
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ends a session: the engine needs a moment to release its lock."""
+    """Ends all processes of a session: the engine gets the time to end its plugins, which are in other sessions."""
     for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + END_SECONDS
         with suppress(ProcessLookupError):
+            # Once: a second SIGTERM would make the engine give up at once.
             os.killpg(process.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(END_SECONDS)
+            while time.monotonic() < deadline:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.2)
 
 
 @dataclass(frozen=True)
@@ -124,4 +129,17 @@ def booted(folder: Path) -> Iterator[Hosts]:
         hosts.run(hosts.command("lab", "up", STACK), LAB_SECONDS)
         yield hosts
     finally:
-        hosts.run(hosts.command("lab", "down"), LAB_SECONDS)
+        down(hosts)
+
+
+def down(hosts: Hosts) -> None:
+    """Stops the lab. Plugins of an engine that was killed end some seconds after it: until then the lab refuses. Raises Failed."""
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        try:
+            hosts.run(hosts.command("lab", "down"), LAB_SECONDS)
+            return
+        except Failed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
