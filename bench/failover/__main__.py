@@ -34,8 +34,8 @@ from bench.up.rival import Kubeadm
 from builder.errors import UserError
 from lab import build, netns, rootfs
 
-BEFORE_SECONDS = 30
-AFTER_SECONDS = 90
+BEFORE_SECONDS = 20
+AFTER_SECONDS = 75
 OFF_SECONDS = 120
 
 
