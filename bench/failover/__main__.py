@@ -88,7 +88,7 @@ def _link(hosts: Hosts, host: str, state: str) -> None:
     netns.run(hosts.lab, ["ip", "link", "set", f"vb-{hosts.lab.name}.{host}", state])
 
 
-def pauses(subject: Plumbline | Kubeadm, folder: Path) -> Iterator[Pause]:
+def pauses(subject: Plumbline | Kubeadm, faults: Sequence[str], folder: Path) -> Iterator[Pause]:
     """Brings a cluster up, and yields what each loss of its first control-plane node did. Raises Failed."""
     with booted(folder) as hosts:
         subject.prepare(hosts)
@@ -96,7 +96,8 @@ def pauses(subject: Plumbline | Kubeadm, folder: Path) -> Iterator[Pause]:
         settled(subject, hosts)
         kubeconfig = subject.kubeconfig(hosts)
         lost, survivor, *_ = hosts.control_plane
-        for name, fault in FAULTS.items():
+        for name in faults:
+            fault = FAULTS[name]
             clients = Clients(hosts, kubeconfig, survivor, BEFORE_SECONDS + AFTER_SECONDS)
             clients.start()
             begun = time.time()
@@ -152,6 +153,7 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=1, help="clusters of each")
     parser.add_argument("--by", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), help="which ones, by default all")
+    parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS), help="by default all, in turn")
     parser.add_argument("--out", type=Path, default=Path("bench-failover"), help="folder for table and measurements")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
@@ -160,6 +162,8 @@ def main() -> int:
     for one in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, interrupt)
     out, found = arguments.out.resolve(), []
+    # A host that is powered off is not booted again.
+    faults = [name for name in FAULTS if name in arguments.faults]
     try:
         build.artifacts()
         files.built()
@@ -169,7 +173,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as place:
             for number in range(arguments.runs):
                 for name in arguments.by:
-                    for one_pause in pauses(SUBJECTS[name], Path(place) / f"{name}-{number}"):
+                    for one_pause in pauses(SUBJECTS[name], faults, Path(place) / f"{name}-{number}"):
                         found.append(one_pause)
                         save(out, found, about)
     except (Failed, UserError) as error:

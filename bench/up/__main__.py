@@ -104,8 +104,13 @@ def settled(subject: Subject, hosts: Hosts) -> Readiness:
     pods |= {"coredns": 1, "kube-proxy": len(hosts.addresses)}
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        found = readiness(subject.read(hosts, "nodes", "pods"))
-        if not (waiting := found.waits_for(hosts.addresses, pods)):
+        try:
+            found = readiness(subject.read(hosts, "nodes", "pods"))
+            waiting = found.waits_for(hosts.addresses, pods)
+        except Failed as error:
+            # An API server that has just started refuses what it will allow.
+            waiting = [f"the API ({error})"]
+        if not waiting:
             return found
         if time.monotonic() > deadline:
             raise Failed(f"{subject.name}: not Ready {SETTLE_SECONDS} s after its last command: {', '.join(waiting)}")
