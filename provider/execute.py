@@ -52,7 +52,8 @@ class Change:
     def request(self) -> Request:
         """The observation that the change needs."""
         installed = self.old.installed if self.old is not None else {}
-        return Request(self.wanted, self.component, installed, self.old)
+        created = self.old is None and self.replaced is None
+        return Request(self.wanted, self.component, installed, self.old, created)
 
     @property
     def basis(self) -> Observed:

@@ -27,12 +27,13 @@ TIMED_OUT = 124
 class Request:
     """One NodeState to read: what is `wanted`, and `former`, the state as it is stored, if any: what of it is not wanted any
     more is read, too. `component` names its journal and its owner marks; `installed` are its downloads by path as they were
-    when they were installed."""
+    when they were installed. `created`: the stack has no state of it yet."""
 
     wanted: NodeStateInputs
     component: str
     installed: Mapping[str, Installed]
     former: NodeStateInputs | None = None
+    created: bool = False
 
     @property
     def files(self) -> dict[str, File]:
@@ -79,6 +80,7 @@ def questions(requests: Sequence[Request]) -> Questions:
         units=list(dict.fromkeys(unit for request in requests for unit in request.units)),
         components=[request.component for request in requests],
         probes={request.component: request.wanted.probes for request in requests},
+        created=[request.component for request in requests if request.created],
     )
 
 

@@ -97,7 +97,7 @@ class NodeStates:
         component, session = _component(urn), self._session(wanted, old)
         if old is None and wanted.machine_id is not None and session not in self._read:
             return None  # perhaps a new machine: it is read when its resource is previewed or created, many at once
-        found = await self._observations.once(session, Request(wanted, component, {}, old), urn)
+        found = await self._observations.once(session, Request(wanted, component, {}, old, created=old is None), urn)
         if found is not None:
             gone, kept = self._lost.find(urn, component, wanted, found)
             for name in kept:

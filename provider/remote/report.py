@@ -58,7 +58,7 @@ class MalformedReport(ValueError):
 @dataclass(frozen=True)
 class Questions:
     """Everything that one read asks for: files, paths of which the shape is enough, directories whose entries matter,
-    units, components, and probes by component."""
+    units, components, and probes by component. Of components in `created`, the node may have nothing yet."""
 
     files: Mapping[str, ExpectedFile]
     paths: Sequence[str] = ()
@@ -66,6 +66,7 @@ class Questions:
     units: Sequence[str] = ()
     components: Sequence[str] = ()
     probes: Mapping[str, Mapping[str, Probe]] = field(default_factory=dict)
+    created: Sequence[str] = ()
 
 
 @dataclass
@@ -170,7 +171,8 @@ def read_script(asked: Questions) -> str:
     probes = [(component, name, probe) for component, named in asked.probes.items() for name, probe in named.items()]
     for number, (component, name, probe) in enumerate(probes, start=1):
         asking = (component, name, str(probe.seconds), probe.command, probe.expected.rstrip("\n"))
-        lines.append(f'probe_{number}() {{ {call("run_probe", str(number), *asking)} "$@"; }}')
+        run = "run_new_probe" if component in asked.created else "run_probe"
+        lines.append(f'probe_{number}() {{ {call(run, str(number), *asking)} "$@"; }}')
     lines.append(call("start_probes", str(len(probes))))
     lines += [read_journal.report(asked.components), "report_notes"]
     lines += [read_paths.expect_file(path, file) for path, file in asked.files.items()]
