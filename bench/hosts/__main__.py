@@ -28,7 +28,7 @@ from bench.hosts.api import serving
 from bench.hosts.chart import chart
 from bench.hosts.host import Hosts, simulated
 from bench.hosts.measure import Failed, Measured, measure
-from bench.hosts.project import PODS, PULUMI, Project, changes, configuration, nodes_written
+from bench.hosts.project import CREATION, PODS, PULUMI, UP, Project, changes, configuration, nodes_written
 from bench.hosts.results import Operation, Results, Subject, table
 
 SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 4, Operation.CREATION: 4}
@@ -36,8 +36,6 @@ SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 4, Operation.CR
 
 ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
 """Settings of the engine that a run may get from outside: they are printed with the results."""
-
-UP = ["up", "--yes", "--skip-preview", "--continue-on-error"]
 
 
 class Unexpected(Exception):
@@ -72,7 +70,7 @@ class Round:
         self.project.configure(configuration(self.hosts, self.sums))
         self.project.begin()
         self.api.enter_context(serving(self.hosts))
-        self.note_ours(Operation.CREATION, *UP)
+        self.note(Operation.CREATION, Subject.OURS, CREATION, self.project.variables, self.project.folder)
         self.created += 1
         self.prepare_plays(self.folder / str(self.created))
         for subject, one in self.plays.items():

@@ -19,13 +19,7 @@ from pathlib import Path
 from bench.hosts import isolation, mirror
 from bench.hosts.api import serving
 from bench.hosts.host import simulated
-from bench.hosts.project import PULUMI, STACK, Project, changes, configuration
-
-CREATE = f"""\
-{sys.executable} -m toolchain unlock {STACK}
-exports=$({sys.executable} -m toolchain creation {STACK}) && eval "$exports" && exec {" ".join(PULUMI)} up --yes --skip-preview
-"""
-"""As `make up` does it."""
+from bench.hosts.project import CREATION, PULUMI, STACK, Project, changes, configuration
 
 MODULE = "bench.hosts.killed"
 SECONDS = 900
@@ -40,7 +34,7 @@ def start(project: Project, log: Path) -> subprocess.Popen[bytes]:
     """A creation that runs in its process group."""
     with log.open("wb") as output:
         return subprocess.Popen(
-            ["bash", "-c", CREATE],
+            CREATION,
             cwd=project.folder,
             env=project.variables,
             stdin=subprocess.DEVNULL,

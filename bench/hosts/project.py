@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,15 @@ from bench.hosts.isolation import ROOT
 
 STACK = "bench"
 PULUMI = ["pulumi", "--non-interactive", "--color", "never", "--stack", STACK]
+UP = ["up", "--yes", "--skip-preview", "--continue-on-error"]
+CREATION = [
+    "bash",
+    "-c",
+    f"{sys.executable} -m toolchain unlock {STACK} && exports=$({sys.executable} -m toolchain creation {STACK}) && "
+    f'eval "$exports" && exec {shlex.join([*PULUMI, *UP])}',
+]
+"""The first `up`, as `make up` does it."""
+
 PODS = (110, 111)
 """Two values of one key of one node: the file of that node's kubelet changes, and the kubelet restarts."""
 
