@@ -79,8 +79,8 @@ class Commands:
         """The output of the script, without its last newline. Raises NodeError if it fails."""
         name, stdin = _name(urn), known_text(inputs.get("stdin"))
         session, connection = await self._session(urn, inputs)
-        files = {"script": File(content=str(known_text(inputs[key]))), **_secret_input(inputs.get("stdin"))}
-        hidden = NodeStateInputs(node=session.name, connection=connection, files=files)
+        hidden = NodeStateInputs(node=session.name, connection=connection, files=_secret_input(inputs.get("stdin")))
+        session.show(str(known_text(inputs[key])))
         script = whole_with_input(str(known_text(inputs[key])), stdin, f"input-{secrets.token_hex(8)}")
         await self._reach(session, urn, int(inputs.get("waitSeconds") or 0))
         done = await session.run(f"{key} {name}", script, hiding=[hidden], seconds=RUN_SECONDS)

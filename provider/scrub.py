@@ -68,13 +68,15 @@ class Scrubber:
     """Hides each line of a text that holds a secret of the states it has been told of, in clear or in base64.
 
     Secrets are the files' secret contents, and the keys and passwords of connections: by line, by the value in a line such as
-    `password=VALUE`, by a piece of a value, and in base64 at any alignment. A value or piece that the inputs hold in public,
-    too, such as a path or the start of a URL, is no secret. States are only added: a former secret stays one.
+    `password=VALUE`, by a piece of a value, and in base64 at any alignment. A value that the inputs hold in public, too,
+    such as a path, is no secret; nor is a piece that a script of the program holds, such as the start of a URL. States are
+    only added: a former secret stays one.
     """
 
     def __init__(self, states: Iterable[NodeState] = ()) -> None:
         self._secrets: set[str] = set()
         self._public: set[str] = set()
+        self._scripts: set[str] = set()
         self.add(states)
 
     def add(self, states: Iterable[NodeState]) -> None:
@@ -93,6 +95,10 @@ class Scrubber:
     def add_secrets(self, secrets: Iterable[Secret]) -> None:
         """Hides these secrets from now on."""
         self._secrets |= {one.reveal() for one in secrets if one.known}
+
+    def add_script(self, script: str) -> None:
+        """No piece of this script is a secret from now on. It must be the program's: a user's file may hold a pasted secret."""
+        self._scripts.add(script)
 
     def scrub(self, text: str) -> Filtered:
         """The text without the lines that hold a secret."""
@@ -128,8 +134,9 @@ class Scrubber:
             for encoded in _encoded(secret):
                 _add(pieces, encoded, STRIDE)
         # JSON and TOML quote what a command line does not.
+        scripts = "\n".join(self._scripts)
         secret_only = {
-            length: {one for one in found if one.strip("\"'") not in public} for length, found in pieces.items()
+            length: {one for one in found if one.strip("\"'") not in scripts} for length, found in pieces.items()
         }
         return whole, secret_only
 

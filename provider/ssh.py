@@ -114,6 +114,10 @@ class SshSession:
         """Hides the secrets of these states in all that the node prints from now on: the former ones, for example."""
         self._scrubber.add(states)
 
+    def show(self, script: str) -> None:
+        """Lets pass what the node prints of a script of the program: addresses, for example."""
+        self._scrubber.add_script(script)
+
     def without_secrets(self, text: str) -> str:
         """The text with each line replaced that holds a secret of these states."""
         return str(self._scrubber.scrub(text))

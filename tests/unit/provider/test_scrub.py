@@ -176,13 +176,16 @@ def test_ssh_session_hides_the_secrets_of_the_state(monkeypatch: pytest.MonkeyPa
         assert "MHcCAQEEIBxyz0123" not in text and "chatter" not in text
 
 
-def test_piece_that_is_public_hides_no_line() -> None:
+def test_piece_of_a_script_hides_no_line() -> None:
     """A registry's address in a secret file begins like the addresses of nodes, which commands print for the program to parse."""
     registry = Secret('[host."https://10.78.0.1:5443".header]\nAuthorization = "Basic cHVsbGVyOnMzY3JldC1QYXNz"\n')
     printed = '[{"Endpoint":"https://10.78.0.11:2379"}]'
     alone = NodeState(files={"/hosts.toml": File(registry)})
     assert Scrubber([alone]).scrub(printed) == REPLACEMENT
-    script = File("etcdctl --endpoints https://10.78.0.11:2379 endpoint status")
-    scrubber = Scrubber([alone, NodeState(files={"script": script})])
+    script = "etcdctl --endpoints https://10.78.0.11:2379 endpoint status"
+    pasted = Scrubber([alone, NodeState(files={"/etc/a-file-of-a-user": File(script)})])
+    assert pasted.scrub(printed) == REPLACEMENT, "a file may hold a secret that somebody has pasted there"
+    scrubber = Scrubber([alone])
+    scrubber.add_script(script)
     assert scrubber.scrub(printed) == printed
     assert scrubber.scrub("Basic cHVsbGVyOnMz") == REPLACEMENT
