@@ -88,7 +88,7 @@ def main() -> int:
             found = list(_below(os.getpid()))
             for one in found:
                 # One that is about to end has no name any more.
-                name = seen[one][0] if one in seen else _program(one)
+                name = _program(one) or seen.get(one, ("?", 0.0))[0]
                 seen[one] = (name, _processor(one) or seen.get(one, (name, 0.0))[1])
             resident = max(resident, sum(map(_resident, found)))
             if number % PSS_EVERY == 0:
@@ -130,13 +130,13 @@ def _below(process: int) -> Iterator[int]:
 
 
 def _program(process: int) -> str:
-    """The name of a process's program; of an interpreter, that of its script or module."""
+    """The name of a process's program, of an interpreter that of its script or module; empty if it is about to end."""
     try:
         words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
     except OSError:
         words = []
     names = [Path(word).name for word in words if word and not word.startswith("-")]
-    return (names[1] if len(names) > 1 and names[0].startswith("python") else names[0]) if names else "?"
+    return (names[1] if len(names) > 1 and names[0].startswith("python") else names[0]) if names else ""
 
 
 def _processor(process: int) -> float | None:
