@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cluster.config.model import Cluster, Node
-from cluster.node import control_plane, etcd, pod_network
+from cluster.node import control_plane, etcd, service_network
 from cluster.node.binaries import binaries
 from cluster.rendering import read_template
 from cluster.step import After, CommandStep, RegistrationStep, step_name
@@ -80,7 +80,7 @@ def registration(cluster: Cluster, node: Node, rbac: str, networks: Iterable[str
         taints={f"{taint.key}:{taint.effect}": taint.value for taint in node.taints},
         after=(
             After(rbac, "the API server needs this role to reach kubelets"),
-            After(step_name(node.name, pod_network.COMPONENT), "a node is Ready once its pod network works"),
+            After(step_name(node.name, service_network.COMPONENT), "pods reach services once kube-proxy runs"),
             *(After(network, "a node is Ready once its CNI plugin runs") for network in networks),
         ),
     )

@@ -15,7 +15,7 @@ from cluster.addons import addon, coredns, rbac
 from cluster.addons.addon import add_on, users_add_ons
 from cluster.config.model import Cluster, Node, Role, Site, Subject
 from cluster.config.reader import ConfigError, Problem
-from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network, site
+from cluster.node import container_runtime, control_plane, etcd, kubelet, service_network, site
 from cluster.pki.leaves import Leaf, leaves
 from cluster.step import CA, After, CommandStep, NodeStateStep, Part, SharedKey, Step, step_name
 from nodestate import Declared
@@ -116,7 +116,7 @@ def _node_steps(cluster: Cluster, node: Node, quorum: str, rbac_step: str, netwo
         yield etcd.plan(cluster, node)
         yield commands.etcd_membership(cluster, node)
         yield control_plane.plan(cluster, node, quorum)
-    yield pod_network.plan(cluster, node)
+    yield service_network.plan(cluster, node)
     yield commands.registration(cluster, node, rbac_step, networks)
 
 

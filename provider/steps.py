@@ -129,7 +129,7 @@ def unit_steps(
         *_reactions(found, wanted, files),
         *_left(found, wanted),
         *(UnitStep(one.unit, RESTART, f"{one.path} is moved aside") for one in moved if one.unit),
-        *(UnitStep(one.unit, RESTART, one.because) for one in probes),
+        *(UnitStep(one.unit, _repair(one.unit, wanted), one.because) for one in probes),
         *_conditions(found, wanted, {one.path for one in files if one.rewrites}),
     ]
     for step in candidates:
@@ -192,6 +192,12 @@ def _left(found: Observed, wanted: NodeStateInputs) -> Iterator[UnitStep]:
         files = {path for one in (*wanted.reactions, *found.reactions) if one.unit == unit for path in one.files}
         if (swapped & files if files else swapped) and not _dropped(unit, found, wanted):
             yield _unfinished(action, unit, wanted)
+
+
+def _repair(unit: str, wanted: NodeStateInputs) -> str:
+    """The action for a probe that differs: a unit that takes in all its files by a reload brings its effect about by one, too."""
+    actions = {one.action for one in wanted.reactions if one.unit == unit}
+    return RELOAD if actions == {RELOAD} else RESTART
 
 
 def _strength(action: str) -> int:

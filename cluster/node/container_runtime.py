@@ -1,4 +1,4 @@
-"""The container runtime of a node: containerd with runc, images imported from archives, and kernel settings."""
+"""The container runtime of a node: containerd with runc, images imported from archives, the pod network, and kernel settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cluster import versions
 from cluster.config.model import Cluster, Cni, ContainerImage, Node, Role
-from cluster.node import kubelet, paths, proxy, registries, trusted_cas
+from cluster.node import kubelet, paths, pod_network, proxy, registries, trusted_cas
 from cluster.node.binaries import Binaries, binaries
 from cluster.node.rollouts import rollout
 from cluster.node.static_pod import merged
@@ -37,6 +37,7 @@ def plan(cluster: Cluster, node: Node) -> NodeStateStep:
         _containerd(cluster, node),
         registries.state(cluster.containerd.registries),
         trusted_cas.state(node.site, binaries(cluster), CONTAINERD),
+        pod_network.state(cluster, node),
     ]
     settings = kubelet.configuration(cluster, node)
     if settings["protectKernelDefaults"]:

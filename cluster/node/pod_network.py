@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.config.model import Cluster, Cni, Node
-from cluster.node import control_plane, kube_proxy, paths, static_pod
+from cluster.node import paths
 from cluster.node.binaries import binaries
+from cluster.node.static_pod import merged
 from cluster.rendering import read_template, render
-from cluster.step import After, NodeStateStep, step_name
 from nodestate import Action, Directory, File, Foreign, NodeState, Probe, Reaction, Readiness, Unit, Verification
 
-COMPONENT = "network"
 ROUTES_UNIT = "plumbline-routes.service"
-READY_SECONDS = 300
 FORWARDING = "/proc/sys/net/ipv4/ip_forward"
 ROUTED = f"as in {paths.ROUTES}"
 VERIFY_NFTABLES = f"""\
@@ -24,30 +22,16 @@ nft --check --file "$(staged {paths.NFTABLES})"
 """
 
 
-def plan(cluster: Cluster, node: Node) -> NodeStateStep:
-    """The networks of one node. A node that joins changes the other nodes' routes and does not interrupt their pods."""
-    pods = (kube_proxy.static_pod(cluster, node),)
-    parts = [
-        static_pod.node_state(pods, binaries(cluster), cluster.kubernetes.version, READY_SECONDS),
-        NodeState(files=_plugins(cluster)),
-    ]
-    if cluster.network.cni is Cni.ROUTED:
-        parts.append(_routed(cluster, node))
-    return NodeStateStep(
-        node=node.name,
-        component=COMPONENT,
-        state=static_pod.merged(*parts),
-        issued=static_pod.issued(pods),
-        after=(
-            After(step_name(node.name, "kubelet"), "the kubelet runs kube-proxy"),
-            *(
-                After(
-                    step_name(server.name, control_plane.COMPONENT), "kube-proxy is ready once the API lists services"
-                )
-                for server in cluster.control_plane_nodes()
-            ),
-        ),
-    )
+def state(cluster: Cluster, node: Node) -> NodeState:
+    """The pod network of one node, as a part of its container runtime's NodeState: a node is Ready as soon as its kubelet runs.
+
+    A node that joins changes the other nodes' routes, which a reload of the unit takes in: nothing is interrupted, and no
+    slot of a rollout group is needed.
+    """
+    plugins = NodeState(files=_plugins(cluster))
+    if cluster.network.cni is not Cni.ROUTED:
+        return plugins
+    return merged(plugins, _routed(cluster, node))
 
 
 def _plugins(cluster: Cluster) -> dict[str, File]:
@@ -78,7 +62,7 @@ def _routed(cluster: Cluster, node: Node) -> NodeState:
         reactions=(
             Reaction(
                 ROUTES_UNIT,
-                Action.RESTART,
+                Action.RELOAD,
                 (paths.ROUTES, paths.NFTABLES, script, paths.NETWORK_UNIT),
             ),
         ),

@@ -131,18 +131,18 @@ def order(palette: Palette) -> Picture:
         620,
         792,
         "Order of a node: first boot, then containerd, then the kubelet; on control-plane nodes etcd and the quorum of all "
-        "members; then the control plane, the pod network, registration and CoreDNS.",
+        "members; then the control plane, kube-proxy, registration and CoreDNS.",
     )
     p = palette
     picture.box(10, 10, 250, 58, p.operator, "CAs, keys, certificates", "in the encrypted state")
     picture.box(330, 10, 280, 58, p.operator, "machine", "libvirt VM or existing host")
     picture.box(330, 112, 280, 58, p.layer, "first boot", "has finished; sudo and curl work")
-    picture.box(10, 218, 250, 58, p.layer, "containerd", "with runc and images")
+    picture.box(10, 218, 250, 58, p.layer, "containerd", "images, pod network")
     picture.box(10, 330, 250, 58, p.layer, "kubelet", "with its certificates")
     picture.box(330, 218, 280, 58, p.control, "etcd", "control-plane nodes")
     picture.box(330, 330, 280, 58, p.control, "quorum", "every member is healthy")
     picture.box(150, 446, 320, 58, p.control, "control plane", "static pods of this node")
-    picture.box(10, 562, 280, 58, p.layer, "pod network, kube-proxy", "routes, CNI configuration")
+    picture.box(10, 562, 280, 58, p.layer, "kube-proxy", "the services of the API")
     picture.box(330, 562, 280, 58, p.operator, "RBAC", "applied through the API")
     picture.box(150, 670, 320, 58, p.worker, "node is Ready", "registered, role label set")
     picture.text(310, 778, "then CoreDNS", bold=True)

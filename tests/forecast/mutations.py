@@ -219,7 +219,7 @@ def overwrite(rng: Random, world: World) -> Mutation | None:
 
 
 def lose(rng: Random, world: World) -> Mutation | None:
-    component = pick(rng, set(world.components) & {"services", "other", "network"})
+    component = pick(rng, set(world.components) & {"services", "other"})
     return Mutation("state: lost", component, forget=component)
 
 

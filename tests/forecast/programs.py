@@ -66,7 +66,7 @@ def pod(rng: Random, world: World) -> Mutation | None:
 
 
 def routes(rng: Random, world: World) -> Mutation | None:
-    file = _files(world, "network")[paths.ROUTES]
+    file = _files(world, "runtime")[paths.ROUTES]
     kept = [line for line in file["content"].splitlines() if not line.startswith("203.0.113.")]
     if len(kept) == len(file["content"].splitlines()):
         kept.append("203.0.113.0/24 10.78.0.1")
@@ -235,7 +235,7 @@ BY_PROGRAM: dict[Maker, int] = {
 
 NEEDS: dict[Maker, str] = {
     kubelet: "kubelet", renew_kubelet: "kubelet", kubelet_version: "kubelet", containerd: "runtime", pod: "pod",
-    routes: "network", foreign_pod: "pod",
+    routes: "runtime", foreign_pod: "pod",
 }  # fmt: skip
 """Makers that need a component of Kubernetes."""
 

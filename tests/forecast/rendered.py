@@ -20,7 +20,7 @@ from cluster import versions
 from cluster.config.addresses import url
 from cluster.config.load import load_config
 from cluster.config.model import Cluster
-from cluster.node import container_runtime, kubelet, paths, pod_network
+from cluster.node import container_runtime, kubelet, paths
 from cluster.node.binaries import binaries
 from cluster.node.kubeconfig import API_PORT
 from cluster.rendering import dump_yaml
@@ -32,7 +32,6 @@ POD = "proof"
 POD_UNIT = f"{POD}.service"
 POD_UNIT_FILE = f"{paths.UNITS}/{POD_UNIT}"
 POD_MANIFEST = f"{paths.MANIFESTS}/{POD}.yaml"
-KUBE_PROXY = "kube-proxy"
 PUBLIC = {"mode": "0644", "owner": "root", "group": "root"}
 UNIT_TEXT = f"""[Unit]
 Wants=kubelet.service
@@ -92,11 +91,9 @@ def components(cluster: Cluster, node: str, issuer: Issuer, api: str) -> dict[st
     """The NodeStates of a node by component, in their order, in wire form. `api` is the URL of the API server."""
     steps = {step.component: step for step in planning.plan(cluster).of_node(node)}
     runtime, agent = steps[container_runtime.COMPONENT], steps[kubelet.COMPONENT]
-    network = without(steps[pod_network.COMPONENT].state, KUBE_PROXY)
     return {
         "runtime": to_wire(replace(_pause_only(runtime.state, cluster), rollout=None)),
         "kubelet": _issued(agent, issuer, url(cluster.kubernetes.internal_endpoint, API_PORT), api),
-        "network": to_wire(replace(network, rollout=None)),
         "pod": _own(cluster),
     }
 
@@ -115,30 +112,6 @@ def _issued(step: NodeStateStep, issuer: Issuer, declared: str, api: str) -> dic
         pair = pairs.setdefault(file.text.of, issuer.leaf(file.text.of))
         files[file.path] = File(pair[0] if file.text.part is Part.CERTIFICATE else pair[1], mode=file.mode)
     return to_wire(replace(step.state, files={**step.state.files, **files}, rollout=None))
-
-
-def without(state: NodeState, name: str) -> NodeState:
-    """A state without one static pod: its folder, manifest, unit, and everything that refers to them."""
-    unit = f"{name}.service"
-
-    def kept(path: str) -> bool:
-        return not path.startswith(
-            (f"{paths.KUBERNETES}/{name}", f"{paths.MANIFESTS}/{name}.", f"{paths.UNITS}/{unit}")
-        )
-
-    files = {path: file for path, file in state.files.items() if kept(path)}
-    return replace(
-        state,
-        files=files,
-        directories={path: one for path, one in state.directories.items() if kept(path)},
-        units={one: shape for one, shape in state.units.items() if one != unit},
-        reactions=tuple(one for one in state.reactions if one.unit != unit),
-        readiness=tuple(one for one in state.readiness if one.unit != unit),
-        probes={one: probe for one, probe in state.probes.items() if probe.unit != unit},
-        verifications=tuple(one for one in state.verifications if all(path in files for path in one.files)),
-        pre_start=tuple(one for one in state.pre_start if one.unit != unit),
-        pre_delete=tuple(one for one in state.pre_delete if one.unit != unit),
-    )
 
 
 def _pause_only(state: NodeState, cluster: Cluster) -> NodeState:

@@ -19,7 +19,7 @@ from tests.forecast.forecast import Forecast, read
 from tests.forecast.hosts import ROOT, Hosts
 from tests.forecast.world import World
 
-ORDER = ("runtime", "kubelet", "network", "pod", "services", "other")
+ORDER = ("runtime", "kubelet", "pod", "services", "other")
 """Each component of a node waits for the one before it."""
 
 

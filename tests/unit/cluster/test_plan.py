@@ -121,7 +121,7 @@ def test_plan_removed_worker_changes_routes_only(cluster: Cluster, tmp_path: Pat
             assert step.issued == other.issued
             before, after = other.state.files, step.state.files
             changed |= {(name, path) for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    assert changed == {(f"m{number}-network", paths.ROUTES) for number in (1, 2, 3)}
+    assert changed == {(f"m{number}-runtime", paths.ROUTES) for number in (1, 2, 3)}
 
 
 def test_plan_cni_none_has_the_plugins_that_others_call(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_plan_cni_none_has_the_plugins_that_others_call(tmp_path: Path) -> None:
     values = clusters.values()
     values["network"] = {"cni": "none"}
     steps = {step.name: step for step in plan(clusters.load(tmp_path, values)).steps}
-    network = steps["w1-network"]
-    assert isinstance(network, NodeStateStep)
-    found = {path.rpartition("/")[2] for path in network.state.files if path.startswith("/opt/cni/bin/")}
+    runtime = steps["w1-runtime"]
+    assert isinstance(runtime, NodeStateStep)
+    found = {path.rpartition("/")[2] for path in runtime.state.files if path.startswith("/opt/cni/bin/")}
     assert found == {"bridge", "host-local", "loopback", "portmap", "ptp"}
 
 

@@ -15,6 +15,7 @@ from provider.changes import (
     DISABLE,
     ENABLE,
     REENABLE,
+    RELOAD,
     REMOVED,
     RESTART,
     RESTORED,
@@ -142,7 +143,7 @@ def carry_out(plan: Plan, before: Observed, wanted: NodeStateInputs) -> Observed
     for name, unit in units.items():
         units[name] = replace(unit, drop_ins=tuple(path for path in unit.drop_ins if path not in moved))
     probes = {one.name for one in plan.probes}
-    steps = {step.unit for step in plan.steps if step.action in (START, RESTART)}
+    steps = {step.unit for step in plan.steps if step.action in (START, RESTART)} | reloads(plan, wanted)
     return replace(
         Observed.of(wanted),
         files=files,
@@ -154,6 +155,12 @@ def carry_out(plan: Plan, before: Observed, wanted: NodeStateInputs) -> Observed
         },
         journal=() if plan.tidy else before.journal,
     )
+
+
+def reloads(plan: Plan, wanted: NodeStateInputs) -> set[str]:
+    """The units for which the plan's reload brings their probes about: nothing of theirs asks for a restart."""
+    restarted = {one.unit for one in wanted.reactions if one.action != Action.RELOAD}
+    return {step.unit for step in plan.steps if step.action == RELOAD} - restarted
 
 
 def _changed(changes: Any, before: Any, wanted: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from provider.changes import DAEMON_RELOAD, DISABLE, ENABLE, REENABLE, RESTART, 
 from provider.observed import Observed, ObservedDirectory, ObservedFile, ObservedUnit
 from provider.plan import Plan, disruptive, make_plan, repairs, unannounced
 from tests.unit.provider.inputs import NODE, inputs, observed
+from tests.unit.provider.model import reloads
 
 PATHS = st.sampled_from(["/a", "/b", "/c", "/etc/systemd/system/a.service", "/etc/systemd/system/b.service"])
 UNITS = st.sampled_from(["a.service", "b.service", "c.service"])
@@ -96,7 +97,7 @@ def applied(plan: Plan, found: Observed, wanted: NodeStateInputs) -> Observed:
         elif step.action == STOP:
             unit = replace(unit, active=False, failed=False, looping=False, stale=())
         units[step.unit] = unit
-    restarted = {step.unit for step in plan.steps if step.action in (START, RESTART)}
+    restarted = {step.unit for step in plan.steps if step.action in (START, RESTART)} | reloads(plan, wanted)
     probes = {
         name: wanted.probes[name] if one.unit in restarted and name in wanted.probes else one
         for name, one in found.probes.items()

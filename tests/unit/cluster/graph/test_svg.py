@@ -21,7 +21,7 @@ def test_svg_has_title_and_description_and_nothing_from_elsewhere() -> None:
     assert root.get("role") == "img"
     title, description = root[0], root[1]
     assert title.text == "Cluster example: 3 control-plane nodes, 1 worker"
-    assert "w1 network: kube-proxy.service, plumbline-routes.service, 17 files. Waits for" in str(description.text)
+    assert "w1 network: kube-proxy.service, 7 files. Waits for" in str(description.text)
     allowed = {"svg", "title", "desc", "style", "defs", "marker", "path", "rect", "text", "g", "circle"}
     assert {one.tag.removeprefix(NAME) for one in root.iter()} <= allowed
     assert not re.search(r"href|@import|url\((?!#)", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cluster.config.model import Cluster, Role
-from cluster.node import container_runtime, control_plane, etcd, kubelet, pod_network
+from cluster.node import container_runtime, control_plane, etcd, kubelet, service_network
 from cluster.node.rollouts import CONTROL_PLANE, WORKERS
 from cluster.plan import plan
 from nodestate import Foreign, Rollout
@@ -19,7 +19,7 @@ def rollouts(cluster: Cluster, node: str) -> dict[str, Rollout | None]:
 def test_control_plane_components_share_one_slot(cluster: Cluster) -> None:
     for node in cluster.control_plane_nodes():
         found = rollouts(cluster, node.name)
-        assert found.pop(pod_network.COMPONENT) is None
+        assert found.pop(service_network.COMPONENT) is None
         assert found.keys() == {component.COMPONENT for component in (container_runtime, kubelet, etcd, control_plane)}
         for one in found.values():
             assert one is not None
@@ -32,7 +32,7 @@ def test_workers_go_after_canaries(tmp_path: Path) -> None:
     assert found == {
         container_runtime.COMPONENT: Rollout(WORKERS, None, 20, 2),
         kubelet.COMPONENT: Rollout(WORKERS, None, 20, 2),
-        pod_network.COMPONENT: None,
+        service_network.COMPONENT: None,
     }
 
 
