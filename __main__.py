@@ -5,8 +5,10 @@ from pathlib import Path
 import pulumi
 
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
+from components.registrations import leave_out_debug_messages
 from components.settings import load_config
 
+leave_out_debug_messages()
 config = load_config(Path(__file__).parent)
 cluster = KubernetesCluster(config.name, KubernetesClusterArgs(config))
 
@@ -16,3 +18,5 @@ pulumi.export("controlPlane", cluster.control_plane)
 pulumi.export("certificates", cluster.certificates)
 pulumi.export("kubeconfig", cluster.kubeconfig)
 pulumi.export("machines", cluster.machines)
+
+pulumi.run(cluster.answered)

@@ -26,6 +26,7 @@ from components.machine import Machine
 from components.node import Node, NodeArgs
 from components.object_set import ApiAccess
 from components.preflight import Preflight, PreflightArgs
+from components.registrations import answered
 from components.shared_keys import SharedKeys
 from components.steps import Steps
 
@@ -95,6 +96,7 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
         for step in planned.steps:
             if step not in first:
                 steps.register(step)
+        self._steps = steps
         printed = {step: registered.stdout for step, registered in steps.commands.items()}
         days = {leaf: certificate.summary["daysLeft"] for leaf, certificate in certificates.items()}
         self.certificates = pulumi.Output.all(*[certificate.summary for certificate in certificates.values()])
@@ -115,6 +117,10 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
                 "controlPlane": self.control_plane,
             }
         )
+
+    async def answered(self) -> None:
+        """Waits until the engine has answered the registration of each step, or has refused it."""
+        await answered(self._steps.registered)
 
     def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
         if isinstance(cluster.machines, Libvirt):

@@ -42,6 +42,11 @@ class Steps:
         self._registered: dict[str, pulumi.Resource] = {}
         self._before_writing: list[pulumi.Resource] = []
 
+    @property
+    def registered(self) -> tuple[pulumi.Resource, ...]:
+        """The resources of all steps so far."""
+        return tuple(self._registered.values())
+
     def wait_for(self, resource: pulumi.Resource) -> None:
         """Every NodeState that is registered from now on waits for this resource."""
         self._before_writing.append(resource)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from google.protobuf import json_format
 from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_pulumi_func
 
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -115,21 +119,35 @@ def _plain(value: Any) -> Any:
 def record(program: Any, preview: bool) -> Recorder:
     """Runs a program that registers resources; returns the registrations."""
     recorder = Recorder()
-    # The stack is made outside of a coroutine, on the thread's event loop: any `asyncio.run` before has taken it away.
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> Any:
         return program()
 
-    try:
+    with _loop(recorder, preview):
         run()
+    return recorder
+
+
+def run_as_engine(program: Any) -> None:
+    """Runs a program as the engine does in a preview: its registrations begin when it has ended, or waits for something."""
+    with _loop(Recorder(), preview=True) as loop:
+        SETTINGS.rpc_manager.clear()
+        SETTINGS.outputs.clear()
+        loop.run_until_complete(run_pulumi_func(program))
+
+
+@contextmanager
+def _loop(recorder: Recorder, preview: bool) -> Iterator[asyncio.AbstractEventLoop]:
+    # The stack is made outside of a coroutine, on the thread's event loop: any `asyncio.run` before has taken it away.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    pulumi.runtime.set_mocks(recorder.mocks, project="plumbline", stack="test", preview=preview, monitor=recorder)
+    try:
+        yield loop
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-    return recorder
 
 
 def _key(name: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from cluster.plan import plan
 from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterArgs
 from components.libvirt_machines import LibvirtMachines
 from nodestate import Secret
-from tests.unit.components.recorder import Recorder, is_secret, record
+from tests.unit.components.recorder import Recorder, is_secret, record, run_as_engine
 from tests.unit.keys import ECDSA, HOST_KEY, private_key, public_key
 
 
@@ -269,3 +270,25 @@ def test_commands_take_over_the_state_of_pulumi_command(recorder: Recorder) -> N
     commands = recorder.of_type(":Command")
     assert len(commands) == 5
     assert all("command:remote:Command" in command.aliases for command in commands)
+
+
+def test_waiting_for_registrations_does_not_go_through_all_outputs_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's own waiting does, for each output that becomes known."""
+    seen: list[int] = []
+    wait = asyncio.wait
+
+    async def counted(tasks: Any, **options: Any) -> Any:
+        seen.append(len(tasks))
+        return await wait(tasks, **options)
+
+    def looked_at(program: Any) -> int:
+        seen.clear()
+        run_as_engine(program)
+        return sum(seen)
+
+    monkeypatch.setattr(asyncio, "wait", counted)
+    without = looked_at(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)) and None)
+    with_it = looked_at(lambda: KubernetesCluster("proof", KubernetesClusterArgs(cluster)).answered())
+    assert with_it < without / 5, (with_it, without)
