@@ -171,6 +171,12 @@ test-conformance: test-packages tools ## specs of Kubernetes' end-to-end tests, 
 forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## mutate real nodes N times, compare each preview with its update (SEED=, PLANT=, RIVAL=)
 	$(ENV); $(PYTHON) -m tests.forecast --seed $(or $(SEED),1) --count $(or $(N),200) $(if $(PLANT),--plant $(PLANT)) $(if $(RIVAL),--services --rival $(RIVAL))
 
+.PHONY: bench
+bench: packages tools .venv-rival/installed ## all that docs/performance.md shows, in three hours of a quiet machine: hosts, bring-up, failover; into OUT=folder
+	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48 200)" --runs "3 3 2" --changes "2 2 1" --out $(or $(OUT),bench-results)
+	@$(PYTHON) -m bench.up --runs $(or $(RUNS),3) --out $(or $(OUT),bench-results)
+	@$(PYTHON) -m bench.failover --out $(or $(OUT),bench-results)
+
 .PHONY: bench-hosts
 bench-hosts: tools .venv-rival/installed ## time us, Ansible and ssh on N simulated hosts ("4 48"), side by side; table and chart into OUT=folder
 	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48)" --out $(or $(OUT),bench-hosts)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from cryptography import x509
 
-from nodestate import Action, Hook, NodeState, Readiness, vocabulary
+from nodestate import Action, File, Hook, NodeState, Readiness, vocabulary
 from nodestate.secret import known_text
 from provider import changes
 from provider.changes import UnitStep
 from provider.engine import Log
 from provider.errors import NodeError
+from provider.observed import Installed
 from provider.remote import units as remote_units
 from provider.remote.scripts import act_script, handed, reacted_script
 from provider.remote.shell import user_script
@@ -41,10 +45,18 @@ async def stop(node: SshSession, steps: Iterable[UnitStep], wanted: NodeState, c
             await log(f"{node.name}: {step.unit} is left alone: {other} has it now")
 
 
-async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState, component: str, log: Log) -> None:
+async def react(
+    node: SshSession,
+    steps: tuple[UnitStep, ...],
+    wanted: NodeState,
+    component: str,
+    log: Log,
+    installed: Mapping[str, Installed] = MappingProxyType({}),
+) -> None:
     """Each unit once: first starts and restarts together, ordered by systemd; then reloads; then certificates.
 
-    Returns once each unit is ready. Raises NodeError, with the end of the unit's journal, for the first that is not.
+    Returns once each unit is ready: all are waited for at once. Raises NodeError, with the end of the unit's journal, for the first
+    that is not. `installed` are the downloads by path.
     """
     starting = [step for step in steps if step.action in (changes.START, changes.RESTART)]
     reloading = [step for step in steps if step.action == changes.RELOAD]
@@ -65,12 +77,11 @@ async def react(node: SshSession, steps: tuple[UnitStep, ...], wanted: NodeState
         done = await node.run("reload", script, hiding=[wanted], writes=1, paths=(step.unit,))
         if done.status != 0:
             raise NodeError(await _not_ready(node, step.unit, done.failure, wanted))
-    for step in (*starting, *reloading):
-        await _react_ready(node, step, wanted, component, log)
+    await all_of(_react_ready(node, step, wanted, component, log, installed) for step in (*starting, *reloading))
     for step in steps:
         if step.action == changes.SELF_RELOAD:
             await _reread(node, step, wanted, component, log)
-            await _noted(node, reacted_script(component, step.unit, [], None), "reacted", wanted)
+            await _noted(node, reacted_script(component, step.unit, (), None), "reacted", wanted)
 
 
 async def _pre_start(node: SshSession, unit: str, wanted: NodeState) -> None:
@@ -105,7 +116,16 @@ def _doing(step: UnitStep) -> str:
     return vocabulary.doing(step.unit, step.action, step.because)
 
 
-async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log) -> None:
+async def all_of(waits: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs all at once, each to its end: what runs on a node cannot be taken back. Then raises the first error, in their order."""
+    for outcome in await asyncio.gather(*waits, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
+
+
+async def _react_ready(
+    node: SshSession, step: UnitStep, wanted: NodeState, component: str, log: Log, installed: Mapping[str, Installed]
+) -> None:
     """Waits until a unit is ready after its step, and notes that in the journal: the next run does not repeat it."""
     checks = checks_of(step.unit, wanted)
     for check in checks[:-1]:
@@ -113,18 +133,24 @@ async def _react_ready(node: SshSession, step: UnitStep, wanted: NodeState, comp
             node, step.unit, remote_units.ready_script(step.unit, check.http, check.timeout), check, wanted, log
         )
     started = step.action in (changes.START, changes.RESTART)
-    files = [
-        path
+    files = {
+        path: _checksum(wanted.files[path], installed.get(path))
         for reaction in wanted.reactions
         if (reaction.unit, reaction.action) == (step.unit, Action.RESTART)
         for path in reaction.files
         if not wanted.files[path].block
-    ]
+    }
     script = reacted_script(component, step.unit, checks[-1:], files if started else None)
     if checks:
         await _wait(node, step.unit, script, checks[-1], wanted, log)
     else:
         await _noted(node, script, "reacted", wanted)
+
+
+def _checksum(file: File, installed: Installed | None) -> str:
+    """That of a download, if it is known: it may be large. Else empty."""
+    known = installed is not None and file.source is not None and installed.identity == file.source.identity
+    return installed.sha256 if known and installed is not None else ""
 
 
 async def ready(node: SshSession, units: Iterable[str], wanted: NodeState, log: Log) -> None:

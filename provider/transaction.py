@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nodestate import NodeStateInputs, vocabulary
+from nodestate import NodeStateInputs, Probe, vocabulary
 from provider import changes
 from provider.changes import FileChange
 from provider.engine import Log
@@ -13,7 +13,7 @@ from provider.errors import NodeError, Unreachable
 from provider.observed import Installed, Observed
 from provider.outcome import Outcome, Status
 from provider.plan import Plan
-from provider.react import UP_SECONDS, react, ready, stop
+from provider.react import UP_SECONDS, all_of, react, ready, stop
 from provider.remote import download, scripts, units
 from provider.remote.blocks import NO_LINES
 from provider.remote.read_journal import UNWRITTEN
@@ -176,23 +176,25 @@ class Transaction:
     async def react(self) -> None:
         """Starts, restarts and reloads units, each once, and waits until they are ready. Raises NodeError."""
         steps = tuple(step for step in self._plan.steps if step.action != changes.STOP)
-        await react(self._session, steps, self._wanted, self._component, self._log)
+        await react(self._session, steps, self._wanted, self._component, self._log, self._installed)
 
     async def probe(self) -> None:
         """Runs every probe until it is as expected, if anything was changed. Raises NodeError."""
         if self._plan.empty:
             return
-        for name, probe in sorted(self._wanted.probes.items()):
-            limits = [one.timeout for one in self._wanted.readiness if one.unit == probe.unit] or [UP_SECONDS]
-            script = units.probe_script(probe, max(limits))
-            done = await self._session.run(
-                "probe", script, hiding=[self._wanted], seconds=max(limits) + 2 * probe.seconds + 60
+        await all_of(self._probe(name, probe) for name, probe in sorted(self._wanted.probes.items()))
+
+    async def _probe(self, name: str, probe: Probe) -> None:
+        limits = [one.timeout for one in self._wanted.readiness if one.unit == probe.unit] or [UP_SECONDS]
+        script = units.probe_script(probe, max(limits))
+        done = await self._session.run(
+            "probe", script, hiding=[self._wanted], seconds=max(limits) + 2 * probe.seconds + 60
+        )
+        if done.status != 0:
+            raise NodeError(
+                f"{self._name}: {name} is not as expected after {probe.unit} was looked at for {max(limits)} s: it is "
+                f"{done.stdout.strip() or done.failure or 'empty'}, not {probe.expected.strip() or 'empty'}"
             )
-            if done.status != 0:
-                raise NodeError(
-                    f"{self._name}: {name} is not as expected after {probe.unit} was looked at for {max(limits)} s: it is "
-                    f"{done.stdout.strip() or done.failure or 'empty'}, not {probe.expected.strip() or 'empty'}"
-                )
 
     async def finish(self) -> Outcome:
         """Ends the journal: the change stays."""

@@ -2,7 +2,7 @@
 
 `python -m bench.hosts --nodes 4,48,200 --out FOLDER` prints a table and writes table.md, chart.svg and measured.json. For each
 number of nodes: first creations on newly installed hosts, then no-ops in turn, then one file changed on one host in turn. The
-play with the program's own files is run up to so many nodes as SAME_FILES says: its runs take minutes beyond that. Needs root, the
+play with the program's own files is run once, and up to so many nodes as SAME_FILES says: its runs take minutes. Needs root, the
 engine (`make tools`) and Ansible (`make .venv-rival/installed`). No figure is judged.
 
 Processor time and memory are those of the client's processes; the hosts' side, sshd and what it starts, is not counted, but
@@ -31,7 +31,7 @@ from bench.hosts.measure import Failed, Measured, measure
 from bench.hosts.project import CREATION, PODS, PULUMI, UP, Project, changes, configuration, nodes_written
 from bench.hosts.results import Operation, Results, Subject, table
 
-SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 4, Operation.CREATION: 4}
+SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 0, Operation.CREATION: 4}
 """Up to how many nodes the play with the program's own files is run."""
 
 ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
@@ -90,14 +90,14 @@ class Round:
         one = self.plays[Subject.SERIES]
         measure(one.command(), one.folder, one.environment, self.folder)
 
-    def nothing_changes(self, first: bool) -> None:
-        """One no-op by each. The order changes from round to round."""
+    def nothing_changes(self, number: int) -> None:
+        """The no-op of this number, from 0, by each. The order changes from round to round."""
         operation = Operation.NOTHING_CHANGES
         acts: dict[Subject, Callable[[], None]] = {Subject.OURS: self.preview, Subject.FLOOR: self.floor}
         for subject in self.plays:
-            if self.wants(operation, subject):
+            if self.wants(operation, subject) and (number == 0 or subject is not Subject.SAME):
                 acts[subject] = partial(self.play_nothing, subject)
-        for act in list(acts.values()) if first else reversed(acts.values()):
+        for act in list(acts.values()) if number % 2 == 0 else reversed(acts.values()):
             act()
 
     def preview(self) -> None:
@@ -167,7 +167,7 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
     sums = mirror.write(place / "mirror")
     (place / "project").mkdir()
     project = Project.of(place / "project")
-    for nodes in arguments.nodes:
+    for place_of, nodes in enumerate(arguments.nodes):
         folder = place / f"n{nodes}"
         folder.mkdir()
         with simulated(place / "sim", place / "mirror", nodes) as hosts, ExitStack() as api:
@@ -176,10 +176,15 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
                 one.create()
             results.facts[f"{nodes} nodes"] = f"{project.resources()} resources, {files_per_node(project, nodes)}"
             one.settle()
-            for number in range(arguments.runs):
-                one.nothing_changes(number % 2 == 0)
-            for _ in range(arguments.changes):
+            for number in range(at(arguments.runs, place_of)):
+                one.nothing_changes(number)
+            for _ in range(at(arguments.changes, place_of)):
                 one.one_file()
+
+
+def at(counts: list[int], place: int) -> int:
+    """The count at a place; the last one is that of all further places."""
+    return counts[min(place, len(counts) - 1)]
 
 
 def files_per_node(project: Project, nodes: int) -> str:
@@ -234,12 +239,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.hosts", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    per_size = ", one number for all or one for each number of hosts"
     parser.add_argument("--nodes", type=numbers, default=[4, 48], help="how many hosts, such as 4,48,200")
     parser.add_argument("--creations", type=int, default=1, help="first creations by each")
-    parser.add_argument("--runs", type=int, default=3, help="no-ops by each")
+    parser.add_argument("--runs", type=numbers, default=[3], help=f"no-ops by each{per_size}")
     limit = "up to how many nodes the play with our files is run"
     parser.add_argument("--same-up-to", type=int, default=max(SAME_FILES.values()), help=limit)
-    parser.add_argument("--changes", type=int, default=2, help="changes of one file by each")
+    parser.add_argument("--changes", type=numbers, default=[2], help=f"changes of one file by each{per_size}")
     parser.add_argument(
         "--out", type=Path, default=Path("bench-hosts"), help="folder for table, chart and measurements"
     )

@@ -240,11 +240,15 @@ def act_script(verb: str, named: Sequence[str], component: str) -> str:
     return journal.script(component, FAMILIES, [units.acting(verb, named)])
 
 
-def reacted_script(component: str, unit: str, checks: Sequence[Readiness], files: Sequence[str] | None) -> str:
+def reacted_script(component: str, unit: str, checks: Sequence[Readiness], files: Mapping[str, str] | None) -> str:
     """Waits, without the node's lock, until a unit passes its checks, and notes that it has reacted; `files` are those that it
-    was started with."""
+    was started with, each with its checksum; an empty one is computed on the node."""
     waits = [units.wait_ready(unit, check.http, check.timeout) for check in checks]
-    note = call("note_done", unit) if files is None else call("note_reacted", unit, *files)
+    if files is None:
+        note = call("note_done", unit)
+    else:
+        known = "".join(f"{checksum}  {path}\n" for path, checksum in files.items() if checksum)
+        note = call("note_reacted", unit, known, *(path for path, checksum in files.items() if not checksum))
     noted = [call("enter", "on"), note]
     return whole([units.READY, *waits, journal.preamble(component), journal.WRITE, *FAMILIES, *noted])
 

@@ -120,15 +120,16 @@ retire_unit() {
 # note_done UNIT: it has reacted
 note_done() { [ ! -s "$journal_log" ] || note reacted "$1"; }
 
-# note_reacted UNIT [FILE...]: it was started, and is ready on its new files. Its invocation and the files' checksums are what a read compares.
+# note_reacted UNIT SUMS [FILE...]: it was started, and is ready on its new files. Its invocation and the files' checksums are what a
+# read compares. SUMS are those that are known, as sha256sum prints them.
 note_reacted() {
   note_done "$1"
   mkdir -p "$home/started"
   invocation=$(systemctl show --property InvocationID --value "$1")
-  unit=$1
-  shift
+  unit=$1 sums=$2
+  shift 2
   {
-    printf '%s\n' "$invocation"
+    printf '%s\n%s' "$invocation" "$sums"
     [ $# = 0 ] || sha256sum -- "$@" 2>/dev/null || true
   } >"$home/started/.$unit.new"
   mv -f -- "$home/started/.$unit.new" "$home/started/$unit"
@@ -160,10 +161,10 @@ READY = (
 LC_ALL=C
 export LC_ALL
 # wait_until_ready: unit url seconds. Ready: the unit is active and the URL answers; without a URL, it stays up. Prints the
-# last state and fails once the time is over; sooner if systemd has had to restart the unit three times, since a unit that
-# does not stay up will not be ready by waiting.
+# last state and fails once the time is over; sooner if systemd has had to restart the unit three times, or has given it up,
+# since such a unit will not be ready by waiting.
 wait_until_ready() {
-  end=$(($(uptime_seconds) + seconds)) before=
+  end=$(($(uptime_seconds) + seconds)) before= former=
   while :; do
     state=$(systemctl is-active "$unit") || true
     answer=
@@ -181,6 +182,9 @@ wait_until_ready() {
       answer="restarted three times"
       break
     fi
+    # Seen twice: a unit that systemd will restart passes through it.
+    [ "$former$state" != failedfailed ] || break
+    former=$state
     [ "$(uptime_seconds)" -lt "$end" ] || break
     sleep 1
   done

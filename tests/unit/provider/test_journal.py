@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from pathlib import Path
@@ -140,10 +141,22 @@ def test_note_of_a_unit_that_a_run_started_is_undone_with_it(node: Node) -> None
     node.ok(stage(files))
     node.ok(commit(files))
     node.ok(scripts.act_script("restart", ["new.service"], COMPONENT))
-    node.ok(scripts.reacted_script(COMPONENT, "new.service", [], [*files]))
+    node.ok(scripts.reacted_script(COMPONENT, "new.service", [], dict.fromkeys(files, "")))
     assert (node.home / "started/new.service").exists()
     node.ok(scripts.replay_script(COMPONENT))
     assert not (node.home / "started/new.service").exists()
+
+
+def test_note_of_a_unit_has_known_checksums_and_those_of_the_other_files(node: Node) -> None:
+    files = {node.at("new.service"): text("[Service]\n")}
+    node.ok(stage(files))
+    node.ok(commit(files))
+    node.ok(scripts.act_script("restart", ["new.service"], COMPONENT))
+    known = {"/opt/a program": "0" * 64, node.at("new.service"): "", "/opt/b": "1" * 64}
+    node.ok(scripts.reacted_script(COMPONENT, "new.service", [], known))
+    noted = (node.home / "started/new.service").read_text().splitlines()[1:]
+    computed = hashlib.sha256(b"[Service]\n").hexdigest()
+    assert noted == [f"{'0' * 64}  /opt/a program", f"{'1' * 64}  /opt/b", f"{computed}  {node.at('new.service')}"]
 
 
 def test_stage_that_fails_leaves_nothing(node: Node) -> None:

@@ -36,7 +36,9 @@ SCRIPTS = {
     "verify": scripts.verify_script('grep x "$(staged /etc/a b)"\n', FILES),
     "commit": scripts.commit_script("n1-proof", WORK),
     "act": scripts.act_script("restart", ["a.service"], "n1-proof"),
-    "reacted": scripts.reacted_script("n1-proof", "a.service", [Readiness("a.service")], ["/etc/a b"]),
+    "reacted": scripts.reacted_script(
+        "n1-proof", "a.service", [Readiness("a.service")], {"/etc/a b": "", "/c d": "0" * 64}
+    ),
     "finish": scripts.finish_script("n1-proof", ["/opt/tool"]),
     "abandon": scripts.abandon_script("n1-proof"),
     "replay": scripts.replay_script("n1-proof"),
