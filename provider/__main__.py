@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ from provider.errors import NodeError, PartlyDone
 from provider.plumbline import PlumblineProvider
 
 VERSION = "0.1.0"
+OPEN_FILES = 65536
 Method = Callable[[Any, Any], Awaitable[Any]]
 
 
@@ -102,6 +104,14 @@ async def serve(engine: str) -> None:
     )
 
 
+def raise_open_files() -> None:
+    """Raises this process's limit of open files as far as it may: each node has a connection, and 1,024 files are usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 async def _orphaned() -> None:
     """Returns once the engine has ended: one that was killed cannot end its plugins."""
     parent = os.getppid()
@@ -113,6 +123,7 @@ if __name__ == "__main__":
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if not addresses:
         sys.exit("this is a Pulumi plugin: the engine starts it")
+    raise_open_files()
     asyncio.run(serve(addresses[0]))
     # Threads and calls of a run whose engine has ended must not keep the process alive.
     os._exit(0)

@@ -40,29 +40,40 @@ relabel() {
 }
 
 # prepare_staging: path mode owner group; makes the parent folder, and an empty file `new` beside the target with its shape,
-# and with the attributes and access lists of the former file
+# and with the attributes and access lists of the former file. It is for each of many files, and each process takes time: none runs
+# for what a new file of root's already is.
 prepare_staging() {
   [ ! -d "$path" ] || [ -L "$path" ] || fail "$path is a directory: move it away"
-  make_folder "${path%/*}"
-  new=$(staged "$path")
+  folder=${path%/*}
+  make_folder "$folder"
+  new=$folder/.${path##*/}.plumbline-new
   note staged "$path"
-  rm -rf -- "$new"
-  (umask 077 && : >"$new")
+  if [ -e "$new" ] || [ -L "$new" ]; then rm -rf -- "$new"; fi
+  umask 077
+  : >"$new"
+  umask 022
+  shaped=
   if [ -f "$path" ] && [ ! -L "$path" ]; then
     cp --attributes-only --preserve=mode,xattr -- "$path" "$new" 2>/dev/null || true
     if [ -e /sys/fs/selinux/enforce ]; then chcon --reference="$path" -- "$new" 2>/dev/null || true; fi
+    shaped=yes
   fi
-  chown "$owner:$group" "$new"
+  # A folder with the setgid bit gives its group to new files.
+  if [ -n "$shaped" ] || [ "$owner:$group" != root:root ] || [ -g "$folder/" ]; then chown "$owner:$group" "$new"; fi
   chmod "$mode" "$new"
+  printf '%s\0' "$new" >>"$journal/unsynced"
 }
 
-finish_staging() { sync "$new" 2>/dev/null || sync; }
+# sync_staged: the staged files survive a power failure from here on
+sync_staged() {
+  [ ! -s "$journal/unsynced" ] || xargs -0 sync <"$journal/unsynced" 2>/dev/null || sync
+  rm -f -- "$journal/unsynced"
+}
 
 # stage_content: path mode owner group, and the content in base64 on standard input
 stage_content() {
   prepare_staging
   base64 -d >"$new"
-  finish_staging
 }
 
 # reshape: path mode owner group; the former shape has been noted
@@ -73,7 +84,7 @@ reshape() {
 }
 
 swap() {
-  mv -fT -- "$(staged "$1")" "$1"
+  mv -fT -- "${1%/*}/.${1##*/}.plumbline-new" "$1"
   relabel "$1"
 }
 

@@ -170,7 +170,7 @@ def stage_script(
     lines += users.make([*files, *kept])
     lines += [paths.make_directory(path, one) for path, one in sorted(directories.items())]
     lines += [_stage(path, file) for path, file in files.items() if path not in first]
-    return journal.script(component, [*FAMILIES, FINISH], [*lines, "sync_journal"], "begin")
+    return journal.script(component, [*FAMILIES, FINISH], [*lines, "sync_staged", "sync_journal"], "begin")
 
 
 def _stage(path: str, file: File) -> str:
