@@ -6,8 +6,10 @@ The only place that combines the components: which file goes to which node and p
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from graphlib import TopologicalSorter
 
 from cluster import commands
@@ -41,7 +43,15 @@ class ClusterPlan:
 
     def of_node(self, node: str) -> tuple[NodeStateStep, ...]:
         """A node's NodeStates, in order."""
-        return tuple(step for step in self.steps if isinstance(step, NodeStateStep) and step.node == node)
+        return tuple(self._by_node[node])
+
+    @cached_property
+    def _by_node(self) -> defaultdict[str, list[NodeStateStep]]:
+        found = defaultdict[str, list[NodeStateStep]](list)
+        for step in self.steps:
+            if isinstance(step, NodeStateStep):
+                found[step.node].append(step)
+        return found
 
     def declared_elsewhere(self, step: NodeStateStep) -> dict[str, Declared]:
         """The declarations of the node's other NodeStates, by step: a path that moves between two of them is handed over."""

@@ -35,7 +35,7 @@ SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 0, Operation.CR
 """Up to how many nodes the play with the program's own files is run."""
 
 ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
-"""Settings of the engine that a run may get from outside: they are printed with the results."""
+"""Settings of the engine that are printed with the results."""
 
 
 class Unexpected(Exception):
@@ -167,6 +167,8 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
     sums = mirror.write(place / "mirror")
     (place / "project").mkdir()
     project = Project.of(place / "project")
+    settings = [f"{name}={project.variables[name]}" for name in ENGINE if name in project.variables]
+    results.facts["engine"] = ", ".join(settings) or "default settings"
     for place_of, nodes in enumerate(arguments.nodes):
         folder = place / f"n{nodes}"
         folder.mkdir()
@@ -210,8 +212,6 @@ def facts(arguments: argparse.Namespace) -> dict[str, str]:
     return {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()} {platform.release()}",
         "Ansible": f"{playbook.splitlines()[0]}, pipelining, {play.FORKS} forks",
-        "engine": ", ".join(f"{name}={os.environ[name]}" for name in ENGINE if name in os.environ)
-        or "default settings",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "date": time.strftime("%Y-%m-%d"),
     }
