@@ -89,7 +89,14 @@ def _paths(foretold: NodeReport | None, did: NodeReport | None, states: Iterable
         moved = vocabulary.moved_path(message.text)
         if moved is not None and moved[0] == node:
             found.add(moved[1])
-    return sorted(found)
+    return sorted(found - _handed_over(foretold))
+
+
+def _handed_over(foretold: NodeReport | None) -> set[str]:
+    """Paths that only change their component: the update's differences name them, since a component has them that had not."""
+    if foretold is None:
+        return set()
+    return {one.item for one in foretold.ownership if one.to} - {one.path for one in foretold.paths}
 
 
 def _differences(foretold: NodeReport | None, steps: Iterable[UnitStep], paths: Iterable[str]) -> Iterator[str]:

@@ -99,7 +99,7 @@ def describe(node: str, states: list[Step], views: Views, drifted: Drifted) -> N
         tuple(sorted(found.steps.values(), key=lambda one: one.unit)),
         tuple(found.settings),
         tuple(found.probes),
-        tuple(found.ownership),
+        tuple(sorted(found.ownership, key=lambda one: (one.item, one.component))),
         tuple(one.name for one in steps if one.op in CREATES and one.urn in views),
         group=groups[0] if groups and disrupted and found.slot else "",
         slot=found.slot,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from nodestate import vocabulary
-from nodestate.vocabulary import Done
+from nodestate.vocabulary import NODE_STATE, Done
 from report import html, markdown
 from report.happened import combined, compare
 from report.model import NodeOutcome, Report
 from report.terminal import Terminal
 from tests.unit.report.recorded import UPDATED, recorded
-from tests.unit.report.streams import CONFIG, UNIT, Log, done, flag
+from tests.unit.report.streams import CONFIG, UNIT, Log, done, flag, state, text
 
 
 def forecast(*nodes: str) -> Report:
@@ -66,6 +66,29 @@ def test_update_as_forecast() -> None:
     assert "happened: succeeded after 7 s: 1 of 1 node done, as forecast\n" in Terminal().render(report)
 
 
+def test_path_that_is_handed_over_is_no_change() -> None:
+    """The new component's update names it as added, and nothing is written."""
+    name, given, taken = "w1-runtime", {"node": "w1", "files": {}}, {"node": "w1", "files": {CONFIG: text("a")}}
+    forecast, update = Log(), Log(preview=False)
+    for log in (forecast, update):
+        states = {"old": state(name, given), "new": state(name, taken)}
+        log.step("resourcePreEvent", "update", NODE_STATE, name, **states, diff=(f'files["{CONFIG}"]',))
+        former = {"old": state("w1-network", taken), "new": state("w1-network", given)}
+        log.step("resourcePreEvent", "update", NODE_STATE, "w1-network", **former, diff=(f'files["{CONFIG}"]',))
+        log.row("w1", "UnitStep", UNIT, "update", component="runtime", action="reload", because="it changes")
+    for item in ("/etc/z", CONFIG):
+        forecast.row("w1", "Ownership", item, "update", component="network", change="handed over", to=name)
+    update.message(f"w1: {vocabulary.doing(UNIT, 'reload', 'it changes')}", name)
+    for component in (name, "w1-network"):
+        update.step("resOutputsEvent", "update", NODE_STATE, component, new=state(component, taken))
+    for log in (forecast, update):
+        log.summary()
+    [node] = forecast.report().nodes
+    assert [one.item for one in node.ownership] == [CONFIG, "/etc/z"]
+    one = outcome(compare(forecast.report(), update.stream()))
+    assert (one.result, one.paths, one.differences) == ("done", (), ())
+
+
 def planted() -> Report:
     """An update with a restart that its forecast does not name."""
     log = Log(preview=False)
@@ -115,13 +138,13 @@ def test_reread_may_end_in_a_restart() -> None:
     flag(preview, "w1")
     lines = [line.replace('"action":"restart"', '"action":"reread"') for line in preview.lines]
     preview.lines[:] = lines
-    for text in (
+    for told in (
         vocabulary.doing(UNIT, "restart", "127.0.0.1:10250 serves the certificate of before"),
         vocabulary.serves(UNIT, "127.0.0.1:10250"),
     ):
         log = Log(preview=False)
         flag(log, "w1")
-        log.message(f"w1: {text}", "w1-kubelet")
+        log.message(f"w1: {told}", "w1-kubelet")
         done(log, "w1")
         log.summary()
         assert outcome(compare(preview.report(), log.stream())).differences == ()
