@@ -149,8 +149,9 @@ async def _react_ready(
 
 def _checksum(file: File, installed: Installed | None) -> str:
     """That of a download, if it is known: it may be large. Else empty."""
-    known = installed is not None and file.source is not None and installed.identity == file.source.identity
-    return installed.sha256 if known and installed is not None else ""
+    if installed is None or file.source is None or installed.identity != file.source.identity:
+        return ""
+    return installed.sha256
 
 
 async def ready(node: SshSession, units: Iterable[str], wanted: NodeState, log: Log) -> None:
