@@ -196,8 +196,12 @@ def added_node_changes_only_routes_of_others(
         steps = project.steps("preview")
         assert steps, f"{name} must be in the plan"
         assert {op for resource, op in steps if name in resource} == {operation}
-        changes = {(resource, op) for resource, op in steps if name not in resource}
-        assert changes == {(f"{other}-runtime", "update") for other in others}, changes
+        changes = {resource: op for resource, op in steps if name not in resource}
+        assert set(changes.values()) == {"update"}, changes
+        # The checks between nodes are made again, and each other node has rows for its file and its unit.
+        [preflight] = [one for one in changes if one.endswith("-preflight")]
+        rows = ("-runtime", ":/etc/plumbline/routes", ":plumbline-routes.service")
+        assert changes.keys() == {preflight, *(f"{other}{row}" for other in others for row in rows)}, changes
         preview = project.pulumi("preview", "--diff")
         for other in others:
             assert f"{other}: plumbline-routes.service will reload because /etc/plumbline/routes changes" in preview
