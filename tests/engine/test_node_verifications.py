@@ -16,7 +16,7 @@ from cluster.node.binaries import Binaries
 from cluster.plan import plan
 from cluster.step import NodeStateStep
 from lab.context import Lab
-from nodestate import Verification
+from nodestate import NodeState, Verification
 from tests import clusters
 
 MIRROR = Lab.of(Path(__file__).parents[2]).mirror
@@ -35,15 +35,22 @@ def configured(folder: Path, settings: dict[str, Any], labels: dict[str, str] | 
     return clusters.load(folder, values)
 
 
+def judged(cluster: Cluster, component: str) -> tuple[NodeState, Verification]:
+    """The worker's state of a component, and the verification that runs the component's program."""
+    [step] = [one for one in plan(cluster).of_node("w1") if one.component == component]
+    assert isinstance(step, NodeStateStep)
+    [found] = [one for one in step.state.verifications if any(str(program) in one.files for program in PROGRAMS)]
+    return step.state, found
+
+
 def verify(folder: Path, cluster: Cluster, component: str, changes: dict[str, str] | None = None) -> str | None:
     """The refusal of the worker's files of a component; None if they are accepted. `changes` replace text in them."""
-    [step] = [one for one in plan(cluster).of_node("w1") if one.component == component]
-    [verification] = step.state.verifications
+    state, verification = judged(cluster, component)
     staged = folder / "staged"
     staged.mkdir(exist_ok=True)
     where = dict(PROGRAMS)
     for path in verification.files:
-        if (text := step.state.files[path].text) is not None:
+        if (text := state.files[path].text) is not None:
             where[path] = staged / Path(path).name
             for old, new in (changes or {}).items():
                 text = text.replace(old, new)
@@ -136,30 +143,18 @@ def test_containerd_verification(tmp_path: Path) -> None:
 def test_containerd_verification_of_imports(tmp_path: Path, text: str, reason: str | None) -> None:
     """The new files are judged together with those of others, before they are in the folder."""
     values = clusters.values() | {"containerd": {"imports": {"site.toml": text}}}
-    [step] = [one for one in plan(clusters.load(tmp_path, values)).of_node("w1") if one.component == "runtime"]
-    [verification] = step.state.verifications
-    where = {**PROGRAMS}
-    for path in verification.files:
-        if (content := step.state.files[path].text) is not None:
-            where[path] = tmp_path / Path(path).name
-            where[path].write_text(content)
-    refusal = run(verification, where, tmp_path)
+    refusal = verify(tmp_path, clusters.load(tmp_path, values), container_runtime.COMPONENT)
     assert (refusal is None) if reason is None else (reason in (refusal or ""))
 
 
 def test_containerd_imports_files_of_others(tmp_path: Path) -> None:
     """A runtime that another program adds to the folder is one of containerd's."""
-    [step] = [
-        one for one in plan(configured(tmp_path, {})).of_node("w1") if one.component == container_runtime.COMPONENT
-    ]
-    assert isinstance(step, NodeStateStep)
+    state, _ = judged(configured(tmp_path, {}), container_runtime.COMPONENT)
     others = tmp_path / "conf.d"
     others.mkdir()
     (others / "gpu.toml").write_text('version = 3\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.gpu]\n')
     config = tmp_path / "config.toml"
-    config.write_text(
-        (step.state.files[paths.CONTAINERD_CONFIG].text or "").replace(paths.CONTAINERD_DROP_INS, str(others))
-    )
+    config.write_text((state.files[paths.CONTAINERD_CONFIG].text or "").replace(paths.CONTAINERD_DROP_INS, str(others)))
     dumped = subprocess.run(
         [PROGRAMS[Binaries().containerd], "--config", config, "config", "dump"],
         capture_output=True,

@@ -21,7 +21,7 @@ FILES = {
         "--profiling=true",
     ),
     "10-plumbline.conflist": (
-        "network",
+        "runtime",
         "/etc/cni/net.d/10-plumbline.conflist",
         '"dst": "0.0.0.0/0"',
         '"dst": "10.0.0.0/8"',
