@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # By default the stack of the last `make up`.
 STACK ?= $(shell cat .lab/stack 2>/dev/null)
 PYTHON := .venv/bin/python
+# With it, Python compiles the program and the provider in each run.
+unexport PYTHONDONTWRITEBYTECODE
 ENV := eval "$$($(PYTHON) -m toolchain env)"
 PULUMI := $(ENV); $(PYTHON) -m lab exec -- pulumi --non-interactive
 

@@ -1,5 +1,6 @@
 """The Pulumi program: configuration in, one cluster, its outputs."""
 
+import gc
 from pathlib import Path
 
 import pulumi
@@ -8,6 +9,8 @@ from components.kubernetes_cluster import KubernetesCluster, KubernetesClusterAr
 from components.registrations import leave_out_debug_messages
 from components.settings import load_config
 
+# By default the collector goes through all that the program has made dozens of times.
+gc.set_threshold(100_000, 50, 50)
 leave_out_debug_messages()
 config = load_config(Path(__file__).parent)
 cluster = KubernetesCluster(config.name, KubernetesClusterArgs(config))

@@ -21,7 +21,6 @@ from components.certificate_authority import CertificateAuthority, CertificateAu
 from components.component import Component
 from components.existing_machines import existing_machines
 from components.issued import IssuedTexts
-from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
 from components.machine import Machine
 from components.node import Node, NodeArgs
 from components.object_set import ApiAccess
@@ -124,6 +123,9 @@ class KubernetesCluster(Component, token="plumbline:index:KubernetesCluster", fo
 
     def _machines(self, name: str, cluster: Cluster) -> Mapping[str, Machine]:
         if isinstance(cluster.machines, Libvirt):
+            # Loaded only here: pulumi_libvirt takes a tenth of the program's start.
+            from components.libvirt_machines import LibvirtMachines, LibvirtMachinesArgs
+
             settings = LibvirtMachinesArgs(cluster.name, cluster.nodes, cluster.machines)
             return LibvirtMachines(f"{name}-machines", settings, opts=self.child()).machines
         return existing_machines(cluster.machines, cluster.nodes)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,7 +42,8 @@ class PlumblineProvider(api.Provider):
 
     @cached_property
     def _resources(self) -> Resources:
-        loaded: Resources = importlib.import_module("provider.resources").Resources(self._engine)
+        with _no_compiler():
+            loaded: Resources = importlib.import_module("provider.resources").Resources(self._engine)
         if self._cancelled:
             loaded.interrupt()
         return loaded
@@ -79,6 +83,19 @@ class PlumblineProvider(api.Provider):
 
     def _of(self, urn: str) -> Resource:
         return self._resources.by_type[_type(urn)]
+
+
+@contextmanager
+def _no_compiler() -> Iterator[None]:
+    """Within, no program of the path is found: asyncssh looks for optional libraries, and Python then runs gcc and ld, twice."""
+    path = os.environ.get("PATH")
+    os.environ["PATH"] = "/nonexistent"
+    try:
+        yield
+    finally:
+        del os.environ["PATH"]
+        if path is not None:
+            os.environ["PATH"] = path
 
 
 def _type(urn: str) -> str:

@@ -136,7 +136,8 @@ def _program(process: int) -> str:
     except OSError:
         words = []
     names = [Path(word).name for word in words if word and not word.startswith("-")]
-    return (names[1] if len(names) > 1 and names[0].startswith("python") else names[0]) if names else ""
+    script = len(names) > 1 and names[0].startswith("python") and "-c" not in words
+    return (names[1] if script else names[0]) if names else ""
 
 
 def _processor(process: int) -> float | None:

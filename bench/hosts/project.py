@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -144,4 +143,4 @@ def _environment(folder: Path) -> dict[str, str]:
     variables = dict(line.split("=", 1) for line in exported.split("\0") if "=" in line)
     variables.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
     own = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": "bench"}
-    return {**os.environ, **variables, **own}
+    return {**variables, **own}

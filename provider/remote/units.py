@@ -160,11 +160,19 @@ READY = (
     + r"""
 LC_ALL=C
 export LC_ALL
+# Most of what is waited for comes within a second: until then it is looked for often.
+pause() {
+  looked=$((looked + 1))
+  if [ "$looked" -gt 5 ] || ! sleep 0.2 2>/dev/null; then
+    sleep 1
+  fi
+}
+
 # wait_until_ready: unit url seconds. Ready: the unit is active and the URL answers; without a URL, it stays up. Prints the
 # last state and fails once the time is over; sooner if systemd has had to restart the unit three times, or has given it up,
 # since such a unit will not be ready by waiting.
 wait_until_ready() {
-  end=$(($(uptime_seconds) + seconds)) before= former=
+  end=$(($(uptime_seconds) + seconds)) before= former= looked=0
   while :; do
     state=$(systemctl is-active "$unit") || true
     answer=
@@ -176,6 +184,7 @@ wait_until_ready() {
         now=$(systemctl show --property InvocationID --value "$unit")
         [ "$now" != "$before" ] || return 0
         before=$now
+        looked=5
       fi
     fi
     if [ "$(systemctl show --property NRestarts --value "$unit")" -ge 3 ] 2>/dev/null; then
@@ -186,7 +195,8 @@ wait_until_ready() {
     [ "$former$state" != failedfailed ] || break
     former=$state
     [ "$(uptime_seconds)" -lt "$end" ] || break
-    sleep 1
+    [ "$state" != failed ] || looked=5
+    pause
   done
   echo "$state${answer:+, $answer}"
   return 1
@@ -195,13 +205,13 @@ wait_until_ready() {
 # wait_for_probe: command seconds limit, and the expected output in base64 on standard input. Prints the last output, and
 # fails, once the time is over.
 wait_for_probe() {
-  end=$(($(uptime_seconds) + seconds)) expected=$(base64 -d)
+  end=$(($(uptime_seconds) + seconds)) expected=$(base64 -d) looked=0
   while :; do
     # Only what it prints on standard output is the fact; ctr warns on the other stream.
     found=$(timeout -k 1 "$limit" sh -c "$command" 2>/dev/null </dev/null) || found="$found (it failed)"
     [ "$found" != "$expected" ] || return 0
     [ "$(uptime_seconds)" -lt "$end" ] || break
-    sleep 1
+    pause
   done
   printf '%s\n' "$found"
   return 1

@@ -11,7 +11,7 @@ SCRIPT = """
 import resource, sys
 soft, hard = (int(word) for word in sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-from provider.__main__ import raise_open_files
+from provider.server import raise_open_files
 raise_open_files()
 print(*resource.getrlimit(resource.RLIMIT_NOFILE))
 """

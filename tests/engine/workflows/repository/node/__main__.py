@@ -14,9 +14,9 @@ from pulumi.provider.experimental import provider as api
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from nodestate import vocabulary as words
-from provider.__main__ import VERSION, Servicer
 from provider.calls import CALL
 from provider.engine import Engine
+from provider.server import VERSION, Servicer
 from provider.values import received, sent
 from provider.views import Row, publish
 
