@@ -7,10 +7,17 @@ set -eu
 serving() {
   found=
   for member in $others; do
-    $etcdctl --endpoints "${member#*=}" --command-timeout 5s endpoint status >/dev/null 2>&1 &&
+    listens "${member#*=}" && $etcdctl --endpoints "${member#*=}" --command-timeout 5s endpoint status >/dev/null 2>&1 &&
       found="$found,${member#*=}"
   done
   printf %s "${found#,}"
+}
+
+# listens URL: fails if nothing does. etcdctl alone would try for its whole time where a connection is refused.
+listens() {
+  status=0
+  curl --silent --insecure --noproxy '*' --connect-timeout 2 --max-time 5 --output /dev/null "$1" || status=$?
+  [ "$status" != 7 ]
 }
 
 # Seconds since boot: the wall clock may be set meanwhile.
@@ -31,9 +38,11 @@ again() {
 
 ask() { $etcdctl --endpoints "$known" --command-timeout 10s "$@"; }
 
-# find_self LIST: prints `<id> <started|unstarted>` for this member; nothing if it is not in the other members' list.
+# find_self LIST: prints `<id> <started|unstarted>` for this member; nothing if it is not in the other members' list. One of the
+# first members that comes after the others have started has a name there, and no client URLs: it has not started.
 find_self() {
-  printf '%s\n' "$1" | awk -F', ' -v peer="$peer" -v name="$name" '$4 == peer || $3 == name { print $1, $2; exit }'
+  printf '%s\n' "$1" | awk -F', ' -v peer="$peer" -v name="$name" '
+    $4 == peer || $3 == name { print $1, $5 == "" ? "unstarted" : $2; exit }'
 }
 
 # find_name LIST: prints `<id> <peer URL>` of the member with this name.
