@@ -128,7 +128,7 @@ test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
-	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %) -m "not site"
+	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --durations 25 tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %) -m "not site"
 	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --durations 6 tests/api
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e --ignore tests/e2e/site -m "not thorough and not ha and not conformance"
 
