@@ -128,8 +128,8 @@ test-fast: .venv/installed ## unit tests and golden files, in less than a minute
 test: test-packages tools check ## unit, golden, engine and provider tests, and end-to-end tests on container hosts and VMs
 	$(PYTHON) -m lab build
 	go=$$($(PYTHON) -m toolchain go); for module in lifetime command; do (cd toolchain/$$module; "$$go" vet ./...; "$$go" test ./...); done
-	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --durations 25 tests/unit tests/golden tests/engine tests/provider $(THOROUGH:%=--ignore %) -m "not site"
-	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --durations 6 tests/api
+	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25 tests/provider tests/engine tests/golden tests/unit $(THOROUGH:%=--ignore %) -m "not site"
+	$(ENV); $(PYTHON) -m pytest --numprocesses 3 --dist loadfile --durations 6 tests/api -m "not thorough"
 	$(ENV); $(PYTHON) -m pytest --durations 12 tests/e2e --ignore tests/e2e/site -m "not thorough and not ha and not conformance"
 
 page-check: .venv/installed ## open the report's pages in Chromium: accessibility, width, no network; needs node; PICTURES=folder
@@ -151,9 +151,10 @@ leak-check: test-packages tools ## search all that a run prints, stores and star
 # Provider tests on several hosts that take minutes each.
 THOROUGH := tests/provider/test_forecast.py tests/provider/test_etcd_members.py
 
-test-thorough: test-packages tools ## the provider's slowest tests: three etcd members, planted faults of the forecast check
+test-thorough: test-packages tools ## the slowest tests: three etcd members, planted faults of the forecast check, an API server with open watches
 	$(PYTHON) -m lab build
 	$(ENV); $(PYTHON) -m pytest $(THOROUGH)
+	$(ENV); $(PYTHON) -m pytest tests/api -m thorough
 
 test-vms: test-packages tools ## every end-to-end scenario on VMs, including those that `make test` runs on container hosts only
 	$(PYTHON) -m pytest tests/e2e/test_stack_vms.py tests/e2e/test_cluster_vms.py
