@@ -34,6 +34,9 @@ from bench.hosts.results import Operation, Results, Subject, table
 SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 0, Operation.CREATION: 4}
 """Up to how many nodes the play with the program's own files is run."""
 
+SERIES_ONE_FILE = 48
+"""Up to how many nodes the series' role is run with one changed file: it takes as long as without."""
+
 ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
 """Settings of the engine that are printed with the results."""
 
@@ -137,6 +140,8 @@ class Round:
 
     def wants(self, operation: Operation, subject: Subject) -> bool:
         """Whether this is measured with so many nodes."""
+        if subject is Subject.SERIES and operation is Operation.ONE_FILE:
+            return self.nodes <= SERIES_ONE_FILE
         return subject is not Subject.SAME or self.nodes <= min(self.same_up_to, SAME_FILES[operation])
 
     def note_ours(self, operation: Operation, *words: str, **more: str) -> str:
