@@ -48,6 +48,14 @@ class PlumblineProvider(api.Provider):
             loaded.interrupt()
         return loaded
 
+    async def check_config(self, request: api.CheckRequest) -> api.CheckResponse:
+        # The stack's configuration is named like this provider, so the engine takes it for the provider's. If it were, each
+        # change of it would have the engine use a second process, which does not know what the first one has read.
+        return api.CheckResponse({})
+
+    async def diff_config(self, request: api.DiffRequest) -> api.DiffResponse:
+        return api.DiffResponse(changes=False)
+
     async def configure(self, request: api.ConfigureRequest) -> api.ConfigureResponse:
         return api.ConfigureResponse(accept_secrets=True, supports_preview=True, accept_resources=True)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pulumi import automation
 
 from tests.provider.conftest import Bench
 from tests.provider.container import Container
@@ -248,3 +249,14 @@ def test_component_without_owner_marks_moves_nothing_aside(served: Bench, system
     assert served.up(refresh=True) == {"same": 1, "update": 1}
     assert systemd.run(f"ls {MANIFESTS}; rm -r {MOVED}") == ""
     assert served.up(refresh=True) == {"same": 2}
+
+
+def test_preview_of_a_changed_configuration_reads_the_node_once(bench: Bench) -> None:
+    """The engine takes the configuration for the provider's: a changed one had it use a process that has read nothing."""
+    bench.text("a", "x\n")
+    bench.stack.set_config("plumbline:kubelet", automation.ConfigValue("one"))
+    bench.up()
+    bench.operations()
+    bench.stack.set_config("plumbline:kubelet", automation.ConfigValue("two"))
+    bench.preview()
+    assert [one["op"] for one in bench.operations()] == ["read"]
