@@ -176,7 +176,7 @@ forecast-check: test-packages tools $(if $(RIVAL),.venv-rival/installed) ## muta
 
 .PHONY: bench
 bench: packages tools .venv-rival/installed ## all that docs/performance.md shows, in an hour or two of a quiet machine: hosts, bring-up, failover; into OUT=folder
-	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48 200)" --runs "3 2 1" --changes 1 --out $(or $(OUT),bench-results)
+	@$(PYTHON) -m bench.hosts --nodes "$(or $(N),4 48 200)" --changes 3 --out $(or $(OUT),bench-results)
 	@$(PYTHON) -m bench.up --runs $(or $(RUNS),3) --out $(or $(OUT),bench-results)
 	@$(PYTHON) -m bench.failover --out $(or $(OUT),bench-results)
 

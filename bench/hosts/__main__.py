@@ -1,9 +1,9 @@
 """Times this program, Ansible and bare SSH side by side on simulated hosts (see host.py), in one run.
 
 `python -m bench.hosts --nodes 4,48,200 --out FOLDER` prints a table and writes table.md, chart.svg and measured.json. For each
-number of nodes: first creations on newly installed hosts, then no-ops in turn, then one file changed on one host in turn. The
-play with the program's own files is run once, and up to so many nodes as SAME_FILES says: its runs take minutes. Needs root, the
-engine (`make tools`) and Ansible (`make .venv-rival/installed`). No figure is judged.
+number of nodes: first creations on newly installed hosts, then in turn no-ops, and one file changed on one host. Plays take
+minutes: MOST_NODES and REPEATED_UP_TO say which of them are run, and which more than once. Needs root, the engine
+(`make tools`) and Ansible (`make .venv-rival/installed`). No figure is judged.
 
 Processor time and memory are those of the client's processes; the hosts' side, sshd and what it starts, is not counted, but
 takes its time from the same cores.
@@ -31,11 +31,16 @@ from bench.hosts.measure import Failed, Measured, measure
 from bench.hosts.project import CREATION, PODS, PULUMI, UP, Project, changes, configuration, nodes_written
 from bench.hosts.results import Operation, Results, Subject, table
 
-SAME_FILES = {Operation.NOTHING_CHANGES: 48, Operation.ONE_FILE: 0, Operation.CREATION: 4}
-"""Up to how many nodes the play with the program's own files is run."""
+MOST_NODES = {
+    (Subject.SAME, Operation.NOTHING_CHANGES): 48,
+    (Subject.SAME, Operation.ONE_FILE): 0,
+    (Subject.SAME, Operation.CREATION): 4,
+    (Subject.SERIES, Operation.ONE_FILE): 48,
+}
+"""Up to how many nodes a play is run; one that is not listed always is. With one file it takes as long as without."""
 
-SERIES_ONE_FILE = 48
-"""Up to how many nodes the series' role is run with one changed file: it takes as long as without."""
+REPEATED_UP_TO = 48
+"""Up to how many nodes the no-op of the series' role is repeated. That of the other play never is, nor is a play's one file."""
 
 ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
 """Settings of the engine that are printed with the results."""
@@ -98,7 +103,8 @@ class Round:
         operation = Operation.NOTHING_CHANGES
         acts: dict[Subject, Callable[[], None]] = {Subject.OURS: self.preview, Subject.FLOOR: self.floor}
         for subject in self.plays:
-            if self.wants(operation, subject) and (number == 0 or subject is not Subject.SAME):
+            repeated = subject is Subject.SERIES and self.nodes <= REPEATED_UP_TO
+            if self.wants(operation, subject) and (number == 0 or repeated):
                 acts[subject] = partial(self.play_nothing, subject)
         for act in list(acts.values()) if number % 2 == 0 else reversed(acts.values()):
             act()
@@ -123,8 +129,8 @@ class Round:
         line = f"printf '%s\\n' {addresses} | xargs -P {play.FORKS} -I @ ssh {options} -l root @ true"
         self.note(Operation.NOTHING_CHANGES, Subject.FLOOR, ["bash", "-c", line], os.environ, self.folder)
 
-    def one_file(self) -> None:
-        """One file of one host, changed by each."""
+    def one_file(self, number: int) -> None:
+        """One file of one host, changed by each; after the first time, from 0, by us alone."""
         self.changed += 1
         self.project.configure(configuration(self.hosts, self.sums, PODS[self.changed % len(PODS)]))
         with suppress(FileNotFoundError):
@@ -133,16 +139,14 @@ class Round:
         written = nodes_written(self.project.trace)
         self.expect(written == {list(self.hosts.by_name)[-1]}, f"written: {written}\n{printed}")
         for subject, one in self.plays.items():
-            if self.wants(Operation.ONE_FILE, subject):
+            if number == 0 and self.wants(Operation.ONE_FILE, subject):
                 play.change(one, 200 + self.changed)
                 printed = self.note(Operation.ONE_FILE, subject, one.command(), one.environment, one.folder)
                 self.expect(one.changes(printed) > 0, printed)
 
     def wants(self, operation: Operation, subject: Subject) -> bool:
         """Whether this is measured with so many nodes."""
-        if subject is Subject.SERIES and operation is Operation.ONE_FILE:
-            return self.nodes <= SERIES_ONE_FILE
-        return subject is not Subject.SAME or self.nodes <= min(self.same_up_to, SAME_FILES[operation])
+        return self.nodes <= MOST_NODES.get((subject, operation), self.nodes)
 
     def note_ours(self, operation: Operation, *words: str, **more: str) -> str:
         """Measures a command of the engine."""
@@ -183,10 +187,13 @@ def measure_all(place: Path, arguments: argparse.Namespace, results: Results) ->
                 one.create()
             results.facts[f"{nodes} nodes"] = f"{project.resources()} resources, {files_per_node(project, nodes)}"
             one.settle()
-            for number in range(at(arguments.runs, place_of)):
-                one.nothing_changes(number)
-            for _ in range(at(arguments.changes, place_of)):
-                one.one_file()
+            runs, changed = at(arguments.runs, place_of), at(arguments.changes, place_of)
+            # In turn, so that a machine that grows slower or faster meanwhile does so for both.
+            for number in range(max(runs, changed)):
+                if number < runs:
+                    one.nothing_changes(number)
+                if number < changed:
+                    one.one_file(number)
 
 
 def at(counts: list[int], place: int) -> int:
@@ -249,7 +256,7 @@ def main() -> int:
     parser.add_argument("--creations", type=int, default=1, help="first creations by each")
     parser.add_argument("--runs", type=numbers, default=[3], help=f"no-ops by each{per_size}")
     limit = "up to how many nodes the play with our files is run"
-    parser.add_argument("--same-up-to", type=int, default=max(SAME_FILES.values()), help=limit)
+    parser.add_argument("--same-up-to", type=int, default=max(MOST_NODES.values()), help=limit)
     parser.add_argument("--changes", type=numbers, default=[2], help=f"changes of one file by each{per_size}")
     parser.add_argument(
         "--out", type=Path, default=Path("bench-hosts"), help="folder for table, chart and measurements"

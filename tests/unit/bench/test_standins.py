@@ -28,9 +28,9 @@ class Node:
             "STANDIN_MIRROR": str(folder),
         }
 
-    def run(self, *words: str) -> tuple[int, str]:
+    def run(self, *words: str, given: str = "") -> tuple[int, str]:
         command = [str(STANDINS / "bin" / words[0]), *words[1:]]
-        done = subprocess.run(command, env=self.variables, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, env=self.variables, input=given, capture_output=True, text=True, timeout=20)
         return done.returncode, done.stdout
 
 
@@ -45,6 +45,12 @@ def test_ip_keeps_routes(node: Node) -> None:
     node.run("ip", "route", "replace", "10.2.3.0/24", "via", "10.90.0.3", "proto", "112")
     node.run("ip", "route", "del", "10.2.3.0/24", "proto", "112")
     assert node.run("ip", "-4", "route", "show", "proto", "112")[1].split()[:3] == ["10.2.1.0/24", "via", "10.90.0.2"]
+
+
+def test_ip_takes_a_batch(node: Node) -> None:
+    batch = "route replace 10.2.1.0/24 via 10.90.0.1 proto 112\nroute replace 10.2.3.0/24 via 10.90.0.3 proto 112\n"
+    node.run("ip", "-batch", "-", given=f"{batch}route del 10.2.1.0/24 proto 112\n\n")
+    assert node.run("ip", "-4", "route", "show", "proto", "112")[1].split()[:3] == ["10.2.3.0/24", "via", "10.90.0.3"]
 
 
 def test_ip_knows_its_own_address(node: Node) -> None:
