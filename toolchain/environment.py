@@ -16,11 +16,18 @@ PARALLEL = "64"
 """The engine's default is four per core. The steps wait for nodes, not for this machine, and the provider answers all
 requests for a node that arrive together with one round trip."""
 
+GC_PERCENT = "200"
+"""Go's own default, 100, has the engine and its plugins in Go collect garbage twice as often: with 200 nodes a fourteenth of a
+preview's time, for a fifth less memory."""
+
+DEFAULTS = {"PULUMI_PARALLEL": PARALLEL, "GOGC": GC_PERCENT}
+"""Set unless the user has set them."""
+
 
 def environment(project: Path) -> dict[str, str]:
     """Return the variables to set for `pulumi` in `project`, by name.
 
-    With the user's own engine: parallelism, a local state folder and a passphrase file, both below `.lab/`, each only
+    With the user's own engine: parallelism, how often Go collects garbage, a local state folder and a passphrase file, both below `.lab/`, each only
     if the user has not set it. With a built engine also PATH, PULUMI_HOME and the switches that disable downloads.
     Creates the passphrase file (mode 0600, random) if it is missing. A value that this function set for another project
     counts as not set, so that one shell can be used for several projects.
@@ -32,8 +39,7 @@ def environment(project: Path) -> dict[str, str]:
         variables["PULUMI_HOME"] = str(built / "home")
         variables["PULUMI_SKIP_UPDATE_CHECK"] = "true"
         variables["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-    if "PULUMI_PARALLEL" not in os.environ:
-        variables["PULUMI_PARALLEL"] = PARALLEL
+    variables |= {name: value for name, value in DEFAULTS.items() if name not in os.environ}
     project = project.resolve()
     if not _set_by_user("PULUMI_BACKEND_URL", STATE) and not found.logged_in():
         (project / STATE).mkdir(parents=True, exist_ok=True)

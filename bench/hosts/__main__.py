@@ -42,7 +42,7 @@ MOST_NODES = {
 REPEATED_UP_TO = 48
 """Up to how many nodes the no-op of the series' role is repeated. That of the other play never is, nor is a play's one file."""
 
-ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL")
+ENGINE = ("PULUMI_SKIP_CHECKPOINTS", "PULUMI_EXPERIMENTAL", "PULUMI_PARALLEL", "GOGC")
 """Settings of the engine that are printed with the results."""
 
 

@@ -24,8 +24,10 @@ from provider.objects.plan import CREATE, UPDATE, FieldChange, ObjectChange, Set
 from provider.objects.servers import DELETE_SECONDS, UPDATE_SECONDS, ApiServers
 from provider.values import Properties, received, sent
 
-VERSION = "version"
+VERSION, KUBELET = "version", "kubelet"
 MARKS = ("labels", "taints")
+WAY = ("servers", "kubeconfig")
+"""The inputs that are no outputs: every node would have a second copy of the way to the API, and of its credentials."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +69,16 @@ class NodeRegistrations:
     async def create(self, request: api.CreateRequest) -> api.CreateResponse:
         data = received(request.properties)
         if request.preview:
-            return api.CreateResponse("", _unknown_version(request.properties))
+            return api.CreateResponse("", _outputs(request.properties, sent(UNKNOWN)))
         return api.CreateResponse(str(data["node"]), await self._make(request.urn, data, {}, request.properties))
 
     async def update(self, request: api.UpdateRequest) -> api.UpdateResponse:
         data, old = received(request.news), received(request.olds)
         if request.preview:
             await self._announce(request.urn, data, old)
-            return api.UpdateResponse(
-                {**request.news, "kubelet": request.olds.get("kubelet", PropertyValue(""))}
-                if data.get(VERSION) == old.get(VERSION)
-                else _unknown_version(request.news)
-            )
+            same = data.get(VERSION) == old.get(VERSION)
+            version = request.olds.get(KUBELET, PropertyValue("")) if same else sent(UNKNOWN)
+            return api.UpdateResponse(_outputs(request.news, version))
         return api.UpdateResponse(await self._make(request.urn, data, old, request.news))
 
     async def read(self, request: api.ReadRequest) -> api.ReadResponse:
@@ -159,7 +159,7 @@ class NodeRegistrations:
         await nodes.patch(requests, node, Marks.of(data), former)
         live = await requests.send("GET", nodes.path(node))
         found = str(((live.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or "")
-        return {**inputs, "kubelet": sent(found)}
+        return _outputs(inputs, sent(found))
 
 
 def _by_state(data: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[FieldChange, ...]:
@@ -171,5 +171,5 @@ def _by_state(data: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[FieldCha
     return field_changes(nodes.ref(node), Marks.of(old).manifest(node), wanted, wanted)
 
 
-def _unknown_version(inputs: Properties) -> dict[str, PropertyValue]:
-    return {**inputs, "kubelet": sent(UNKNOWN)}
+def _outputs(inputs: Properties, version: PropertyValue) -> dict[str, PropertyValue]:
+    return {**{key: value for key, value in inputs.items() if key not in WAY}, KUBELET: version}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import urllib.error
 from collections.abc import Iterator
@@ -86,6 +87,16 @@ def test_labels_and_taints_follow_and_are_repaired(registered: Registered) -> No
     labels = registered.api.get(NODE)["metadata"]["labels"]
     assert "pool" not in labels and labels["theirs"] == "1"
     assert registered.taints() == {}
+
+
+def test_credentials_are_in_the_state_once(registered: Registered) -> None:
+    """Two hundred nodes had four hundred copies of the way to the API."""
+    registered.register()
+    registered.up()
+    resources = json.loads(registered.state())["checkpoint"]["latest"]["resources"]
+    [one] = [one for one in resources if one["type"] == "plumbline:index:NodeRegistration"]
+    assert {"servers", "kubeconfig"} <= one["inputs"].keys()
+    assert one["outputs"].keys() == {"node", "version", "labels", "taints", "kubelet"}
 
 
 def test_a_node_that_leaves_is_drained(registered: Registered) -> None:

@@ -59,7 +59,13 @@ def test_keys_of_a_large_stack_are_created_first_and_once(tmp_path: Path) -> Non
     assert "creating the keys" in first.stderr
     made = keys(project)
     assert made.keys() == KEYS
-    types = {one["type"] for one in project.state()["checkpoint"]["latest"]["resources"]}
+    resources = project.state()["checkpoint"]["latest"]["resources"]
+    types = {one["type"] for one in resources}
+    # The stack's own resource is registered before the program is loaded.
+    ours = [one for one in resources if one["type"] != "pulumi:pulumi:Stack"]
+    frames = {frame.get("sourcePosition", "") for one in ours for frame in one.get("stackTrace", [])}
+    assert "project:///__main__.py" in {one.partition("#")[0] for one in frames}
+    assert not [one for one in frames if not one.startswith(("project:///components/", "project:///__main__"))]
     assert not types & {"plumbline:index:NodeState", "plumbline:index:Command"}, "no host is asked"
     # The run that would create the rest was killed: the next one begins with these keys.
     again = prepare(project)

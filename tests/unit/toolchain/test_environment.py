@@ -24,6 +24,7 @@ def test_environment_of_a_built_engine(machine: Machine) -> None:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_PARALLEL": "64",
+        "GOGC": "200",
         "PULUMI_BACKEND_URL": f"file://{machine.project}/.lab/state",
         "PULUMI_CONFIG_PASSPHRASE_FILE": f"{machine.project}/.lab/passphrase",
     }
@@ -33,7 +34,7 @@ def test_environment_of_a_built_engine(machine: Machine) -> None:
 def test_environment_of_the_users_engine(machine: Machine) -> None:
     machine.pulumi()
     assert sorted(toolchain.environment(machine.project)) == [
-        *("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_PARALLEL"),
+        *("GOGC", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_PARALLEL"),
     ]
 
 
@@ -42,6 +43,7 @@ def test_environment_keeps_what_the_user_has_set(machine: Machine, monkeypatch: 
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "")
     monkeypatch.setenv("PULUMI_PARALLEL", "4")
+    monkeypatch.setenv("GOGC", "50")
     assert toolchain.environment(machine.project) == {}
     assert list(machine.project.iterdir()) == []
 
