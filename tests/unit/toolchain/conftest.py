@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from toolchain import found, parts
+from toolchain.environment import DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     made = Machine(*(tmp_path / name for name in ("programs", "home", "cache", "project")))
     for folder in (made.programs, made.home, made.project):
         folder.mkdir()
-    for name in [name for name in os.environ if name.startswith("PULUMI_")]:
+    for name in [name for name in os.environ if name.startswith("PULUMI_") or name in DEFAULTS]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(made.programs))
     monkeypatch.setenv("PULUMI_HOME", str(made.home / ".pulumi"))
