@@ -27,8 +27,9 @@ DEFAULTS = {"PULUMI_PARALLEL": PARALLEL, "GOGC": GC_PERCENT}
 def environment(project: Path) -> dict[str, str]:
     """Return the variables to set for `pulumi` in `project`, by name.
 
-    With the user's own engine: parallelism, how often Go collects garbage, a local state folder and a passphrase file, both below `.lab/`, each only
-    if the user has not set it. With a built engine also PATH, PULUMI_HOME and the switches that disable downloads.
+    With the user's own engine: parallelism, how often Go collects garbage, a local state folder and a passphrase file,
+    both below `.lab/`, each only if the user has not set it. With a built engine also PATH, PULUMI_HOME and the switches
+    that disable downloads.
     Creates the passphrase file (mode 0600, random) if it is missing. A value that this function set for another project
     counts as not set, so that one shell can be used for several projects.
     """

@@ -73,7 +73,7 @@ def test_no_route_is_listed(tmp_path: Path, routes: list[str]) -> None:
 
 
 def test_many_routes_take_no_more_processes(tmp_path: Path) -> None:
-    """With a process for each of N routes on each of N nodes, the first creation of 200 nodes took a sixth longer per node."""
+    """With a process for each of N routes on each of N nodes, the first creation of 200 nodes took a quarter longer."""
     node = Node(tmp_path)
     node.run(*(f"10.2.{one}.0/24 10.0.0.{one}" for one in range(1, 200)))
     assert (len(node.told), node.processes) == (199, 2)
